@@ -1,0 +1,87 @@
+"""The journal's port: the one place where what comes in is made durable, in one order, before it is acknowledged."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from zhongshu.kernel.reading import Readings
+
+
+@dataclass(slots=True)
+class Refused:
+    """One bad row, whole: its place in the batch, the problem's code and particulars, and what was sent."""
+
+    row: int
+    code: str
+    detail: dict[str, object]
+    raw: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one sender handed over at once, decoded: good readings or requests, and the refused rows."""
+
+    kind: str
+    source: str
+    batch: str
+    digest: str
+    mapping: str = ""
+    readings: Readings | None = None
+    documents: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    duplicates: int = 0
+    mends: tuple[int, ...] = ()
+    """Ids of quarantined rows that this batch mends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a sender is told: counts, and the journal offset at which it is durable."""
+
+    batch: str
+    accepted: int
+    quarantined: int
+    duplicates: int
+    offset: int
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One journal group as read back: its offset, kind, known time (µs) and content."""
+
+    offset: int
+    kind: str
+    known: int
+    table: pa.Table | None = None
+    documents: tuple[dict[str, Any], ...] = ()
+
+
+class Journal(Protocol):
+    """Append returns only when the bytes are on disk. Kinds: `readings`, `requests`, `entities`."""
+
+    def append(self, batches: list[Batch]) -> list[Receipt]:
+        """Make a group durable in one transaction; a batch seen before gives its first receipt, `repeated`."""
+        ...
+
+    def read(self, after: int) -> Iterator[Entry]:
+        """Yield the entries after an offset, in order."""
+        ...
+
+    def trim(self, upto: int) -> None:
+        """Forget readings at or before an offset; only what the warehouse holds may be forgotten."""
+        ...
+
+    def head(self) -> int:
+        """Return the last offset."""
+        ...
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return {source: {accepted, quarantined, duplicates}}."""
+        ...
+
+    def quarantine(self, source: str, after: int, limit: int) -> list[dict[str, Any]]:
+        """Return quarantined rows of a source, in order."""
+        ...

@@ -1,0 +1,98 @@
+"""Readings in bulk: one set of columns, everywhere the same, from the journal to the warehouse.
+
+Names of sources, entities and properties travel as dictionary columns; all else is integers. Null ticks mean "no value".
+"""
+
+from dataclasses import dataclass
+from enum import IntFlag
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from zhongshu.kernel.quantity import NULL
+
+
+class Flag(IntFlag):
+    """Odd but usable: kept with the reading, never a reason to refuse it."""
+
+    SUSPECT = 1
+    LATE = 2
+    REVISION = 4
+    COARSE_PLACE = 8
+    UNPLACED = 16
+    ESTIMATED = 32
+    TIME_ORDER = 64
+
+
+_NAME = pa.dictionary(pa.int32(), pa.string())
+
+SCHEMA = pa.schema([
+    pa.field("offset", pa.int64(), nullable=False),
+    pa.field("source", _NAME, nullable=False),
+    pa.field("entity", _NAME, nullable=False),
+    pa.field("property", _NAME, nullable=False),
+    pa.field("area", pa.int64(), nullable=False),
+    pa.field("valid", pa.int64(), nullable=False),
+    pa.field("known", pa.int64(), nullable=False),
+    pa.field("ticks", pa.int64()),
+    pa.field("flags", pa.int32(), nullable=False),
+    pa.field("raw", pa.float64()),
+    pa.field("raw_unit", _NAME),
+])
+"""offset: the journal's; valid, known: µs of UTC; ticks: of the property's resolution; raw: as sent, in raw_unit (null: canonical)."""
+
+
+@dataclass(slots=True)
+class Readings:
+    """One journal group's readings, columns of equal length. Names are codes into their lists. Offsets and known time come at append."""
+
+    sources: list[str]
+    entities: list[str]
+    properties: list[str]
+    units: list[str]
+    source: npt.NDArray[np.int32]
+    entity: npt.NDArray[np.int32]
+    property: npt.NDArray[np.int32]
+    area: npt.NDArray[np.int64]
+    valid: npt.NDArray[np.int64]
+    ticks: npt.NDArray[np.int64]
+    flags: npt.NDArray[np.int32]
+    raw: npt.NDArray[np.float64]
+    unit: npt.NDArray[np.int32]
+    offset: int = 0
+    known: int = 0
+
+    def __len__(self) -> int:
+        """Return the number of readings."""
+        return len(self.valid)
+
+    def select(self, keep: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Readings":
+        """Return the readings a mask or index chooses."""
+        return Readings(
+            self.sources, self.entities, self.properties, self.units, self.source[keep], self.entity[keep], self.property[keep], self.area[keep],
+            self.valid[keep], self.ticks[keep], self.flags[keep], self.raw[keep], self.unit[keep], self.offset, self.known,
+        )
+
+    def table(self) -> pa.Table:
+        """Return the readings as an Arrow table of `SCHEMA`."""
+        n = len(self)
+        return pa.Table.from_arrays([
+            pa.array(np.full(n, self.offset, np.int64)),
+            names(self.source, self.sources), names(self.entity, self.entities), names(self.property, self.properties),
+            pa.array(self.area), pa.array(self.valid), pa.array(np.full(n, self.known, np.int64)),
+            pa.array(self.ticks, mask=self.ticks == NULL), pa.array(self.flags), pa.array(self.raw, mask=np.isnan(self.raw)),
+            names(self.unit, self.units),
+        ], schema=SCHEMA)
+
+
+def names(codes: npt.NDArray[np.int32], words: list[str]) -> pa.DictionaryArray:
+    """Return a dictionary column of just the words in use; a negative code is null."""
+    used, inverse = np.unique(codes, return_inverse=True)
+    mask = None
+    if len(used) and used[0] < 0:
+        mask = codes < 0
+        used = np.where(used < 0, 0, used)
+        if not words:
+            return pa.DictionaryArray.from_arrays(pa.nulls(len(codes), pa.int32()), pa.array([], pa.string()))
+    return pa.DictionaryArray.from_arrays(pa.array(inverse.astype(np.int32), mask=mask), pa.array([words[i] for i in used], pa.string()))
