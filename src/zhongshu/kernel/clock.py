@@ -156,8 +156,16 @@ class Stamp:
         """Make the lock that keeps stamps apart."""
         self._lock = threading.Lock()
 
-    def next(self) -> int:
-        """Return a known time later than every one before."""
+    def next(self, count: int = 1) -> int:
+        """Return the first of `count` known times, later than every one before, all before the same grid boundary."""
         with self._lock:
-            self.last = max(self.last + 1, self.clock.now())
-            return self.last
+            first = max(self.last + 1, self.clock.now())
+            if boundary(first) != boundary(first + count - 1):
+                first = boundary(first) + 1
+            self.last = first + count - 1
+            return first
+
+    def pass_by(self, at: int) -> None:
+        """Let every later known time be after `at`."""
+        with self._lock:
+            self.last = max(self.last, at)

@@ -30,6 +30,7 @@ class Batch:
     mapping: str = ""
     readings: Readings | None = None
     documents: list[dict[str, Any]] = field(default_factory=list)
+    entities: list[dict[str, Any]] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     duplicates: int = 0
     mends: tuple[int, ...] = ()
@@ -55,6 +56,7 @@ class Entry:
     offset: int
     kind: str
     known: int
+    readings: Readings | None = None
     table: pa.Table | None = None
     documents: tuple[dict[str, Any], ...] = ()
 
@@ -62,8 +64,16 @@ class Entry:
 class Journal(Protocol):
     """Append returns only when the bytes are on disk. Kinds: `readings`, `requests`, `entities`."""
 
-    def append(self, batches: list[Batch]) -> list[Receipt]:
-        """Make a group durable in one transaction; a batch seen before gives its first receipt, `repeated`."""
+    def append(self, batches: list[Batch], known: int) -> tuple[list[Receipt], list[Entry]]:
+        """Make a group durable in one transaction; its readings become one entry, with `known` (µs) as known time."""
+        ...
+
+    def seen(self, source: str, batch: str) -> tuple[str, Receipt] | None:
+        """Return the digest and receipt of a batch taken in before, if it is remembered."""
+        ...
+
+    def unseen(self, source: str, keys: list[str]) -> list[bool]:
+        """Tell of external ids of requests which are new."""
         ...
 
     def read(self, after: int) -> Iterator[Entry]:
@@ -84,4 +94,12 @@ class Journal(Protocol):
 
     def quarantine(self, source: str, after: int, limit: int) -> list[dict[str, Any]]:
         """Return quarantined rows of a source, in order."""
+        ...
+
+    def refused(self, source: str, row: int) -> dict[str, Any] | None:
+        """Return one quarantined row."""
+        ...
+
+    def last_known(self) -> int:
+        """Return the latest known time in it, µs."""
         ...

@@ -45,7 +45,10 @@ SCHEMA = pa.schema([
 
 @dataclass(slots=True)
 class Readings:
-    """One journal group's readings, columns of equal length. Names are codes into their lists. Offsets and known time come at append."""
+    """One journal group's readings, columns of equal length. Names are codes into their lists.
+
+    Offset and known time come at append; `rank` orders revisions of one key within a group, by µs after `known`.
+    """
 
     sources: list[str]
     entities: list[str]
@@ -60,6 +63,7 @@ class Readings:
     flags: npt.NDArray[np.int32]
     raw: npt.NDArray[np.float64]
     unit: npt.NDArray[np.int32]
+    rank: npt.NDArray[np.int64] | None = None
     offset: int = 0
     known: int = 0
 
@@ -71,7 +75,8 @@ class Readings:
         """Return the readings a mask or index chooses."""
         return Readings(
             self.sources, self.entities, self.properties, self.units, self.source[keep], self.entity[keep], self.property[keep], self.area[keep],
-            self.valid[keep], self.ticks[keep], self.flags[keep], self.raw[keep], self.unit[keep], self.offset, self.known,
+            self.valid[keep], self.ticks[keep], self.flags[keep], self.raw[keep], self.unit[keep],
+            None if self.rank is None else self.rank[keep], self.offset, self.known,
         )
 
     def table(self) -> pa.Table:
@@ -80,10 +85,22 @@ class Readings:
         return pa.Table.from_arrays([
             pa.array(np.full(n, self.offset, np.int64)),
             names(self.source, self.sources), names(self.entity, self.entities), names(self.property, self.properties),
-            pa.array(self.area), pa.array(self.valid), pa.array(np.full(n, self.known, np.int64)),
+            pa.array(self.area), pa.array(self.valid), pa.array(np.full(n, self.known, np.int64) + (0 if self.rank is None else self.rank)),
             pa.array(self.ticks, mask=self.ticks == NULL), pa.array(self.flags), pa.array(self.raw, mask=np.isnan(self.raw)),
             names(self.unit, self.units),
         ], schema=SCHEMA)
+
+
+def join(groups: "list[Readings]") -> Readings:
+    """Return several sets of readings as one; all must share their lists of names."""
+    if len(groups) == 1:
+        return groups[0]
+    first = groups[0]
+    return Readings(
+        first.sources, first.entities, first.properties, first.units,
+        *(np.concatenate([getattr(g, name) for g in groups]) for name in ("source", "entity", "property", "area", "valid", "ticks", "flags", "raw", "unit")),
+        None if all(g.rank is None for g in groups) else np.concatenate([np.zeros(len(g), np.int64) if g.rank is None else g.rank for g in groups]),
+    )
 
 
 def names(codes: npt.NDArray[np.int32], words: list[str]) -> pa.DictionaryArray:

@@ -1,0 +1,194 @@
+"""The journal on SQLite: WAL, synchronous=FULL, one writer, one transaction per group.
+
+Readings travel as Arrow IPC, requests and entities as JSON lines. Nothing is read back to be changed, but for the mark that a row was mended.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from zhongshu.kernel.clock import DAY
+from zhongshu.kernel.journal import Batch, Entry, Receipt
+from zhongshu.kernel.problem import declare
+from zhongshu.kernel.reading import join
+
+JOURNAL_FULL = declare(
+    "journal.full", "full",
+    zh=("磁盘空间不足，暂时不能接收数据。", "请清理磁盘或扩容；已确认的数据没有丢失。"),
+    en=("The disk is almost full; nothing more can be taken in.", "Free or add space; nothing acknowledged is lost."),
+)
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS entry (offset INTEGER PRIMARY KEY, kind TEXT NOT NULL, known INTEGER NOT NULL, count INTEGER NOT NULL, payload BLOB);
+CREATE TABLE IF NOT EXISTS batch (source TEXT NOT NULL, batch TEXT NOT NULL, digest TEXT NOT NULL, offset INTEGER NOT NULL, accepted INTEGER NOT NULL,
+  quarantined INTEGER NOT NULL, duplicates INTEGER NOT NULL, known INTEGER NOT NULL, mapping TEXT NOT NULL, PRIMARY KEY (source, batch)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS batch_known ON batch (known);
+CREATE TABLE IF NOT EXISTS quarantine (id INTEGER PRIMARY KEY, source TEXT NOT NULL, batch TEXT NOT NULL, line INTEGER NOT NULL, code TEXT NOT NULL,
+  detail TEXT NOT NULL, raw TEXT NOT NULL, known INTEGER NOT NULL, mapping TEXT NOT NULL, mended INTEGER);
+CREATE INDEX IF NOT EXISTS quarantine_source ON quarantine (source, id);
+CREATE TABLE IF NOT EXISTS request_key (source TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (source, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counter (source TEXT PRIMARY KEY, accepted INTEGER NOT NULL, quarantined INTEGER NOT NULL, duplicates INTEGER NOT NULL, known INTEGER NOT NULL)
+  WITHOUT ROWID;
+"""
+_COUNT = """INSERT INTO counter VALUES (?, ?, ?, ?, ?) ON CONFLICT (source) DO UPDATE SET accepted = accepted + excluded.accepted,
+  quarantined = quarantined + excluded.quarantined, duplicates = duplicates + excluded.duplicates, known = excluded.known"""
+REMEMBERED = 30 * DAY
+"""How long a batch's id is remembered."""
+
+
+class SqliteJournal:
+    """One city's journal in one file. `append` is called by one thread; reads may come from any."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the journal."""
+        self.path = path
+        self._write = self._connect()
+        self._write.executescript(_TABLES)
+        self._reads = threading.local()
+        (self._head,) = self._write.execute("SELECT coalesce(max(offset), 0) FROM entry").fetchone()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=20000", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    def _read(self) -> sqlite3.Connection:
+        if not hasattr(self._reads, "connection"):
+            self._reads.connection = self._connect()
+        connection: sqlite3.Connection = self._reads.connection
+        return connection
+
+    def append(self, batches: list[Batch], known: int) -> tuple[list[Receipt], list[Entry]]:
+        """Make a group durable in one transaction."""
+        head, entries, receipts = self._head, [], []
+        groups = [b.readings for b in batches if b.readings is not None and len(b.readings)]
+        entities = [d for b in batches for d in b.entities]
+        if entities:
+            head += 1
+            entries.append(Entry(head, "entities", known, documents=tuple(entities)))
+        if groups:
+            head += 1
+            readings = join(groups)
+            readings.offset, readings.known = head, known
+            entries.append(Entry(head, "readings", known, readings, readings.table()))
+        requests = [{**d, "source": b.source} for b in batches for d in b.documents]
+        if requests:
+            head += 1
+            entries.append(Entry(head, "requests", known, documents=tuple(requests)))
+        for b in batches:
+            accepted = (len(b.readings) if b.readings is not None else 0) + len(b.documents)
+            receipts.append(Receipt(b.batch, accepted, len(b.refused), b.duplicates, head))
+        try:
+            self._commit(batches, receipts, entries, known)
+        except sqlite3.OperationalError as error:
+            if "full" in str(error):
+                raise JOURNAL_FULL from error
+            raise
+        self._head = head
+        return receipts, entries
+
+    def _commit(self, batches: list[Batch], receipts: list[Receipt], entries: list[Entry], known: int) -> None:
+        c = self._write
+        c.execute("BEGIN IMMEDIATE")
+        try:
+            for e in entries:
+                payload = _arrow(e.table) if e.table is not None else "\n".join(json.dumps(d, ensure_ascii=False) for d in e.documents).encode()
+                c.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", (e.offset, e.kind, known, len(e.table) if e.table is not None else len(e.documents), payload))
+            for b, r in zip(batches, receipts, strict=True):
+                c.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (b.source, b.batch, b.digest, r.offset, r.accepted, r.quarantined, r.duplicates, known, b.mapping))
+                c.execute(_COUNT, (b.source, r.accepted, r.quarantined, r.duplicates, known))
+                c.executemany(
+                    "INSERT INTO quarantine (source, batch, line, code, detail, raw, known, mapping) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    [(b.source, b.batch, q.row, q.code, json.dumps(q.detail, default=str, ensure_ascii=False), q.raw, known, b.mapping) for q in b.refused],
+                )
+                c.executemany("INSERT OR IGNORE INTO request_key VALUES (?, ?)", [(b.source, d["id"]) for d in b.documents])
+                c.executemany("UPDATE quarantine SET mended = ? WHERE id = ?", [(known, i) for i in b.mends])
+            c.execute("COMMIT")
+        except BaseException:
+            if c.in_transaction:
+                c.execute("ROLLBACK")
+            raise
+
+    def seen(self, source: str, batch: str) -> tuple[str, Receipt] | None:
+        """Return the digest and receipt of a batch taken in before."""
+        row = self._write.execute("SELECT digest, accepted, quarantined, duplicates, offset FROM batch WHERE source = ? AND batch = ?", (source, batch)).fetchone()
+        return None if row is None else (row[0], Receipt(batch, row[1], row[2], row[3], row[4], repeated=True))
+
+    def unseen(self, source: str, keys: list[str]) -> list[bool]:
+        """Tell of external ids which are new to this source."""
+        known = {
+            row[0] for start in range(0, len(keys), 500)
+            for row in self._write.execute(
+                f"SELECT key FROM request_key WHERE source = ? AND key IN ({','.join('?' * len(keys[start : start + 500]))})", (source, *keys[start : start + 500]))  # noqa: S608 (marks only)
+        }
+        return [key not in known for key in keys]
+
+    def read(self, after: int, kind: str = "") -> Iterator[Entry]:
+        """Yield entries after an offset, of one kind or all."""
+        rows = self._read().execute("SELECT offset, kind, known, payload FROM entry WHERE offset > ? AND (? = '' OR kind = ?) ORDER BY offset", (after, kind, kind))
+        for offset, what, known, payload in rows:
+            if what == "readings":
+                yield Entry(offset, what, known, table=pa.ipc.open_stream(payload).read_all())
+            else:
+                yield Entry(offset, what, known, documents=tuple(json.loads(line) for line in payload.decode().split("\n")))
+
+    def trim(self, upto: int) -> None:
+        """Forget readings and requests up to an offset, and batches remembered long enough; entities stay. Called by the writer's thread."""
+        c = self._write
+        c.execute("BEGIN IMMEDIATE")
+        c.execute("DELETE FROM entry WHERE offset <= ? AND kind != 'entities' AND offset < (SELECT max(offset) FROM entry)", (upto,))
+        c.execute("DELETE FROM batch WHERE known < (SELECT max(known) FROM batch) - ?", (REMEMBERED,))
+        c.execute("COMMIT")
+
+    def head(self) -> int:
+        """Return the last durable offset."""
+        return self._head
+
+    def last_known(self) -> int:
+        """Return the latest known time, µs, 0 when empty."""
+        row = self._read().execute("SELECT max(k) FROM (SELECT max(known) AS k FROM entry UNION ALL SELECT max(known) FROM batch)").fetchone()
+        return row[0] or 0
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return {source: {accepted, quarantined, duplicates, known}}."""
+        rows = self._read().execute("SELECT source, accepted, quarantined, duplicates, known FROM counter ORDER BY source")
+        return {row[0]: {"accepted": row[1], "quarantined": row[2], "duplicates": row[3], "known": row[4]} for row in rows}
+
+    def quarantine(self, source: str, after: int, limit: int) -> list[dict[str, Any]]:
+        """Return quarantined rows of a source, in order."""
+        rows = self._read().execute(
+            "SELECT id, batch, line, code, detail, raw, known, mended FROM quarantine WHERE source = ? AND id > ? ORDER BY id LIMIT ?", (source, after, limit))
+        return [_refused(row) for row in rows]
+
+    def refused(self, source: str, row: int) -> dict[str, Any] | None:
+        """Return one quarantined row."""
+        found = self._read().execute("SELECT id, batch, line, code, detail, raw, known, mended FROM quarantine WHERE source = ? AND id = ?", (source, row)).fetchone()
+        return None if found is None else _refused(found)
+
+    def backup(self, path: Path) -> None:
+        """Copy the journal to a file while it is in use."""
+        with sqlite3.connect(path) as target:
+            self._read().backup(target)
+        target.close()
+
+    def close(self) -> None:
+        """Close the writer; everything acknowledged is on disk already."""
+        self._write.close()
+
+
+def _arrow(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+def _refused(row: tuple[Any, ...]) -> dict[str, Any]:
+    keys = ("id", "batch", "row", "code", "detail", "raw", "known", "mended")
+    return dict(zip(keys, row, strict=True)) | {"detail": json.loads(row[4])}

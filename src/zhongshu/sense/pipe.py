@@ -1,0 +1,206 @@
+"""The journal's one writer: gathers what waits into a group, sifts it once, appends it, hands it on, and only then tells the senders.
+
+Knows the journal and the stamp of known time; knows nothing of what is done with a group afterwards.
+"""
+
+import queue
+import shutil
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zhongshu.kernel.clock import Stamp
+from zhongshu.kernel.journal import Batch, Entry, Journal, Receipt
+from zhongshu.kernel.problem import declare
+from zhongshu.kernel.reading import join
+from zhongshu.sense.once import Once, stream_keys
+
+BATCH_CONFLICT = declare(
+    "batch.conflict", "conflict",
+    zh=("批次“{batch}”已收到过，内容不同。", "新的内容请用新的批次号。"),
+    en=("Batch '{batch}' was received before with other content.", "Give new content a new batch id."),
+)
+BUSY = declare(
+    "intake.busy", "busy",
+    zh=("待写入的数据过多（{waiting} 条）。", "请稍后重试；已确认的数据不受影响。"),
+    en=("Too much is waiting to be written ({waiting} readings).", "Try again shortly; nothing acknowledged is affected."),
+)
+DISK_LOW = declare(
+    "disk.low", "full",
+    zh=("磁盘剩余 {free_mb} MB，低于 {floor_mb} MB，已停止接收。", "请清理磁盘或扩容；已确认的数据没有丢失。"),
+    en=("Only {free_mb} MB of disk are left, below {floor_mb} MB; intake has stopped.", "Free or add space; nothing acknowledged is lost."),
+)
+
+MAX_WAITING = 2_000_000
+MAX_GROUP = 200_000
+
+Waiting = tuple[Batch, "Future[Receipt]", int]
+Task = tuple[Callable[[], Any], "Future[Any]"]
+
+
+class Pipe:
+    """Group commit: while one group is on its way to the disk, the next one gathers."""
+
+    def __init__(self, journal: Journal, stamp: Stamp, once: Once, deliver: Callable[[Entry], None], floor: tuple[Path, int]) -> None:
+        """Take the journal to write, the stamp of known time, and who gets each durable group; `floor`: folder and bytes that must stay free."""
+        self._journal, self._stamp, self._once, self._deliver = journal, stamp, once, deliver
+        self._folder, self._floor = floor
+        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._waiting = 0
+        self._owed: list[dict[str, Any]] = []
+        self._lock = threading.Condition()
+        self._under_way = False
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def submit(self, batch: Batch) -> "Future[Receipt]":
+        """Queue a batch; the future holds its receipt once it is on disk."""
+        rows = _size(batch)
+        with self._lock:
+            if self._waiting and self._waiting + rows > MAX_WAITING:
+                raise BUSY(waiting=self._waiting)
+            self._waiting += rows
+        done: Future[Receipt] = Future()
+        self._queue.put((batch, done, rows))
+        return done
+
+    def do(self, work: Callable[[], Any]) -> "Future[Any]":
+        """Run something between groups, in the writer's thread."""
+        done: Future[Any] = Future()
+        self._queue.put((work, done))
+        return done
+
+    def settle(self, at: int) -> None:
+        """Wait until every group known at or before `at` is delivered; later groups will be known after it."""
+        with self._lock:
+            self._stamp.pass_by(at)
+            self._lock.wait_for(lambda: not self._under_way)
+
+    def waiting(self) -> int:
+        """Return how many rows wait."""
+        return self._waiting
+
+    def close(self) -> None:
+        """Write what waits, then stop."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        item = self._queue.get()
+        while item is not None:
+            if len(item) == 2:  # noqa: PLR2004 (a task)
+                _resolve(item)
+                item = self._queue.get()
+                continue
+            group, item = self._gather(item)
+            self._write(group)
+            if item == ():
+                item = self._queue.get()
+
+    def _gather(self, first: Waiting) -> tuple[list[Waiting], Any]:
+        """Take what waits, up to a group's size, and what comes next (`()`: nothing yet); a batch id may stand in a group only once."""
+        group, rows, ids = [first], first[2], {(first[0].source, first[0].batch)}
+        while rows < MAX_GROUP:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return group, ()
+            if item is None or len(item) == 2 or (item[0].source, item[0].batch) in ids:  # noqa: PLR2004 (a task)
+                return group, item
+            group.append(item)
+            rows += item[2]
+            ids.add((item[0].source, item[0].batch))
+        return group, ()
+
+    def _write(self, group: list[Waiting]) -> None:
+        try:
+            fresh = self._fresh(group)
+            if fresh:
+                self._append(fresh)
+        except BaseException as error:  # noqa: BLE001 (whatever it is, every sender must hear of it)
+            for _, done, _ in group:
+                if not done.done():
+                    done.set_exception(error)
+        finally:
+            with self._lock:
+                self._waiting -= sum(rows for _, _, rows in group)
+
+    def _fresh(self, group: list[Waiting]) -> list[Waiting]:
+        """Answer the batches seen before; return the others."""
+        fresh = []
+        for batch, done, rows in group:
+            seen = self._journal.seen(batch.source, batch.batch)
+            if seen is None:
+                fresh.append((batch, done, rows))
+            elif seen[0] == batch.digest:
+                done.set_result(seen[1])
+            else:
+                done.set_exception(BATCH_CONFLICT(batch=batch.batch))
+        if fresh and (free := shutil.disk_usage(self._folder).free) < self._floor:
+            raise DISK_LOW(free_mb=free >> 20, floor_mb=self._floor >> 20)
+        return fresh
+
+    def _append(self, group: list[Waiting]) -> None:
+        batches = [b for b, _, _ in group]
+        ranks = self._sift_readings([b for b in batches if b.readings is not None])
+        for batch in batches:
+            self._sift_requests(batch)
+        for batch, _, rows in group:
+            batch.duplicates += rows - _size(batch)
+        batches[0].entities = self._owed + batches[0].entities
+        self._owed = []
+        with self._lock:
+            known = self._stamp.next(ranks)
+            self._under_way = True
+        try:
+            receipts, entries = self._journal.append(batches, known)
+            for batch in batches:
+                if batch.readings is not None and len(batch.readings):
+                    self._once.remember(stream_keys(batch.readings), batch.readings.valid)
+            for entry in entries:
+                self._deliver(entry)
+        except BaseException:
+            self._owed = [d for b in batches for d in b.entities]
+            raise
+        finally:
+            with self._lock:
+                self._under_way = False
+                self._lock.notify_all()
+        for (_, done, _), receipt in zip(group, receipts, strict=True):
+            done.set_result(receipt)
+
+    def _sift_readings(self, batches: list[Batch]) -> int:
+        """Leave out the group's duplicates, seen across all its batches; return how many ranks its readings need."""
+        parts = [b.readings for b in batches if b.readings is not None]
+        if not parts:
+            return 1
+        kept, rows = self._once.sift(join(parts))
+        origin = np.repeat(np.arange(len(parts)), [len(p) for p in parts])[rows]
+        for i, batch in enumerate(batches):
+            batch.readings = kept if len(parts) == 1 else kept.select(origin == i)
+        return 1 if kept.rank is None else int(kept.rank.max(initial=0)) + 1
+
+    def _sift_requests(self, batch: Batch) -> None:
+        """Leave out requests whose external id is known to the source, or stands in the batch twice."""
+        new = self._journal.unseen(batch.source, [d["id"] for d in batch.documents])
+        first = {d["id"]: i for i, d in reversed(list(enumerate(batch.documents)))}
+        batch.documents = [d for i, d in enumerate(batch.documents) if new[i] and first[d["id"]] == i]
+
+
+def _size(batch: Batch) -> int:
+    return (0 if batch.readings is None else len(batch.readings)) + len(batch.documents)
+
+
+def _resolve(task: Task) -> None:
+    work, done = task
+    try:
+        done.set_result(work())
+    except BaseException as error:  # noqa: BLE001 (the asker hears of it)
+        done.set_exception(error)
