@@ -1,0 +1,22 @@
+"""What watches the city's traffic and what each of them says; times in µs, ranges in the canonical unit.
+
+Declares only: no limit, no level, no source stands here.
+"""
+
+from zhongshu.kernel.clock import HOUR, MINUTE
+from zhongshu.kernel.entity import EntityType
+from zhongshu.kernel.quantity import Property
+
+TYPES = (
+    EntityType("TrafficDetector", "交通检测器", "Traffic detector", "traffic", {"class": str, "length_m": float, "free_kmh": float}),
+    EntityType("ParkingLot", "停车场", "Car park", "parking", {"capacity": int}),
+    EntityType("BusStop", "公交站", "Bus stop", "bus", {}),
+    EntityType("Road", "道路", "Road", "road", {"class": str, "length_m": float}),
+)
+
+PROPERTIES = (
+    Property("TrafficDetector.speed", "km/h", "0.1", 0, 300, MINUTE, HOUR, "平均车速", "Mean speed"),
+    Property("TrafficDetector.flow", "1", "1", 0, 100000, MINUTE, HOUR, "流量（辆/小时）", "Flow (vehicles per hour)"),
+    Property("ParkingLot.free", "1", "1", 0, 100000, 5 * MINUTE, HOUR, "空余车位", "Free places"),
+    Property("BusStop.next_bus", "min", "0.1", 0, 600, MINUTE, 10 * MINUTE, "下一班到站时间", "Minutes to the next bus"),
+)
