@@ -1,0 +1,128 @@
+// One thing to be settled, with its append-only history.
+import { get, part, send, type Page } from './http'
+import type { Level } from './vitals'
+
+export interface Case {
+  id: string
+  number: string
+  class: string
+  class_zh: string
+  class_en: string
+  title_zh: string
+  title_en: string
+  address: string
+  area: string
+  area_name_zh: string
+  area_name_en: string
+  lon: number | null
+  lat: number | null
+  source: string
+  step: string
+  step_zh: string
+  step_en: string
+  holder: string | null
+  holder_zh: string | null
+  holder_en: string | null
+  opened: string
+  due: string | null
+  closed: string | null
+  late: boolean
+  level: Level | null
+  voices: number
+  finding: string | null
+  lead: string | null
+  indicator: string | null
+  version: number
+  flags: string[] | Record<string, unknown>
+}
+
+export interface Evidence {
+  sha256: string
+  content_type: string
+  url: string
+}
+
+export interface Deed {
+  seq: number
+  verb: string
+  verb_zh: string
+  verb_en: string
+  actor: string
+  actor_name: string
+  at: string
+  reason: string | null
+  evidence: Evidence[]
+  from_step: string
+  to_step: string
+}
+
+export interface Verb {
+  verb: string
+  zh: string
+  en: string
+  needs: string[]
+  shortcut: string | null
+}
+
+export interface Suggestion {
+  unit: string
+  unit_zh: string
+  unit_en: string
+  reason_zh: string
+  reason_en: string
+  row: string | number | Record<string, unknown> | null
+}
+
+export interface Voice {
+  id?: string
+  number?: string
+  text?: string
+  at?: string
+  reason_zh?: string
+  reason_en?: string
+  [key: string]: unknown
+}
+
+export interface CaseFull extends Case {
+  history: Deed[]
+  verbs: Verb[]
+  suggestion: Suggestion | null
+  voices_list?: Voice[]
+  clocks: {
+    citizen: { started: string | null; elapsed_s: number | null } | null
+    duty: { holder: string | null; started: string | null; due: string | null; left_s: number | null; state: string } | null
+  }
+}
+
+export interface Deal {
+  version: number
+  reason?: string
+  unit?: string
+  evidence?: string[]
+  note?: string
+  result?: string
+}
+
+export interface CaseQuery {
+  [key: string]: string | number | undefined
+  state?: string
+  step?: string
+  area?: string
+  mine?: number
+  q?: string
+  limit?: number
+  after?: string
+}
+
+/** `voices` is a count in a list and the voices themselves in one case: both are kept. */
+type Told = Omit<CaseFull, 'voices' | 'voices_list'> & { voices: Voice[] | number }
+
+function settled(told: Told): CaseFull {
+  const heard = Array.isArray(told.voices) ? told.voices : []
+  return { ...told, voices: Array.isArray(told.voices) ? heard.length : told.voices, voices_list: heard }
+}
+
+export const listCases = (query: CaseQuery) => get<Page<Case>>('/api/cases', query)
+export const readCase = async (id: string) => settled(await get<Told>(`/api/cases/${part(id)}`))
+export const openCase = (body: Record<string, unknown>) => send<Case>('POST', '/api/cases', body)
+export const dealCase = (id: string, verb: string, deal: Deal) => send<Case>('POST', `/api/cases/${part(id)}/${part(verb)}`, deal)

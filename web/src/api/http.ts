@@ -1,0 +1,91 @@
+// One way to speak with the server: JSON in, JSON or a Problem out. It must never know a noun.
+
+export interface Telling {
+  sentence: string
+  remedy: string
+}
+
+/** A refusal a person can act on. `code` is "unreachable" when no answer came at all. */
+export class Problem extends Error {
+  constructor(
+    readonly code: string,
+    readonly status: number,
+    readonly zh: Telling,
+    readonly en: Telling,
+  ) {
+    super(`${code}: ${en.sentence}`)
+  }
+
+  tell(language: string): Telling {
+    return language.startsWith('zh') ? this.zh : this.en
+  }
+}
+
+export interface Page<T> {
+  items: T[]
+  next: string | null
+}
+
+export type Query = Record<string, string | number | boolean | null | undefined>
+
+const NO_ANSWER: [Telling, Telling] = [
+  { sentence: '服务没有应答。', remedy: '请看网络和服务进程；页面会自己重试，也可以点“重试”。' },
+  { sentence: 'The server did not answer.', remedy: 'Check the network and the server process; the page retries by itself, or press Retry.' },
+]
+const NO_SENSE: [Telling, Telling] = [
+  { sentence: '服务的答复无法读懂。', remedy: '请重试；若仍如此，请把时间告诉运维人员。' },
+  { sentence: 'The answer of the server could not be read.', remedy: 'Try again; if it stays, tell the operator the time.' },
+]
+
+export function withQuery(path: string, query: Query = {}): string {
+  const asked = new URLSearchParams()
+  for (const [key, value] of Object.entries(query)) {
+    if (value !== null && value !== undefined && value !== '') asked.set(key, String(value))
+  }
+  const text = asked.toString()
+  return text ? `${path}?${text}` : path
+}
+
+async function problemOf(answer: Response): Promise<Problem> {
+  try {
+    const told = (await answer.json()) as Partial<{ code: string; sentence: string; remedy: string; zh: Telling; en: Telling }>
+    const plain = { sentence: told.sentence ?? `HTTP ${answer.status}`, remedy: told.remedy ?? '' }
+    return new Problem(told.code ?? `http_${answer.status}`, answer.status, told.zh ?? plain, told.en ?? plain)
+  } catch {
+    return new Problem(`http_${answer.status}`, answer.status, ...NO_SENSE)
+  }
+}
+
+async function ask<T>(path: string, init: RequestInit): Promise<T> {
+  let answer: Response
+  try {
+    answer = await fetch(path, { credentials: 'same-origin', ...init })
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error
+    throw new Problem('unreachable', 0, ...NO_ANSWER)
+  }
+  if (!answer.ok) throw await problemOf(answer)
+  if (answer.status === 204) return undefined as T
+  try {
+    return (await answer.json()) as T
+  } catch {
+    throw new Problem('unreadable', answer.status, ...NO_SENSE)
+  }
+}
+
+export function get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> {
+  return ask<T>(withQuery(path, query), { method: 'GET', headers: { accept: 'application/json' }, signal })
+}
+
+export function send<T>(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
+  const form = body instanceof FormData
+  const headers: Record<string, string> = { accept: 'application/json' }
+  if (body !== undefined && !form) headers['content-type'] = 'application/json'
+  return ask<T>(path, { method, headers, body: body === undefined ? undefined : form ? body : JSON.stringify(body) })
+}
+
+export function asProblem(error: unknown): Problem {
+  return error instanceof Problem ? error : new Problem('unreadable', 0, ...NO_SENSE)
+}
+
+export const part = encodeURIComponent

@@ -1,0 +1,33 @@
+// Something seen that is not yet a case.
+import { get, part, send, type Page } from './http'
+
+export type LeadVerb = 'confirm' | 'false_alarm' | 'duplicate'
+
+export interface LeadLink {
+  lead: string
+  kind: string
+  reason_zh: string
+  reason_en: string
+}
+
+export interface Lead {
+  id: string
+  number: string
+  kind: string
+  source: string
+  title_zh: string
+  title_en: string
+  area: string
+  lon: number | null
+  lat: number | null
+  opened: string
+  finding: string | null
+  state: string
+  links: LeadLink[]
+  case: string | null
+  voices: number
+}
+
+export const listLeads = (state?: string) => get<Page<Lead>>('/api/leads', { state, limit: 200 })
+export const settleLead = (id: string, verb: LeadVerb, body: { of?: string; version?: number } = {}) =>
+  send<Lead>('POST', `/api/leads/${part(id)}/${verb}`, body)

@@ -1,0 +1,39 @@
+// Registered feeds and the rows they sent that could not be taken.
+import { get, part, send, type Page } from './http'
+
+export interface Source {
+  name: string
+  zh: string
+  en: string
+  owner: string
+  kind: string
+  zone: string
+  entities: string
+  rhythm_s: number | null
+  grade: string | null
+  mapping_version: string | number
+  counts: { accepted: number; quarantined: number; duplicates: number }
+  last_known: string | null
+}
+
+export interface BadRow {
+  id: string
+  batch: string
+  row: number
+  code: string
+  sentence_zh: string
+  sentence_en: string
+  remedy_zh: string
+  remedy_en: string
+  raw: unknown
+  known: string
+  mended: boolean
+}
+
+const at = (source: string) => `/api/sources/${part(source)}/quarantine`
+
+export const listSources = () => get<Page<Source>>('/api/sources', { limit: 500 })
+export const listBadRows = (source: string, after?: string, limit = 50) => get<Page<BadRow>>(at(source), { after, limit })
+export const badRowsCsv = (source: string) => `${at(source)}.csv`
+export const mendRow = (source: string, id: string, raw: unknown) =>
+  send<{ mended: boolean; accepted?: number; quarantined?: number; duplicates?: number }>('POST', `${at(source)}/${part(id)}/mend`, { raw })

@@ -1,0 +1,49 @@
+// Routes and what each needs: a theme and the key of its title. Every view is its own chunk.
+import { createRouter, createWebHistory } from 'vue-router'
+import { useCity } from './state/city'
+import { useSession } from './state/session'
+import { words } from './words'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    title: string
+    theme: 'dark' | 'light'
+    bare?: boolean
+  }
+}
+
+export const router = createRouter({
+  history: createWebHistory(),
+  scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+  routes: [
+    { path: '/', component: { render: () => null }, meta: { title: 'title.home', theme: 'light' } },
+    { path: '/screen', component: () => import('./views/screen/ScreenView.vue'), meta: { title: 'title.screen', theme: 'dark', bare: true } },
+    { path: '/vital/:code/:area', component: () => import('./views/vital/VitalView.vue'), meta: { title: 'title.vital', theme: 'light' } },
+    { path: '/desk', redirect: '/desk/queue' },
+    { path: '/desk/queue', component: () => import('./views/desk/QueueView.vue'), meta: { title: 'title.queue', theme: 'light' } },
+    { path: '/desk/case/:id', component: () => import('./views/desk/CaseView.vue'), meta: { title: 'title.case', theme: 'light' } },
+    { path: '/data', component: () => import('./views/data/DataView.vue'), meta: { title: 'title.data', theme: 'light' } },
+    { path: '/field', component: () => import('./views/field/FieldView.vue'), meta: { title: 'title.field', theme: 'light', bare: true } },
+    { path: '/field/task/:id', component: () => import('./views/field/TaskView.vue'), meta: { title: 'title.task', theme: 'light', bare: true } },
+    { path: '/citizen', component: () => import('./views/citizen/CitizenView.vue'), meta: { title: 'title.citizen', theme: 'light', bare: true } },
+    { path: '/lab', component: () => import('./views/lab/LabView.vue'), meta: { title: 'title.lab', theme: 'light' } },
+    { path: '/login', component: () => import('./views/login/LoginView.vue'), meta: { title: 'title.login', theme: 'light' } },
+    { path: '/:lost(.*)*', component: () => import('./views/login/LostView.vue'), meta: { title: 'title.lost', theme: 'light' } },
+  ],
+})
+
+router.beforeEach(async (to) => {
+  const city = useCity()
+  const session = useSession()
+  const reads: Promise<void>[] = []
+  if (!city.city) reads.push(city.load())
+  if (!session.known) reads.push(session.load())
+  await Promise.all(reads)
+  if (to.path === '/') return session.home(city.sandbox)
+  return true
+})
+
+export function dress(title: string, theme: 'dark' | 'light') {
+  document.documentElement.dataset.theme = theme
+  document.title = `${words.global.t(title)} · ${words.global.t('app.name')}`
+}

@@ -1,0 +1,20 @@
+// Takes the sentence of the reader's language out of a row that carries both.
+import { useI18n } from 'vue-i18n'
+
+export type Words = (row: object | null | undefined, stem: string) => string
+
+export function take(row: object | null | undefined, stem: string, language: string): string {
+  if (!row) return ''
+  const told = row as Record<string, unknown>
+  const first = language.startsWith('zh') ? 'zh' : 'en'
+  const second = first === 'zh' ? 'en' : 'zh'
+  const key = (tail: string) => (stem ? `${stem}_${tail}` : tail)
+  const found = told[key(first)] ?? told[key(second)] ?? (stem ? told[stem] : '')
+  return found === null || found === undefined ? '' : String(found)
+}
+
+/** `const say = usePick(); say(area, 'name')` gives name_zh or name_en; `say(seat, '')` gives zh or en. */
+export function usePick(): Words {
+  const { locale } = useI18n()
+  return (row, stem) => take(row, stem, locale.value)
+}

@@ -1,0 +1,50 @@
+// The city and its clock, ticking in the page between two tellings of the server.
+import { defineStore } from 'pinia'
+import { computed, ref } from 'vue'
+import { readCity, type City, type CityClock } from '@/api/city'
+import { asProblem, type Problem } from '@/api/http'
+
+export const useCity = defineStore('city', () => {
+  const city = ref<City | null>(null)
+  const problem = ref<Problem | null>(null)
+  const now = ref(Date.now())
+  const speed = ref(1)
+  let told = Date.now()
+  let toldAt = performance.now()
+
+  function setClock(clock: Pick<CityClock, 'now' | 'speed'>) {
+    const at = new Date(clock.now).getTime()
+    if (Number.isNaN(at)) return
+    told = at
+    toldAt = performance.now()
+    speed.value = clock.speed || 1
+    tick()
+  }
+
+  function tick() {
+    now.value = told + (performance.now() - toldAt) * speed.value
+  }
+  setInterval(tick, 1000)
+
+  let loading: Promise<void> | null = null
+  async function load(again = false) {
+    if (city.value && !again) return
+    loading ??= (async () => {
+      try {
+        city.value = await readCity()
+        problem.value = null
+        setClock(city.value.clock)
+      } catch (error) {
+        problem.value = asProblem(error)
+      } finally {
+        loading = null
+      }
+    })()
+    await loading
+  }
+
+  const zone = computed(() => city.value?.time_zone ?? 'Asia/Shanghai')
+  const code = computed(() => city.value?.code ?? '')
+  const sandbox = computed(() => city.value?.sandbox ?? false)
+  return { city, problem, now, speed, zone, code, sandbox, load, setClock }
+})

@@ -1,0 +1,97 @@
+// The dark base map: almost no colour, so that what is wrong is seen. Tiles come from one PMTiles file.
+import type { StyleSpecification, ExpressionSpecification } from 'maplibre-gl'
+import { words } from '@/words'
+
+const FONT = ['Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', 'sans-serif']
+const INK = { ground: '#0e1419', land: '#121a20', water: '#152634', road: '#1d2831', arterial: '#293743', building: '#1c2831', edge: '#2c3a45', label: '#9fb0bc', strong: '#c6d1d9' }
+const TONE: ExpressionSpecification = ['match', ['get', 'level'], 'red', '#f0645c', 'orange', '#ee8a3a', 'yellow', '#e3c04a', '#6b7c88']
+const EMPTY = { type: 'FeatureCollection' as const, features: [] }
+
+export function labelField(): ExpressionSpecification {
+  const first = words.global.locale.value === 'en' ? 'name_en' : 'name_zh'
+  return ['coalesce', ['get', first], ['get', 'name_zh'], '']
+}
+
+function label(id: string, kinds: string[], minzoom: number, size: number, color: string) {
+  return {
+    id,
+    type: 'symbol' as const,
+    source: 'base',
+    'source-layer': 'label',
+    minzoom,
+    filter: ['in', ['get', 'kind'], ['literal', kinds]] as ExpressionSpecification,
+    layout: { 'text-field': labelField(), 'text-font': FONT, 'text-size': size, 'text-max-width': 9, 'text-padding': 6 },
+    paint: { 'text-color': color, 'text-halo-color': INK.ground, 'text-halo-width': 1.4 },
+  }
+}
+
+export const LABELS = ['label-district', 'label-street', 'label-place']
+
+export function mapStyle(tiles: string): StyleSpecification {
+  const base = (id: string, layer: string) => ({ id, source: 'base', 'source-layer': layer })
+  return {
+    version: 8,
+    sources: {
+      base: { type: 'vector', url: `pmtiles://${tiles}` },
+      rain: { type: 'geojson', data: EMPTY },
+      areas: { type: 'geojson', data: EMPTY },
+      devices: { type: 'geojson', data: EMPTY },
+    },
+    layers: [
+      { id: 'ground', type: 'background', paint: { 'background-color': INK.ground } },
+      { ...base('land', 'district'), type: 'fill', paint: { 'fill-color': INK.land } },
+      { ...base('water', 'water'), type: 'fill', paint: { 'fill-color': INK.water } },
+      { ...base('river', 'river'), type: 'fill', filter: ['==', ['geometry-type'], 'Polygon'], paint: { 'fill-color': INK.water } },
+      { ...base('river-line', 'river'), type: 'line', filter: ['==', ['geometry-type'], 'LineString'], paint: { 'line-color': INK.water, 'line-width': ['interpolate', ['linear'], ['zoom'], 9, 1.5, 14, 8] } },
+      {
+        ...base('road', 'road'),
+        type: 'line',
+        layout: { 'line-sort-key': ['match', ['get', 'class'], ['expressway', 'arterial', 'primary', 'trunk'], 1, 0] },
+        paint: {
+          'line-color': ['match', ['get', 'class'], ['expressway', 'arterial', 'primary', 'trunk'], INK.arterial, INK.road],
+          'line-width': ['interpolate', ['linear'], ['zoom'], 9, ['match', ['get', 'class'], ['expressway', 'arterial', 'primary', 'trunk'], 0.8, 0.2], 15, ['match', ['get', 'class'], ['expressway', 'arterial', 'primary', 'trunk'], 6, 2.5]],
+        },
+      },
+      { ...base('building', 'building'), type: 'fill', minzoom: 12, maxzoom: 14, paint: { 'fill-color': INK.building } },
+      {
+        ...base('building-3d', 'building'),
+        type: 'fill-extrusion',
+        minzoom: 14,
+        paint: { 'fill-extrusion-color': INK.building, 'fill-extrusion-height': ['coalesce', ['get', 'height'], 6], 'fill-extrusion-opacity': 0.9 },
+      },
+      { ...base('community-edge', 'community'), type: 'line', minzoom: 13, paint: { 'line-color': INK.edge, 'line-width': 0.5, 'line-dasharray': [2, 3] } },
+      { ...base('street-edge', 'street'), type: 'line', paint: { 'line-color': INK.edge, 'line-width': 0.7 } },
+      { ...base('district-edge', 'district'), type: 'line', paint: { 'line-color': '#43535f', 'line-width': 1.2 } },
+      { ...base('underpass', 'underpass'), type: 'line', minzoom: 11, filter: ['!=', ['geometry-type'], 'Point'], paint: { 'line-color': '#5d6f7c', 'line-width': 2 } },
+      { id: 'rain', type: 'fill', source: 'rain', filter: ['==', ['geometry-type'], 'Polygon'], paint: { 'fill-color': '#6fa3e8', 'fill-opacity': 0.09, 'fill-antialias': false } },
+      { id: 'rain-path', type: 'line', source: 'rain', filter: ['==', ['geometry-type'], 'LineString'], paint: { 'line-color': '#6fa3e8', 'line-opacity': 0.5, 'line-width': 1, 'line-dasharray': [4, 4] } },
+      { id: 'area-touch', type: 'fill', source: 'areas', paint: { 'fill-color': '#000000', 'fill-opacity': 0 } },
+      { id: 'area-fill', type: 'fill', source: 'areas', filter: ['in', ['get', 'level'], ['literal', ['yellow', 'orange', 'red']]], paint: { 'fill-color': TONE, 'fill-opacity': 0.16 } },
+      { id: 'area-edge', type: 'line', source: 'areas', filter: ['in', ['get', 'level'], ['literal', ['yellow', 'orange', 'red']]], paint: { 'line-color': TONE, 'line-width': 1.5 } },
+      {
+        id: 'device',
+        type: 'circle',
+        source: 'devices',
+        paint: {
+          'circle-radius': ['interpolate', ['linear'], ['zoom'], 10, ['case', ['get', 'bad'], 5, 2], 15, ['case', ['get', 'bad'], 8, 5]],
+          'circle-color': ['case', ['get', 'bad'], TONE, INK.ground],
+          'circle-stroke-color': ['case', ['get', 'bad'], TONE, '#6b7c88'],
+          'circle-stroke-width': 1,
+        },
+      },
+      label('label-district', ['district'], 8, 16, INK.strong),
+      label('label-street', ['street'], 11.2, 14, INK.label),
+      { ...label('label-place', ['district', 'street', 'city'], 13, 14, INK.label), filter: ['!', ['in', ['get', 'kind'], ['literal', ['district', 'street', 'city']]]] },
+    ],
+  }
+}
+
+const EARTH_M = 111_320
+
+export function circle(centre: [number, number], radius: number): number[][] {
+  const squeeze = Math.cos((centre[1] * Math.PI) / 180)
+  return Array.from({ length: 65 }, (_, i) => {
+    const turn = (i / 64) * 2 * Math.PI
+    return [centre[0] + (radius * Math.cos(turn)) / (EARTH_M * squeeze), centre[1] + (radius * Math.sin(turn)) / EARTH_M]
+  })
+}

@@ -1,0 +1,140 @@
+// What the screen knows: values here, values of the streets, findings, leads and cases; fetched at `open`, then kept by changes.
+import { computed, ref, shallowRef, watch, type Ref } from 'vue'
+import { listAreas, readArea, type Area, type AreaItem } from '@/api/areas'
+import { listCases, type Case } from '@/api/cases'
+import { listFindings, type Finding } from '@/api/findings'
+import { listIndicators, type Indicator } from '@/api/indicators'
+import { listLeads, type Lead } from '@/api/leads'
+import { listVitals, type Vital } from '@/api/vitals'
+import { rank } from '@/say/level'
+import { calmly, useFetched, useHearing } from '@/state/use'
+
+const SPARK_POINTS = 96
+const NEW_FOR_MS = 2000
+
+export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<string | null>) {
+  const indicators = useFetched(async () => (await listIndicators()).items)
+  const here = useFetched(async () => readArea(area.value))
+  const parent = useFetched(async () => (here.data.value?.parent ? readArea(here.data.value.parent) : null))
+  const vitals = useFetched(async () => (await listVitals({ area: area.value })).items)
+  const shapes = useFetched(async () => (await listAreas('street', true)).items)
+  const streets = useFetched(async () => (await listVitals({ area: area.value, depth: 'street', indicator: chosen.value ?? undefined })).items)
+  const findings = useFetched(async () => (await listFindings({ state: 'open' })).items)
+  const closed = useFetched(async () => (await listFindings({ state: 'closed' })).items)
+  const leads = useFetched(async () => (await listLeads('open')).items)
+  const cases = useFetched(async () => listCases({ limit: 200 }))
+  const changed = ref<Record<string, number>>({})
+  const fresh = shallowRef<Set<string>>(new Set())
+
+  const byCode = computed(() => new Map<string, Indicator>((indicators.data.value ?? []).map((i) => [i.code, i])))
+  const shapeOf = computed(() => new Map<string, AreaItem>((shapes.data.value ?? []).map((s) => [s.code, s])))
+
+  const tiles = computed<Vital[]>(() => {
+    const all = (vitals.data.value ?? []).filter((v) => !theme.value || byCode.value.get(v.indicator)?.theme === theme.value)
+    const urgent = (v: Vital) => (!v.acknowledged && (v.level === 'red' || v.level === 'orange') ? 0 : 1)
+    return [...all].sort((a, b) => urgent(a) - urgent(b) || rank(a.level) - rank(b.level) || a.indicator.localeCompare(b.indicator))
+  })
+
+  function merge(list: Vital[] | null, changes: { indicator: string; area: string; value: number | null; level: Vital['level']; as_of: string }[]) {
+    if (!list) return list
+    const told = new Map(changes.map((c) => [`${c.indicator}|${c.area}`, c]))
+    let touched = false
+    const next = list.map((v) => {
+      const c = told.get(`${v.indicator}|${v.area}`)
+      if (!c) return v
+      touched = true
+      const spark = v.spark.length ? [...v.spark.slice(1 - SPARK_POINTS), [c.as_of, c.value] as [string, number | null]] : v.spark
+      if (c.value !== v.value) changed.value = { ...changed.value, [`${v.indicator}|${v.area}`]: Date.now() }
+      return { ...v, value: c.value, level: c.level, as_of: c.as_of, spark: c.value === v.value ? v.spark : spark }
+    })
+    return touched ? next : list
+  }
+
+  const relist = calmly(() => vitals.load(), 2000)
+  const recase = calmly(() => Promise.all([cases.load(), leads.load()]), 1000)
+  const refind = calmly(() => Promise.all([findings.load(), closed.load()]), 1000)
+
+  function everything() {
+    for (const one of [indicators, here, vitals, shapes, streets, findings, closed, leads, cases]) void one.load()
+  }
+
+  useHearing('open', everything)
+  useHearing('vital', ({ items }) => {
+    const before = new Map((vitals.data.value ?? []).map((v) => [v.indicator, v.level]))
+    vitals.data.value = merge(vitals.data.value, items)
+    streets.data.value = merge(streets.data.value, items)
+    if ((vitals.data.value ?? []).some((v) => before.get(v.indicator) !== v.level)) relist()
+  })
+  useHearing('finding', (finding) => {
+    if (finding && !finding.closed && !(findings.data.value ?? []).some((f) => f.id === finding.id)) {
+      fresh.value = new Set([...fresh.value, finding.id])
+      setTimeout(() => {
+        fresh.value = new Set([...fresh.value].filter((id) => id !== finding.id))
+      }, NEW_FOR_MS)
+    }
+    refind()
+    relist()
+  })
+  useHearing('lead', recase)
+  useHearing('case', () => {
+    recase()
+    relist()
+  })
+  everything()
+
+  watch(area, () => {
+    void here.load()
+    void vitals.load()
+    void streets.load()
+  })
+  watch(chosen, () => void streets.load())
+  watch(here.data, () => void parent.load())
+
+  return { indicators, here, parent, vitals, shapes, streets, findings, closed, leads, cases, tiles, byCode, shapeOf, changed, fresh, everything }
+}
+
+export type Situation = ReturnType<typeof useSituation>
+
+export interface Todo {
+  key: string
+  kind: 'lead' | 'case'
+  lead?: Lead
+  case?: Case
+  at: string
+  due: string | null
+}
+
+/** Leads waiting and cases open, by time left; what has no due time comes by age after what is late. */
+export function todosOf(leads: Lead[], cases: Case[]): Todo[] {
+  const open = cases.filter((c) => !c.closed)
+  const rows: Todo[] = [
+    ...leads.filter((l) => !l.case).map((lead): Todo => ({ key: `l${lead.id}`, kind: 'lead', lead, at: lead.opened, due: null })),
+    ...open.map((one): Todo => ({ key: `c${one.id}`, kind: 'case', case: one, at: one.opened, due: one.due })),
+  ]
+  const late = (row: Todo) => (row.due ? new Date(row.due).getTime() : new Date(row.at).getTime() + 30 * 60_000)
+  return rows.sort((a, b) => late(a) - late(b))
+}
+
+export interface Rising {
+  class: string
+  row: Case
+  count: number
+  place: Case
+}
+
+/** The three classes of requests with most voices, each with the place that speaks most. */
+export function risingOf(cases: Case[]): Rising[] {
+  const groups = new Map<string, Case[]>()
+  for (const one of cases.filter((c) => !c.closed && c.voices > 0)) groups.set(one.class, [...(groups.get(one.class) ?? []), one])
+  return [...groups.entries()]
+    .map(([name, rows]) => ({
+      class: name,
+      row: rows[0]!,
+      count: rows.reduce((sum, c) => sum + c.voices, 0),
+      place: [...rows].sort((a, b) => b.voices - a.voices)[0]!,
+    }))
+    .sort((a, b) => b.count - a.count)
+    .slice(0, 3)
+}
+
+export type { Area, Finding, Indicator }
