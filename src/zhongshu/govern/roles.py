@@ -1,0 +1,82 @@
+"""The words a decision is made of: roles, actions, kinds and verbs, as rows. It says what they are called, never what they may do.
+
+What they may do stands in policies.cedar. This file must never know an account, an address or a route.
+"""
+
+from dataclasses import dataclass
+
+from zhongshu.kernel.area import Level
+
+ACTIONS = {"read": ("查看", "read"), "write": ("新增或修改", "write"), "act": ("办理", "act on"), "manage": ("管理", "manage")}
+
+KINDS = {
+    "city": ("城市", "the city"),
+    "area": ("区域", "areas"),
+    "entity": ("实体", "entities"),
+    "indicator": ("体征指标", "indicators"),
+    "vital": ("体征", "vital signs"),
+    "reading": ("观测", "readings"),
+    "finding": ("告警", "findings"),
+    "lead": ("线索", "leads"),
+    "case": ("案件", "cases"),
+    "request": ("诉求", "requests"),
+    "evidence": ("佐证材料", "evidence"),
+    "source": ("数据源", "sources"),
+    "quarantine": ("问题数据", "quarantined rows"),
+    "session": ("登录", "sessions"),
+    "ledger": ("台账", "the ledger"),
+    "user": ("账户", "accounts"),
+    "story": ("沙盒故事", "the sandbox's story"),
+    "health": ("运行状况", "the system's health"),
+}
+
+PLACELESS = frozenset({"city", "area", "indicator", "source", "quarantine", "session", "ledger", "user", "story", "health"})
+"""Kinds whose things lie in no one area: what is allowed of them is allowed everywhere."""
+
+VERBS: dict[str, tuple[str, ...]] = {
+    "case": (
+        "verify", "file", "dispatch", "take", "handle", "feedback", "check_pass", "check_fail", "close", "return", "void", "acknowledge",
+    ),
+    "lead": ("confirm", "false_alarm", "duplicate"),
+    "finding": ("acknowledge",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role's names, the groups a policy may name it by, the levels of area it is given for, and whether it is bound to a source."""
+
+    name: str
+    zh: str
+    en: str
+    groups: tuple[str, ...] = ()
+    coarsest: Level = Level.CITY
+    finest: Level = Level.CELL
+    bound: bool = False
+
+
+ROLES = {
+    role.name: role
+    for role in (
+        Role("guest", "沙盒访客", "sandbox guest"),
+        Role("citizen", "市民", "citizen"),
+        Role("acceptor", "受理员", "acceptor", ("staff", "crew"), finest=Level.STREET),
+        Role("dispatcher", "派遣员", "dispatcher", ("staff", "crew"), finest=Level.DISTRICT),
+        Role("duty_officer", "值班长", "duty officer", ("staff", "crew"), finest=Level.DISTRICT),
+        Role("handler", "处置员", "handler", ("staff", "crew"), coarsest=Level.STREET),
+        Role("checker", "核查员", "checker", ("staff", "crew"), coarsest=Level.STREET),
+        Role("collector", "信息采集员", "collector", ("staff", "crew"), coarsest=Level.STREET),
+        Role("steward", "数据专员", "data steward", ("staff",)),
+        Role("source_writer", "数据源接入", "source writer", bound=True),
+        Role("admin", "系统管理员", "administrator", ("staff",), finest=Level.CITY),
+    )
+}
+
+ANYONE = "anonymous"
+"""The role of someone who has none."""
+
+
+def split(role: str) -> tuple[str, str]:
+    """Part a granted role into its name and the source it is bound to: `source_writer:gauges` → (`source_writer`, `gauges`)."""
+    name, _, bound = role.partition(":")
+    return name, bound
