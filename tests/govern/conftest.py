@@ -63,7 +63,7 @@ class SmallDesk:
         while (first := self._queue.get()) is not None:
             group = [first]
             while len(group) < self.together and not self._queue.empty() and self._queue.queue[0] is not None:
-                group.append(self._queue.get())
+                group += filter(None, [self._queue.get()])
             self._settle(group)
 
     def _settle(self, group: list[tuple[Callable[[Any], Any], Future[Any]]]) -> None:
@@ -83,11 +83,11 @@ class SmallDesk:
                 outcomes = [(None, self.broken)] * len(group)
             else:
                 outer.commit()
-        for (_, future), (result, error) in zip(group, outcomes, strict=True):
-            if error is None:
+        for (_, future), (result, undone) in zip(group, outcomes, strict=True):
+            if undone is None:
                 future.set_result(result)
             else:
-                future.set_exception(error)
+                future.set_exception(undone)
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:

@@ -1,6 +1,6 @@
 """The guard: least privilege by role and area, one function for a list and for one thing, and packs kept to their own types."""
 
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zhongshu.govern import (
-    ACTIONS, KINDS, PLACELESS, ROLES, VERBS, Catalogue, Grading, Guard, PackPolicy, Policy, admit, check_pack, guest, unfold, visible, withheld_types,
+    ACTIONS,
+    KINDS,
+    PLACELESS,
+    ROLES,
+    VERBS,
+    Catalogue,
+    Grading,
+    Guard,
+    PackPolicy,
+    Policy,
+    admit,
+    check_pack,
+    guest,
+    unfold,
+    visible,
+    withheld_types,
 )
 from zhongshu.govern.guard import merged
 from zhongshu.kernel.area import interval, within
@@ -232,7 +247,7 @@ def test_a_scope_never_reaches_beyond_what_its_roles_give_one_by_one(
 def test_intervals_are_united(areas: list[tuple[int, int]]) -> None:
     united = merged(areas)
     assert {n for low, high in united for n in range(low, high)} == {n for low, high in areas for n in range(low, high)}
-    assert all(a[1] < b[0] for a, b in zip(united, united[1:], strict=False))
+    assert all(a[1] < b[0] for a, b in pairwise(united))
 
 
 # Packs

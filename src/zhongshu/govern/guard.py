@@ -177,9 +177,9 @@ def _grants(policy: Policy, principal: Principal, action: str, kind: str, verb: 
         outcome = policy.outcome(frozenset({name}), action, kind, verb) & policy.outcome(held | {name}, action, kind, verb)
         if name in ROLES and ROLES[name].bound:
             outcome = _as_if_all(outcome) if bound and (source == bound or (not source and action == "write")) else frozenset()
-        for own in (False, True):
-            if (ceiling := _ceiling(outcome, own=own)) and (not own or ceiling > _ceiling(outcome, own=False)):
-                found.append((own, ceiling, area))
+        at_large, own = _ceiling(outcome, own=False), _ceiling(outcome, own=True)
+        found += [(False, at_large, area)] if at_large else []
+        found += [(True, own, area)] if own > at_large else []
     return found
 
 
