@@ -1,10 +1,15 @@
-// The dark base map: almost no colour, so that what is wrong is seen. Tiles come from one PMTiles file.
+// The base map, dark for the screen and light for the desk: almost no colour, so that what is wrong is seen. Tiles come from one PMTiles file.
 import type { StyleSpecification, ExpressionSpecification } from 'maplibre-gl'
 import { words } from '@/words'
 
 const FONT = ['Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', 'sans-serif']
-const INK = { ground: '#0e1419', land: '#121a20', water: '#152634', road: '#1d2831', arterial: '#293743', building: '#1c2831', edge: '#2c3a45', label: '#9fb0bc', strong: '#c6d1d9' }
-const TONE: ExpressionSpecification = ['match', ['get', 'level'], 'red', '#f0645c', 'orange', '#ee8a3a', 'yellow', '#e3c04a', '#6b7c88']
+type Ink = Record<'ground' | 'land' | 'water' | 'road' | 'arterial' | 'building' | 'edge' | 'district' | 'underpass' | 'device' | 'label' | 'strong', string>
+const DARK: Ink = { ground: '#0e1419', land: '#121a20', water: '#152634', road: '#1d2831', arterial: '#293743', building: '#1c2831', edge: '#2c3a45', district: '#43535f', underpass: '#5d6f7c', device: '#6b7c88', label: '#9fb0bc', strong: '#c6d1d9' }
+const LIGHT: Ink = { ground: '#f6f7f8', land: '#ffffff', water: '#dbe6ee', road: '#e6eaed', arterial: '#d3dadf', building: '#e3e8eb', edge: '#c3ccd3', district: '#8b98a2', underpass: '#8b98a2', device: '#8b98a2', label: '#55636e', strong: '#1b242b' }
+const tone = (dark: boolean): ExpressionSpecification =>
+  dark
+    ? ['match', ['get', 'level'], 'red', '#f0645c', 'orange', '#ee8a3a', 'yellow', '#e3c04a', '#6b7c88']
+    : ['match', ['get', 'level'], 'red', '#b3261e', 'orange', '#a84b00', 'yellow', '#806000', '#8b98a2']
 const EMPTY = { type: 'FeatureCollection' as const, features: [] }
 
 export function labelField(): ExpressionSpecification {
@@ -12,7 +17,7 @@ export function labelField(): ExpressionSpecification {
   return ['coalesce', ['get', first], ['get', 'name_zh'], '']
 }
 
-function label(id: string, kinds: string[], minzoom: number, size: number, color: string) {
+function label(id: string, kinds: string[], minzoom: number, size: number, color: string, halo: string) {
   return {
     id,
     type: 'symbol' as const,
@@ -21,13 +26,15 @@ function label(id: string, kinds: string[], minzoom: number, size: number, color
     minzoom,
     filter: ['in', ['get', 'kind'], ['literal', kinds]] as ExpressionSpecification,
     layout: { 'text-field': labelField(), 'text-font': FONT, 'text-size': size, 'text-max-width': 9, 'text-padding': 6 },
-    paint: { 'text-color': color, 'text-halo-color': INK.ground, 'text-halo-width': 1.4 },
+    paint: { 'text-color': color, 'text-halo-color': halo, 'text-halo-width': 1.4 },
   }
 }
 
-export const LABELS = ['label-district', 'label-street', 'label-place']
+export const LABELS = ['label-district', 'label-street', 'label-community', 'label-place']
 
-export function mapStyle(tiles: string): StyleSpecification {
+export function mapStyle(tiles: string, dark: boolean): StyleSpecification {
+  const INK = dark ? DARK : LIGHT
+  const TONE = tone(dark)
   const base = (id: string, layer: string) => ({ id, source: 'base', 'source-layer': layer })
   return {
     version: 8,
@@ -61,8 +68,8 @@ export function mapStyle(tiles: string): StyleSpecification {
       },
       { ...base('community-edge', 'community'), type: 'line', minzoom: 13, paint: { 'line-color': INK.edge, 'line-width': 0.5, 'line-dasharray': [2, 3] } },
       { ...base('street-edge', 'street'), type: 'line', paint: { 'line-color': INK.edge, 'line-width': 0.7 } },
-      { ...base('district-edge', 'district'), type: 'line', paint: { 'line-color': '#43535f', 'line-width': 1.2 } },
-      { ...base('underpass', 'underpass'), type: 'line', minzoom: 11, filter: ['!=', ['geometry-type'], 'Point'], paint: { 'line-color': '#5d6f7c', 'line-width': 2 } },
+      { ...base('district-edge', 'district'), type: 'line', paint: { 'line-color': INK.district, 'line-width': 1.2 } },
+      { ...base('underpass', 'underpass'), type: 'line', minzoom: 11, filter: ['!=', ['geometry-type'], 'Point'], paint: { 'line-color': INK.underpass, 'line-width': 2 } },
       { id: 'rain', type: 'fill', source: 'rain', filter: ['==', ['geometry-type'], 'Polygon'], paint: { 'fill-color': '#6fa3e8', 'fill-opacity': 0.09, 'fill-antialias': false } },
       { id: 'rain-path', type: 'line', source: 'rain', filter: ['==', ['geometry-type'], 'LineString'], paint: { 'line-color': '#6fa3e8', 'line-opacity': 0.5, 'line-width': 1, 'line-dasharray': [4, 4] } },
       { id: 'area-touch', type: 'fill', source: 'areas', paint: { 'fill-color': '#000000', 'fill-opacity': 0 } },
@@ -75,13 +82,14 @@ export function mapStyle(tiles: string): StyleSpecification {
         paint: {
           'circle-radius': ['interpolate', ['linear'], ['zoom'], 10, ['case', ['get', 'bad'], 5, 2], 15, ['case', ['get', 'bad'], 8, 5]],
           'circle-color': ['case', ['get', 'bad'], TONE, INK.ground],
-          'circle-stroke-color': ['case', ['get', 'bad'], TONE, '#6b7c88'],
+          'circle-stroke-color': ['case', ['get', 'bad'], TONE, INK.device],
           'circle-stroke-width': 1,
         },
       },
-      label('label-district', ['district'], 8, 16, INK.strong),
-      label('label-street', ['street'], 11.2, 14, INK.label),
-      { ...label('label-place', ['district', 'street', 'city'], 13, 14, INK.label), filter: ['!', ['in', ['get', 'kind'], ['literal', ['district', 'street', 'city']]]] },
+      { ...label('label-place', [], 13, 14, INK.label, INK.ground), filter: ['!', ['in', ['get', 'kind'], ['literal', ['district', 'street', 'city', 'community']]]] },
+      label('label-community', ['community'], 14, 12, INK.label, INK.ground),
+      label('label-street', ['street'], 11.2, 14, INK.label, INK.ground),
+      label('label-district', ['district'], 8, 16, INK.strong, INK.ground),
     ],
   }
 }
