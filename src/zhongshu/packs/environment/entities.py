@@ -32,6 +32,8 @@ PROPERTIES = (
     Property("WeatherStation.wind_speed", "m/s", "0.1", 0, 90, MINUTE, HOUR, "风速", "Wind speed"),
     Property("WeatherStation.wind_direction", "deg", "1", 0, 360, MINUTE, HOUR, "风向（来向）", "Wind direction (from)"),
     Property("NoiseMonitor.leq", "dB(A)", "0.1", 0, 160, MINUTE, HOUR, "等效连续 A 声级", "Equivalent continuous A-weighted level"),
+    Property("NoiseMonitor.leq_day", "dB(A)", "0.1", 0, 160, MINUTE, HOUR, "昼间等效声级（6—22 时）", "Equivalent level by day (06:00–22:00)"),
+    Property("NoiseMonitor.leq_night", "dB(A)", "0.1", 0, 160, MINUTE, HOUR, "夜间等效声级（22—6 时）", "Equivalent level by night (22:00–06:00)"),
     Property("Warning.in_force", "1", "1", 0, 1, MINUTE, HOUR, "预警在效（1 在效，0 无）", "A warning is in force (1) or not (0)"),
     Property("Warning.colour", "1", "1", 0, 4, MINUTE, HOUR, "预警颜色（0 无，1 蓝，2 黄，3 橙，4 红）", "Colour of the warning (0 none, 1 blue, 2 yellow, 3 orange, 4 red)"),
 )
