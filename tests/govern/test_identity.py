@@ -5,6 +5,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -344,7 +345,7 @@ def test_no_secret_reaches_a_log_the_ledger_a_problem_or_the_store(
         lambda: identity.sign_in("zhiban", PASSWORD, HOME), lambda: identity.set_password(id_, PASSWORD, actor="system"),
         lambda: identity.rotate(rotated.token), lambda: identity.issue_token(id_, "x", actor="system"),
     ]
-    attempts += [lambda guess=guess: identity.sign_in("zhiban", guess, HOME) for guess in wrong]
+    attempts += [partial(identity.sign_in, "zhiban", guess, HOME) for guess in wrong]
     attempts += [lambda: identity.principal_of(bearer=token + "x"), lambda: identity.set_password(id_, "short77", actor="system")]
     for attempt in attempts:
         with pytest.raises((Problem, OSError)) as caught:

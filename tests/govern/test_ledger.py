@@ -5,6 +5,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
 from zhongshu.govern import Ledger, Mark, lines, read_anchor, sm3, verify
+from zhongshu.govern.chain import line_hash
 from zhongshu.govern.ledger import WITHHELD, plain
 from zhongshu.kernel.clock import FrozenClock
 from zhongshu.kernel.problem import Problem
@@ -108,12 +110,12 @@ def test_any_change_of_any_line_is_found(
     assert bool(_breaks_of(after)) != same
 
 
-def _breaks_of(rows: list[tuple[object, ...]]) -> list[str]:
+def _breaks_of(rows: list[tuple[object, ...]], mark: Mark | None = None) -> list[str]:
     engine = create_engine("sqlite://", poolclass=StaticPool)
     with engine.connect() as conn:
         conn.exec_driver_sql(_TABLE)
         conn.exec_driver_sql("INSERT INTO ledger VALUES (?,?,?,?,?,?,?,?,?)", rows)
-        found = verify(conn)
+        found = verify(conn, mark)
     engine.dispose()
     return found
 
@@ -134,6 +136,31 @@ def test_lines_removed_doubled_or_swapped_are_found(made_rows: list[tuple[object
     else:
         rows = [(int(str(row[0])) + 1, *row[1:]) for row in rows]
     assert _breaks_of(rows)
+
+
+@pytest.mark.parametrize("seq", range(1, LINES + 1))
+def test_a_line_forged_with_a_hash_of_its_own_is_found_by_the_next_or_the_anchor(made_rows: list[tuple[object, ...]], seq: int) -> None:
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in made_rows]
+    last = Mark(LINES, str(rows[-1]["hash"]))
+    rows[seq - 1]["actor"] = "someone-else"
+    rows[seq - 1]["hash"] = line_hash(rows[seq - 1])
+    found = _breaks_of([tuple(row.values()) for row in rows], last)
+    if seq < LINES:
+        assert found == [f"Line {seq + 1} does not follow from the line before it."]
+    else:
+        assert found == [f"Line {seq} differs from the anchor: the ledger was written anew."]
+
+
+def test_a_ledger_written_anew_from_a_line_on_is_found_by_the_anchor(made_rows: list[tuple[object, ...]]) -> None:
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in made_rows]
+    last = Mark(LINES, str(rows[-1]["hash"]))
+    rows[4]["actor"] = "someone-else"
+    for before, row in pairwise(rows[3:]):
+        row["prev"] = before["hash"]
+        row["hash"] = line_hash(row)
+    forged = [tuple(row.values()) for row in rows]
+    assert _breaks_of(forged) == []
+    assert len(_breaks_of(forged, last)) == 1
 
 
 def test_a_cut_tail_is_found_by_the_anchor_and_the_anchor_is_not_written_over(desk: Any, tmp_path: Path, clock: FrozenClock) -> None:

@@ -98,7 +98,6 @@ class Identity:
         self._hashing = threading.BoundedSemaphore(2)
         self._by_account, self._by_address = Attempts(free=5), Attempts(free=30)
         self._known: dict[str, _Known] = {}
-        self._generation = 0
 
     # signing in
 
@@ -302,22 +301,20 @@ class Identity:
         self._forget()
 
     def _forget(self) -> None:
-        self._generation += 1
         self._known = {}
 
     def _look(self, hashed: str, find: Callable[[Connection, str, int], _Known | None]) -> Principal | None:
         now = self._clock.now()
         if (known := self._known.get(hashed)) is not None and now < known.until:
             return known.principal
-        generation, kept = self._generation, self._known
+        kept = self._known  # if something changes while we read, this one is forgotten, and with it what may be stale
         found = self._desk.read(lambda conn: find(conn, hashed, now))
         if found is None:
             kept.pop(hashed, None)
             return None
-        if generation == self._generation:  # else something changed while we read: do not keep what may be stale
-            if len(kept) >= _KEPT:
-                kept.clear()
-            kept[hashed] = found
+        if len(kept) >= _KEPT:
+            kept.clear()
+        kept[hashed] = found
         return found.principal
 
     def _by_session(self, conn: Connection, hashed: str, now: int) -> _Known | None:
