@@ -1,0 +1,128 @@
+"""The main path of this stage: a finding or a request becomes a lead, a lead a case, a case goes its steps to its outcome.
+
+What comes in is taken once: requests by (source, external id) and journal offset, findings by their id. Knows no journal, no rule, no URL.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from zhongshu.act import case as cases
+from zhongshu.act import lead as leads
+from zhongshu.act import machine, voice
+from zhongshu.act.deed import SYSTEM, Deed
+from zhongshu.act.tables import case_file, desk_cursor
+from zhongshu.kernel.finding import Finding
+from zhongshu.kernel.problem import Problem
+
+REQUESTS = "requests"
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of a journal entry's requests: how many were new, known already, closed at their source, and which could not be taken."""
+
+    new: int = 0
+    known: int = 0
+    closed: int = 0
+    refused: list[voice.Refusal] = field(default_factory=list)
+
+
+def take_finding(deed: Deed, finding: Finding, seen: leads.Seen, *, file_it: bool = False) -> tuple[dict[str, Any], bool]:
+    """Open a finding's lead, once; with `file_it` (the city's switch for this rule) also its case. Returns (lead, whether it is new)."""
+    own = deed.by(SYSTEM)
+    row, new = leads.from_finding(own, finding, seen)
+    if new and file_it:
+        row = leads.decide(own, row["id"], "confirm", cases.Given(reason="按规则自动立案 · filed by rule"))
+    return row, new
+
+
+def finding_ended(deed: Deed, finding: str) -> None:
+    """Note that a finding is over: on its lead if that is still open; its case goes on to its check."""
+    leads.ended(deed.by(SYSTEM), finding)
+
+
+def take_request(deed: Deed, voice_: voice.Voice) -> tuple[dict[str, Any], str]:
+    """Keep one voice and lead it on: to a lead, or, if it is another system's row, to an imported case. Returns (request, new | known | closed)."""
+    own = deed.by(SYSTEM)
+    row, new = voice.receive(own, voice_)
+    if voice_.imported:
+        return row, _import(own, row, voice_, new=new)
+    if new:
+        leads.from_request(own, row)
+        row = voice.get(own, row["id"])
+    return row, "new" if new else "known"
+
+
+def take_requests(deed: Deed, source: str, offset: int, documents: Iterable[dict[str, Any]]) -> Taken:
+    """Consume one journal entry of requests; an entry at or before the last offset taken changes nothing. Bad rows never cost good ones."""
+    taken = Taken()
+    if offset <= consumed(deed):
+        return taken
+    for document in documents:
+        try:
+            told = voice.read(source, document)
+        except Problem as problem:
+            taken.refused.append(voice.Refusal(str(document.get("id", "")), problem.kind.code, problem.particulars))
+            continue
+        _, outcome = take_request(deed, told)
+        setattr(taken, outcome, getattr(taken, outcome) + 1)
+    statement = upsert(desk_cursor).values(name=REQUESTS, done=offset)
+    deed.connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"done": offset}))
+    return taken
+
+
+def consumed(deed: Deed) -> int:
+    """Return the journal offset up to which requests have been taken; the journal may forget them up to here."""
+    return deed.connection.execute(select(desk_cursor.c.done).where(desk_cursor.c.name == REQUESTS)).scalar_one_or_none() or 0
+
+
+def sign_normal(deed: Deed, indicator: str, area: int, normal_since: int) -> list[dict[str, Any]]:
+    """Let a sign that has been normal since then pass the checks that wait for it; returns the cases that passed."""
+    waiting = deed.connection.execute(
+        select(case_file.c.id, case_file.c.normal_minutes).where(
+            case_file.c.indicator == bindparam("indicator"), case_file.c.area == bindparam("area"), case_file.c.step == "check",
+            case_file.c.mark == "", case_file.c.check_mode == "instrument",
+        ), {"indicator": indicator, "area": area},
+    ).all()
+    ripe = [case_id for case_id, minutes in waiting if deed.now - normal_since >= (minutes or 0) * 60_000_000]
+    return [cases.check_by_instrument(deed, case_id, normal_since) for case_id in ripe]
+
+
+def sweep(deed: Deed) -> int:
+    """Do what time alone brings about: limits that ran out are counted, parked cases past their expiry go on. Returns how many."""
+    own = deed.by(SYSTEM)
+    ran_out = select(case_file).where(
+        case_file.c.due_counted.is_(False), case_file.c.due <= deed.now, case_file.c.parked.is_(None), case_file.c.step.in_(machine.OPEN),
+    ).limit(1000)
+    rows = own.connection.execute(ran_out).mappings().all()
+    for row in rows:
+        cases.count_due(own, dict(row), row["due"])
+        cases.tell(own, dict(row), "due")
+    expired = select(case_file.c.id).where(case_file.c.parked_until <= deed.now, case_file.c.parked.is_not(None)).limit(1000)
+    ids = own.connection.execute(expired).scalars().all()
+    for case_id in ids:
+        cases.do(own, case_id, "resume", cases.Given(note="挂账到期 · the pause has expired"))
+    return len(rows) + len(ids)
+
+
+def _import(deed: Deed, row: dict[str, Any], told: voice.Voice, *, new: bool) -> str:
+    """Enter another system's row as a case with only what the row proves: opened, due, closed."""
+    if new:
+        flags = [*told.flags, *(["due_before_opened"] if told.due is not None and told.due <= told.created else [])]
+        opened = cases.open_case(deed, cases.NewCase(
+            "import", told.class_, told.class_ or "外部案件", told.class_ or "Imported case", told.area, told.source, address=told.address, lon=told.lon,
+            lat=told.lat, opened=told.created, due=told.due, flags=tuple(flags), voices=1,
+        ))
+        voice.change(deed, row, case_id=opened["id"])
+        case_id = opened["id"]
+    else:
+        case_id = row["case_id"]
+    if told.closed is None or case_id is None or cases.get(deed, case_id)["step"] != "imported":
+        return "new" if new else "known"
+    cases.do(deed, case_id, "source_close", cases.Given(happened=told.closed))
+    voice.answer(deed, row["id"], "", told.closed)
+    return "new" if new else "closed"

@@ -1,0 +1,303 @@
+"""What the desk holds, as documents for whoever may see it: a Scope's areas and unit go into the query, its hidden fields are left out.
+
+Times are RFC 3339, areas 15 digits; names of areas and addresses of files are added by whoever serves. Reads only.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select, tuple_
+
+from zhongshu.act import case as cases
+from zhongshu.act import clocks, duty, machine
+from zhongshu.act.tables import case_file, case_step, evidence, evidence_link, lead, lead_link, request
+from zhongshu.kernel.area import interval, show_area
+from zhongshu.kernel.clock import rfc3339, to_datetime, to_us
+from zhongshu.kernel.grade import Principal, Scope
+from zhongshu.kernel.problem import declare
+
+BAD_PAGE = declare(
+    "record.bad_page", "invalid",
+    zh=("看不懂的翻页标记“{after}”。", "请原样使用上一页返回的 next。"),
+    en=("The page mark '{after}' cannot be read.", "Use the `next` of the page before, unchanged."),
+)
+
+FAR = 2**62
+"""Stands for "no due time" when sorting."""
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """Which cases: `state` open, closed, late, void or all; `mine`: those waiting for this person; `order` opened (newest first) or due."""
+
+    state: str = "all"
+    step: str = ""
+    area: int | None = None
+    mine: Principal | None = None
+    q: str = ""
+    order: str = "opened"
+    limit: int = 50
+    after: str = ""
+
+
+def list_cases(connection: Connection, scope: Scope, wanted: CaseFilter, now: int) -> Document:
+    """Return {items, next} of the cases in the scope."""
+    by_due = func.coalesce(case_file.c.due, FAR)
+    key: Any = case_file.c.opened if wanted.order == "opened" else by_due
+    query = select(case_file, by_due.label("by_due")).where(*_in_scope(case_file.c, scope), *_filters(wanted, now))
+    if wanted.after:
+        mark = _page_mark(wanted.after)
+        place = tuple_(key, case_file.c.id)
+        query = query.where(place < mark if wanted.order == "opened" else place > mark)
+    order = (key.desc(), case_file.c.id.desc()) if wanted.order == "opened" else (key, case_file.c.id)
+    limit = max(1, min(wanted.limit, 500))
+    rows = connection.execute(query.order_by(*order).limit(limit + 1)).mappings().all()
+    more = rows[limit - 1] if len(rows) > limit else None
+    mark_key = "opened" if wanted.order == "opened" else "by_due"
+    return {"items": [show_case(row, now, scope) for row in rows[:limit]], "next": more and f"{more[mark_key]}:{more['id']}"}
+
+
+def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Principal, now: int) -> Document:
+    """Return one case by id or number, with its history, voices, clocks, the viewer's verbs and the catalogue's proposal. Raises `case.unknown`."""
+    query = select(case_file).where(or_(case_file.c.id == case_id, case_file.c.number == case_id), *_in_scope(case_file.c, scope))
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise cases.UNKNOWN(id=case_id)
+    told = connection.execute(select(request).where(request.c.case_id == row["id"]).order_by(request.c.created, request.c.id)).mappings().all()
+    first = told[0]["created"] if told else None
+    offered = machine.offered(row["step"], row["mark"], viewer, row["area"], row["unit"])
+    proposal = duty.suggest(connection, row["class"], row["opened"]) if row["step"] in {"file", "dispatch"} else None
+    return show_case(row, now, scope) | {
+        "history": history(connection, row["id"], scope), "voices": [show_voice(item, scope) for item in told],
+        "verbs": [_show_verb(item, row) for item in offered], "suggestion": proposal, "clocks": clocks.show(row, first, now),
+        "links": _links(connection, [row["lead"]]).get(row["lead"], []) if row["lead"] else [],
+    }
+
+
+def history(connection: Connection, subject: str, scope: Scope) -> list[Document]:
+    """Return every line of a case's, lead's or request's history, in order, with its evidence."""
+    steps = connection.execute(select(case_step).where(case_step.c.subject == subject).order_by(case_step.c.seq)).mappings().all()
+    attached: dict[int, list[Document]] = {}
+    files = connection.execute(
+        select(evidence_link.c.seq, evidence.c.sha256, evidence.c.content_type, evidence.c.size).join(evidence, evidence.c.sha256 == evidence_link.c.sha256)
+        .join(case_step, case_step.c.seq == evidence_link.c.seq).where(case_step.c.subject == subject).order_by(evidence_link.c.seq, evidence.c.sha256),
+    ).mappings()
+    for file in files:
+        attached.setdefault(file["seq"], []).append({key: file[key] for key in ("sha256", "content_type", "size")})
+    return [_show_step(step, attached.get(step["seq"], []), scope) for step in steps]
+
+
+def list_leads(connection: Connection, scope: Scope, state: str = "", limit: int = 200, after: str = "") -> Document:
+    """Return {items, next} of the leads in the scope, newest first."""
+    query = select(lead).where(*_in_scope(lead.c, scope))
+    if state:
+        query = query.where(lead.c.state == state)
+    if after:
+        query = query.where(tuple_(lead.c.opened, lead.c.id) < _page_mark(after))
+    limit = max(1, min(limit, 500))
+    rows = connection.execute(query.order_by(lead.c.opened.desc(), lead.c.id.desc()).limit(limit + 1)).mappings().all()
+    more = rows[limit - 1] if len(rows) > limit else None
+    return {"items": _show_leads(connection, rows[:limit], scope), "next": more and f"{more['opened']}:{more['id']}"}
+
+
+def get_lead(connection: Connection, scope: Scope, lead_id: str) -> Document | None:
+    """Return one lead by id or number, or None if it is not there for this scope."""
+    query = select(lead).where(or_(lead.c.id == lead_id, lead.c.number == lead_id), *_in_scope(lead.c, scope))
+    rows = connection.execute(query).mappings().all()
+    return _show_leads(connection, rows, scope)[0] if rows else None
+
+
+def get_request(connection: Connection, request_id: str) -> Document | None:
+    """Return one request by id or number with what became of it, for its reporter: who holds it, since when, due when."""
+    row = connection.execute(select(request).where(or_(request.c.id == request_id, request.c.number == request_id))).mappings().one_or_none()
+    if row is None:
+        return None
+    document: Document = show_voice(row, Scope()) | {"answer": row["answer"], "answered": _time(row["answered"]), "case": None}
+    opened = connection.execute(select(case_file).where(case_file.c.id == row["case_id"])).mappings().one_or_none()
+    if opened is not None:
+        step = machine.STEPS[opened["step"]]
+        document["case"] = {
+            "number": opened["number"], "step": opened["step"], "step_zh": step.zh, "step_en": step.en, "holder_zh": opened["holder_zh"],
+            "holder_en": opened["holder_en"], "since": rfc3339(opened["held_since"]), "due": _time(opened["due"]), "closed": _time(opened["closed"]),
+        }
+    return document
+
+
+def of_findings(connection: Connection, findings: Iterable[str]) -> dict[str, Document]:
+    """Return {finding: {lead, lead_number, lead_state, case, case_number, step}} for findings that have a lead."""
+    query = select(
+        lead.c.finding, lead.c.id.label("lead"), lead.c.number.label("lead_number"), lead.c.state.label("lead_state"), case_file.c.id.label("case"),
+        case_file.c.number.label("case_number"), case_file.c.step,
+    ).join(case_file, case_file.c.id == lead.c.case_id, isouter=True).where(lead.c.finding.in_(list(findings)))
+    return {row["finding"]: {key: value for key, value in row.items() if key != "finding"} for row in connection.execute(query).mappings()}
+
+
+def of_sign(connection: Connection, scope: Scope, indicator: str, area: int, now: int, limit: int = 20) -> list[Document]:
+    """Return the latest cases that a vital sign caused in an area."""
+    low, high = interval(area)
+    query = select(case_file).where(case_file.c.indicator == indicator, case_file.c.area >= low, case_file.c.area < high, *_in_scope(case_file.c, scope))
+    rows = connection.execute(query.order_by(case_file.c.opened.desc()).limit(limit)).mappings()
+    return [show_case(row, now, scope) for row in rows]
+
+
+def last_actions(connection: Connection, since: int) -> dict[tuple[str, int], Document]:
+    """Return, by (indicator, area), what was last done about a sign in cases changed since then: {case, text_zh, text_en}."""
+    query = select(case_file).where(case_file.c.indicator != "", case_file.c.changed >= since).order_by(case_file.c.changed)
+    found = {}
+    for row in connection.execute(query).mappings():
+        step, tail = machine.STEPS[row["step"]], row["number"].rpartition("-")[2]
+        found[row["indicator"], row["area"]] = {
+            "case": row["id"], "text_zh": " ".join(filter(None, (f"案件 {tail}", step.zh, row["holder_zh"]))),
+            "text_en": " ".join(filter(None, (f"Case {tail}:", step.en, row["holder_en"]))),
+        }
+    return found
+
+
+def counts(connection: Connection, scope: Scope, now: int, zone: tzinfo) -> dict[str, int]:
+    """Return 今日闭环: received and closed since the city's midnight, open now, and of these overdue."""
+    local = to_datetime(now).astimezone(zone)
+    day = to_us(local.replace(hour=0, minute=0, second=0, microsecond=0))
+    open_now, c = case_file.c.step.in_(machine.OPEN), case_file.c
+
+    def total(*which: ColumnElement[bool]) -> int:
+        return connection.execute(select(func.count()).select_from(case_file).where(*which, *_in_scope(c, scope))).scalar_one()
+
+    return {
+        "received": total(c.opened >= day, c.opened <= now), "open": total(open_now), "overdue": total(open_now, c.due < now, c.parked.is_(None)),
+        "closed": total(c.step == "closed", c.closed >= day, c.closed <= now),
+    }
+
+
+def evidence_visible(connection: Connection, scope: Scope, sha256: str, viewer: Principal) -> bool:
+    """Tell whether a file may be shown: it stands in a history within the scope, or the viewer gave it."""
+    used = select(case_step.c.seq).join(evidence_link, evidence_link.c.seq == case_step.c.seq).join(case_file, case_file.c.id == case_step.c.subject)
+    if connection.execute(used.where(evidence_link.c.sha256 == sha256, *_in_scope(case_file.c, scope)).limit(1)).first() is not None:
+        return True
+    own = select(evidence.c.sha256).where(evidence.c.sha256 == sha256, evidence.c.received_by == viewer.id)
+    return connection.execute(own).first() is not None
+
+
+def show_case(row: Mapping[Any, Any], now: int, scope: Scope) -> Document:
+    """Turn a case's row into its document."""
+    step = machine.STEPS[row["step"]]
+    plain = (
+        "id", "number", "class", "class_zh", "class_en", "title_zh", "title_en", "address", "lon", "lat", "source", "step", "mark", "unit", "holder",
+        "holder_zh", "holder_en", "level", "voices", "finding", "lead", "indicator", "version", "flags", "check_mode", "redone", "returned",
+    )
+    overdue = row["due"] is not None and row["closed"] is None and row["parked"] is None and now > row["due"]
+    mark = machine.MARKS[row["mark"]]
+    return _hide({key: row[key] for key in plain} | {
+        "area": show_area(row["area"]), "step_zh": step.zh, "step_en": step.en, "mark_zh": mark[0], "mark_en": mark[1], "stage": step.stage,
+        "opened": rfc3339(row["opened"]), "changed": rfc3339(row["changed"]), "due": _time(row["due"]), "closed": _time(row["closed"]),
+        "late": bool(row["late"] or overdue), "limit": clocks.state(row, now), "parked_until": _time(row["parked_until"]),
+    }, scope)
+
+
+def show_voice(row: Mapping[Any, Any], scope: Scope) -> Document:
+    """Turn a request's row into its document; who reported is never shown."""
+    plain = ("id", "number", "source", "class", "text", "address", "lon", "lat", "channel", "photos", "state", "repeats", "flags")
+    return _hide({key: row[key] for key in plain} | {"area": show_area(row["area"]), "created": rfc3339(row["created"])}, scope)
+
+
+def _show_step(step: Mapping[Any, Any], files: list[Document], scope: Scope) -> Document:
+    verb = machine.VERBS[step["verb"]]
+    plain = ("seq", "verb", "actor", "actor_name", "reason", "note", "unit", "from_step", "from_mark", "to_step", "to_mark", "version")
+    return _hide({key: step[key] for key in plain} | {
+        "verb_zh": verb.zh, "verb_en": verb.en, "at": rfc3339(step["at"]), "happened": rfc3339(step["happened"]), "evidence": files,
+    }, scope)
+
+
+def _show_verb(row: machine.Row, case: Mapping[Any, Any]) -> Document:
+    verb = machine.VERBS[row.verb]
+    needs = sorted(need for need in row.needs if need != "evidence" or row.verb in case["evidence_at"].split())
+    return {"verb": verb.key, "zh": verb.zh, "en": verb.en, "needs": needs, "shortcut": verb.shortcut}
+
+
+def _show_leads(connection: Connection, rows: Iterable[Mapping[Any, Any]], scope: Scope) -> list[Document]:
+    rows = list(rows)
+    ids = [row["id"] for row in rows]
+    links = _links(connection, ids)
+    voices: dict[str | None, int] = dict(
+        connection.execute(select(request.c.lead, func.count()).where(request.c.lead.in_(ids)).group_by(request.c.lead)).tuples().all(),
+    )
+    plain = ("id", "number", "kind", "source", "class", "title_zh", "title_en", "address", "lon", "lat", "level", "indicator", "finding", "state", "of", "flags", "version")
+    return [_hide({key: row[key] for key in plain} | {
+        "state_zh": machine.LEAD_STATES[row["state"]][0], "state_en": machine.LEAD_STATES[row["state"]][1], "area": show_area(row["area"]),
+        "opened": rfc3339(row["opened"]), "ended": _time(row["ended"]), "case": row["case_id"], "links": links.get(row["id"], []),
+        "voices": voices.get(row["id"], 0),
+    }, scope) for row in rows]
+
+
+def _links(connection: Connection, ids: list[str]) -> dict[str, list[Document]]:
+    query = select(lead_link, request.c.number.label("request_number")).join(request, request.c.id == lead_link.c.request, isouter=True)
+    rows = connection.execute(query.where(lead_link.c.undone.is_(None), or_(lead_link.c.lead.in_(ids), lead_link.c.other.in_(ids))).order_by(lead_link.c.id))
+    found: dict[str, list[Document]] = {}
+    for row in rows.mappings():
+        for own, far in ((row["lead"], row["other"]), (row["other"], row["lead"])):
+            if own in ids:
+                found.setdefault(own, []).append({
+                    "id": row["id"], "lead": far, "request": row["request_number"], "kind": row["kind"], "reason_zh": row["reason_zh"],
+                    "reason_en": row["reason_en"], "by": row["made_by"], "at": rfc3339(row["made"]),
+                })
+    return found
+
+
+def _in_scope(c: Any, scope: Scope) -> list[ColumnElement[bool]]:  # noqa: ANN401 (any table's columns that have an area)
+    """Return the scope as conditions; nothing allowed is nothing found."""
+    where: list[ColumnElement[bool]] = [or_(false(), *(and_(c.area >= low, c.area < high) for low, high in scope.areas))]
+    if scope.unit and "unit" in c:
+        where.append(c.unit == scope.unit)
+    return where
+
+
+def _filters(wanted: CaseFilter, now: int) -> list[ColumnElement[bool]]:
+    c, where = case_file.c, list[ColumnElement[bool]]()
+    states = {
+        "open": c.step.in_(machine.OPEN), "closed": c.step == "closed", "void": c.step == "void",
+        "late": or_(c.late.is_(True), and_(c.step.in_(machine.OPEN), c.due < now, c.parked.is_(None))),
+    }
+    if wanted.state in states:
+        where.append(states[wanted.state])
+    if wanted.step:
+        where.append(c.step == wanted.step)
+    if wanted.area is not None:
+        low, high = interval(wanted.area)
+        where.append(and_(c.area >= low, c.area < high))
+    if wanted.mine is not None:
+        where.append(_waiting_for(wanted.mine))
+    if wanted.q:
+        where.append(or_(*(column.contains(wanted.q, autoescape=True) for column in (c.number, c.title_zh, c.title_en, c.address, c.class_zh))))
+    return where
+
+
+def _waiting_for(person: Principal) -> ColumnElement[bool]:
+    """Return the cases at a place of the table from which one of this person's roles may move on, in that role's areas."""
+    c, where = case_file.c, list[ColumnElement[bool]]()
+    for row in machine.ROWS:
+        if not row.at[0] or row.verb in {"acknowledge", "void", "park"}:
+            continue
+        for role, area in person.roles:
+            if role in row.roles:
+                low, high = interval(area) if area else (0, FAR)
+                held = [c.unit == person.unit] if "holder" in row.guards else []
+                where.append(and_(c.step == row.at[0], c.mark == row.at[1], c.area >= low, c.area < high, *held))
+    return or_(false(), *where)
+
+
+def _page_mark(after: str) -> tuple[int, str]:
+    key, _, name = after.partition(":")
+    if not key.isascii() or not key.isdigit() or not name:
+        raise BAD_PAGE(after=after)
+    return int(key), name
+
+
+def _hide(document: Document, scope: Scope) -> Document:
+    return {key: None if key in scope.hidden else value for key, value in document.items()} if scope.hidden else document
+
+
+def _time(us: int | None) -> str | None:
+    return None if us is None else rfc3339(us)

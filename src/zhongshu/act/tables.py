@@ -1,0 +1,97 @@
+"""The desk's tables as this stage sees them; the numbered migrations make them, and a test holds both to each other.
+
+Times are integer µs of UTC, areas int64 keys. Knows no rule: which step may follow which stands in `machine` alone.
+"""
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, Index, Integer, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy.types import REAL
+
+INT = BigInteger().with_variant(Integer(), "sqlite")
+REAL8: Double[float] = Double().with_variant(REAL(), "sqlite")
+
+ACT = MetaData()
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False, default="")
+
+
+def _int(name: str) -> Column[int]:
+    return Column(name, INT, nullable=False, default=0)
+
+
+serial = Table(
+    "serial", ACT,
+    Column("prefix", Text, nullable=False), Column("day", Text, nullable=False), _int("last"), PrimaryKeyConstraint("prefix", "day"),
+)
+
+desk_cursor = Table("desk_cursor", ACT, Column("name", Text, primary_key=True), _int("done"), Column("pending", INT))
+
+duty_row = Table(
+    "duty_row", ACT, Column("id", INT, primary_key=True),
+    _text("class"), _text("zh"), _text("en"), Column("words", JSON, nullable=False), _text("unit"), _text("unit_zh"), _text("unit_en"),
+    Column("helpers", JSON, nullable=False), Column("limit_minutes", INT), Column("warn_minutes", INT), _text("calendar"),
+    _text("check_mode"), Column("normal_minutes", INT), Column("danger", Boolean, nullable=False), _text("evidence"), _text("basis"),
+    _text("source"), _int("valid_from"),
+    Index("duty_row_dated", "class", "valid_from", "source", unique=True),
+)
+
+lead = Table(
+    "lead", ACT, Column("id", Text, primary_key=True),
+    _text("number"), _text("kind"), _text("source"), _text("external"), _text("class"), _text("title_zh"), _text("title_en"), _text("address"),
+    _int("area"), Column("lon", REAL8), Column("lat", REAL8), _text("level"), _text("indicator"), Column("finding", Text), _text("state"),
+    Column("of", Text), Column("case_id", Text), _int("opened"), _int("changed"), Column("ended", INT), _text("decided_by"),
+    Column("flags", JSON, nullable=False), _int("version"),
+    Index("lead_number", "number", unique=True), Index("lead_once", "source", "external", unique=True),
+    Index("lead_finding", "finding"), Index("lead_case", "case_id"), Index("lead_state", "state", "class", "opened"),
+)
+
+lead_link = Table(
+    "lead_link", ACT, Column("id", INT, primary_key=True),
+    _text("lead"), Column("request", Text), Column("other", Text), Column("before", Text), _text("kind"), _text("reason_zh"), _text("reason_en"),
+    _int("made"), _text("made_by"), Column("undone", INT), Column("undone_by", Text),
+    Index("lead_link_lead", "lead"), Index("lead_link_request", "request"), Index("lead_link_other", "other"),
+)
+
+request = Table(
+    "request", ACT, Column("id", Text, primary_key=True),
+    _text("number"), _text("source"), _text("external"), _text("class"), _text("text"), _text("address"), _int("area"),
+    Column("lon", REAL8), Column("lat", REAL8), _text("channel"), _text("unit"), _text("reporter"), Column("photos", JSON, nullable=False),
+    _text("state"), _int("created"), _int("received"), Column("answered", INT), _text("answer"), Column("repeats", Boolean, nullable=False),
+    Column("lead", Text), Column("case_id", Text), Column("flags", JSON, nullable=False),
+    Index("request_number", "number", unique=True), Index("request_once", "source", "external", unique=True),
+    Index("request_lead", "lead"), Index("request_case", "case_id"),
+)
+
+case_file = Table(
+    "case_file", ACT, Column("id", Text, primary_key=True),
+    _text("number"), _text("class"), _text("class_zh"), _text("class_en"), _text("title_zh"), _text("title_en"), _text("address"), _int("area"),
+    Column("lon", REAL8), Column("lat", REAL8), _text("source"), _text("level"), _text("indicator"), Column("finding", Text), Column("lead", Text),
+    _text("step"), _text("mark"), _text("unit"), _text("holder"), _text("holder_zh"), _text("holder_en"), _int("held_since"),
+    _int("opened"), _int("changed"), Column("due", INT), Column("due_counted", Boolean, nullable=False), Column("warn", INT), Column("closed", INT),
+    Column("late", Boolean, nullable=False), Column("parked", INT), Column("parked_until", INT), _int("paused"),
+    _text("check_mode"), Column("normal_minutes", INT), _text("evidence_at"),
+    _int("voices"), _int("redone"), _int("returned"), Column("flags", JSON, nullable=False), _int("version"),
+    Index("case_file_number", "number", unique=True), Index("case_file_opened", "opened", "id"), Index("case_file_state", "step", "due"),
+    Index("case_file_closed", "closed"), Index("case_file_area", "area"), Index("case_file_sign", "indicator", "area"),
+    Index("case_file_finding", "finding"), Index("case_file_to_count", "due_counted", "due"),
+)
+
+case_step = Table(
+    "case_step", ACT, Column("seq", INT, primary_key=True),
+    _text("kind"), _text("subject"), _text("number"), _int("area"), _int("version"), _text("verb"),
+    _text("from_step"), _text("from_mark"), _text("to_step"), _text("to_mark"), _text("actor"), _text("actor_name"),
+    _int("at"), _int("happened"), _text("reason"), _text("note"), _text("unit"), Column("detail", JSON, nullable=False), Column("once", Text),
+    Index("case_step_subject", "subject", "seq"), Index("case_step_once", "once", unique=True),
+    sqlite_autoincrement=True,
+)
+"""The append-only history of cases, leads and requests in one order; `at`: when it was done here, `happened`: when it was so out there."""
+
+evidence = Table(
+    "evidence", ACT, Column("sha256", Text, primary_key=True), _text("content_type"), _int("size"), _int("received"), _text("received_by"),
+)
+
+evidence_link = Table(
+    "evidence_link", ACT, Column("seq", INT, nullable=False), Column("sha256", Text, nullable=False), PrimaryKeyConstraint("seq", "sha256"),
+    Index("evidence_link_sha256", "sha256"),
+)

@@ -1,0 +1,227 @@
+"""The way of a case: what may follow what, who may, what must be given; and that its history alone tells where it is."""
+
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
+
+from zhongshu.act import Given, check_by_instrument, do, machine, mermaid, sweep
+from zhongshu.act.tables import case_file, case_step
+from zhongshu.kernel.clock import HOUR, MINUTE
+from zhongshu.kernel.problem import Problem
+
+PEOPLE = ["acceptor", "dispatcher", "duty_officer", "handler", "other_handler", "checker", "collector", "citizen"]
+
+
+def refused(code: str, work: Any) -> None:
+    with pytest.raises(Problem) as caught:
+        work()
+    assert caught.value.kind.code == code
+    assert "<" not in caught.value.sentence("zh") + caught.value.remedy("en") + caught.value.sentence("en"), "a particular is missing"
+
+
+def history(city: Any, case: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = city.desk.read(lambda c: c.execute(select(case_step).where(case_step.c.subject == case["id"]).order_by(case_step.c.seq)).mappings().all())
+    return [dict(row) for row in rows]
+
+
+def test_a_case_goes_its_seven_steps_and_leaves_a_line_for_each(city: Any) -> None:
+    case = city.open()
+    assert case["number"] == "990101-20260701-0001"
+    assert (case["step"], case["due"]) == ("dispatch", city.start + 4 * HOUR)
+    case = city.to_check(case)
+    assert (case["step"], case["holder"], case["unit"]) == ("check", "checker", "dept-drainage")
+    case = city.do("checker", case, "check_pass")
+    city.clock.at += HOUR
+    case = city.do("acceptor", case, "close")
+    assert (case["step"], case["late"], case["version"]) == ("closed", False, 7)
+    verbs = [line["verb"] for line in history(city, case)]
+    assert verbs == ["confirm", "dispatch", "take", "handle", "feedback", "check_pass", "due", "close"]
+    assert [action for action, _, _ in city.lines] == [f"case.{verb}" for verb in verbs]
+    assert all(subject == case["number"] for _, subject, _ in city.lines)
+    assert city.news[-1].kind == "case"
+    assert city.news[-1].area == city.cell
+    assert city.news[-1].body["step"] == "closed"
+
+
+def test_who_comes_late_is_told_and_changes_nothing(city: Any) -> None:
+    case = city.open()
+    after = city.do("dispatcher", case, "dispatch", unit="dept-drainage")
+    refused("case.stale", lambda: city.do("duty_officer", case, "dispatch", unit="dept-road"))
+    assert history(city, case)[-1]["actor"] == "dispatcher-1"
+    assert after["holder_zh"] == "排水处"
+
+
+def test_roles_units_and_areas_bind(city: Any) -> None:
+    case = city.open()
+    refused("case.not_yours", lambda: city.do("citizen", case, "dispatch", unit="dept-drainage"))
+    refused("case.not_yours", lambda: city.do(city.person("dispatcher", 990102000000000), case, "dispatch", unit="dept-drainage"))
+    refused("case.missing", lambda: city.do("dispatcher", case, "dispatch"))
+    case = city.do("dispatcher", case, "dispatch", unit="dept-drainage")
+    refused("case.not_held", lambda: city.do("other_handler", case, "take"))
+    refused("case.not_now", lambda: city.do("handler", case, "feedback"))
+    refused("case.missing", lambda: city.do("handler", case, "return", reason="  "))
+    case = city.do("handler", case, "return", reason="不属本单位")
+    assert (case["step"], case["unit"], case["returned"]) == ("dispatch", "", 1)
+    refused("case.unknown", lambda: city.do("handler", {"id": "none", "version": 1}, "take"))
+
+
+def test_nobody_checks_their_own_work(city: Any) -> None:
+    both = city.person("handler", unit="dept-drainage", tail="both")
+    both = type(both)(both.id, both.name, (*both.roles, *city.person("checker").roles, *city.person("acceptor").roles), both.means, both.unit)
+    case = city.to_check(city.open(), both)
+    refused("case.own_work", lambda: city.do(both, case, "check_pass"))
+    refused("case.own_work", lambda: city.do(both, case, "check_fail", reason="不够"))
+    case = city.do("checker", case, "check_pass")
+    refused("case.own_work", lambda: city.do(both, case, "close"))
+    assert city.do("acceptor", case, "close")["step"] == "closed"
+
+
+def test_redone_work_goes_back_to_the_same_unit(city: Any) -> None:
+    case = city.do("checker", city.to_check(city.open()), "check_fail", reason="仍有积水")
+    assert (case["step"], case["mark"], case["unit"], case["holder"], case["redone"]) == ("handle", "", "dept-drainage", "dept-drainage", 1)
+    assert city.to_check(case)["step"] == "check"
+
+
+def test_evidence_is_asked_for_and_must_have_been_kept(city: Any) -> None:
+    case = city.do("handler", city.do("dispatcher", city.open(), "dispatch", unit="dept-drainage"), "take")
+    refused("case.missing", lambda: city.do("handler", case, "handle"))
+    refused("case.evidence_unknown", lambda: city.do("handler", case, "handle", evidence=("c" * 64,)))
+    assert city.do("handler", case, "handle", evidence=(city.pump, city.photo, city.pump))["step"] == "feedback"
+    hotline = city.person("handler", unit="dept-hotline")
+    case = city.do(hotline, city.do("dispatcher", city.open("consult"), "dispatch", unit="dept-hotline"), "take")
+    assert city.do(hotline, city.do(hotline, case, "handle"), "feedback")["step"] == "check"
+
+
+def test_the_instrument_passes_only_what_it_may_and_when_it_may(city: Any) -> None:
+    case = city.to_check(city.open(indicator="DR02"))
+    since = city.clock.at
+    city.clock.at += MINUTE
+    refused("case.not_normal_yet", lambda: city.as_("checker", lambda deed: check_by_instrument(deed, case["id"], since)))
+    city.clock.at += MINUTE
+    passed = city.as_("checker", lambda deed: check_by_instrument(deed, case["id"], since))
+    assert (passed["mark"], history(city, case)[-1]["actor"]) == ("passed", "instrument")
+    person_checked = city.to_check(city.open("garbage", indicator="DR02"))
+    refused("case.not_by_instrument", lambda: city.as_("checker", lambda deed: check_by_instrument(deed, person_checked["id"], 0)))
+
+
+def test_the_same_submission_twice_is_one_step(city: Any) -> None:
+    case = city.do("dispatcher", city.open(), "dispatch", unit="dept-drainage")
+    taken = city.do("handler", case, "take", once="phone-1")
+    again = city.do("handler", case, "take", once="phone-1")
+    assert (again["version"], len(history(city, case))) == (taken["version"], 3)
+    refused("case.once_reused", lambda: city.do("handler", taken, "return", reason="x", once="phone-1"))
+
+
+def test_the_limit_is_the_dated_row_of_the_day_and_counts_once(city: Any) -> None:
+    early = city.open("garbage")
+    city.clock.at += 40 * 24 * HOUR
+    late = city.open("garbage")
+    assert (early["due"] - early["opened"], late["due"] - late["opened"]) == (240 * MINUTE, 120 * MINUTE)
+    assert city.as_("duty_officer", sweep) == 1, "the early case ran out"
+    assert city.as_("duty_officer", sweep) == 0
+    assert [line["happened"] for line in history(city, early) if line["verb"] == "due"] == [early["due"]]
+    unknown = city.open("no such class")
+    assert unknown["due"] is None
+
+
+def test_parking_stops_the_clock_and_its_expiry_starts_it_again(city: Any) -> None:
+    case = city.do("dispatcher", city.open(), "dispatch", unit="dept-drainage")
+    refused("case.missing", lambda: city.do("duty_officer", case, "park", reason="等待配件"))
+    parked = city.do("duty_officer", case, "park", reason="等待配件", until=city.clock.at + 5 * HOUR)
+    city.clock.at += 6 * HOUR
+    assert city.as_("duty_officer", sweep) == 1
+    after = city.desk.read(lambda c: c.execute(select(case_file).where(case_file.c.id == case["id"])).mappings().one())
+    assert (after["step"], after["mark"], after["due"], after["parked"]) == ("handle", "", parked["due"] + 6 * HOUR, None)
+
+
+def test_the_history_cannot_be_changed(city: Any) -> None:
+    city.open()
+    for statement in ("UPDATE case_step SET actor = 'x'", "DELETE FROM case_step"):
+        with pytest.raises(IntegrityError, match="append-only"):
+            city.desk.write(lambda c, s=statement: c.execute(text(s)))
+
+
+def test_the_table_is_whole() -> None:
+    ends = {row.at for row in machine.ROWS} | {row.to for row in machine.ROWS}
+    for step, mark in ends:
+        assert step in machine.STEPS
+        assert mark in machine.MARKS
+    assert len({(row.at, row.verb) for row in machine.ROWS}) == len(machine.ROWS), "one move, one row"
+    for row in (*machine.ROWS, *machine.LEAD_ROWS, machine.ANSWER):
+        assert row.verb in machine.VERBS
+        assert row.roles <= machine.ROLES.keys()
+    reach = {("", "")}
+    while more := {row.to for row in machine.ROWS if row.at in reach} - reach:
+        reach |= more
+    assert ends <= reach, "every place can be reached"
+    open_places = {place for place in ends if machine.STEPS[place[0]].open}
+    done = {place for place in ends if place[0] and not machine.STEPS[place[0]].open}
+    while more := {row.at for row in machine.ROWS if row.to in done} - done:
+        done |= more
+    assert open_places <= done, "from every place there is a way to an end"
+
+
+@pytest.mark.parametrize(("language", "word"), [("zh", "核查通过"), ("en", "Pass the check")])
+def test_the_drawing_shows_every_move(language: str, word: str) -> None:
+    drawn = mermaid(language)
+    assert word in drawn
+    assert drawn.count("-->") == sum(row.at != row.to for row in machine.ROWS) + 2
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(acts=st.lists(st.tuples(st.sampled_from(PEOPLE), st.sampled_from(sorted(machine.VERBS)), st.booleans(), st.integers(0, 99)), max_size=60))
+def test_whatever_is_tried_nothing_leaves_the_table(city: Any, acts: list[tuple[str, str, bool, int]]) -> None:
+    case = city.open(verb="report", who="citizen")
+    for who, wild, full, pick in acts:
+        before, actor = case, city.people[who]
+        likely = [row.verb for row in machine.offered(case["step"], case["mark"], actor, case["area"], case["unit"]) if row.verb not in {"void", "acknowledge"}]
+        verb = likely[pick % len(likely)] if likely and pick < 90 else wild
+        given_ = {"reason": "理由", "unit": "dept-drainage", "evidence": (city.pump,), "until": city.clock.at + HOUR} if full or likely else {}
+        try:
+            case = city.do(actor, case, verb, **given_)
+        except Problem as problem:
+            assert problem.kind.code.startswith("case.")
+            continue
+        assert case["version"] == before["version"] + 1
+        assert any(row.at == (before["step"], before["mark"]) and row.verb == verb and row.to == (case["step"], case["mark"]) for row in machine.ROWS)
+    lines = history(city, case)
+    assert machine.replay(lines) == (case["step"], case["mark"])
+    stored = city.desk.read(lambda c: c.execute(select(case_file).where(case_file.c.id == case["id"])).mappings().one())
+    assert (stored["step"], stored["mark"], stored["version"]) == (case["step"], case["mark"], len([x for x in lines if x["verb"] != "due"]))
+
+
+def test_a_history_that_leaves_the_table_is_refused() -> None:
+    assert machine.replay([]) == ("", "")
+    refused("case.not_now", lambda: machine.replay([{"verb": "report"}, {"verb": "close"}]))
+
+
+def test_many_threads_lose_no_step(city: Any) -> None:
+    """Each thread acknowledges with the version it last saw; of those who act on the same version exactly one gets through."""
+    case = city.open()
+    won, lost = [], []
+
+    def work(who: int) -> None:
+        officer = city.person("duty_officer", tail=str(who))
+        version = case["version"]
+        for _ in range(20):
+            try:
+                version = city.as_(officer, lambda deed, v=version: do(deed, case["id"], "acknowledge", Given(version=v)))["version"]
+                won.append(version)
+            except Problem as problem:
+                assert problem.kind.code == "case.stale"
+                lost.append(version)
+                version = int(problem.particulars["have"])  # type: ignore[call-overload]
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) + len(lost) == 160
+    assert sorted(won) == list(range(2, len(won) + 2)), "every version was given once"
+    assert len(history(city, case)) == len(won) + 1
