@@ -6,6 +6,7 @@ function of the same scope. It must never know a store, a route or HTTP.
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from zhongshu.govern.catalogue import Catalogue
@@ -128,7 +129,7 @@ def visible(scope: Scope, row: Mapping[str, Any]) -> bool:
     area = row.get("area")
     if scope.areas != EVERYWHERE if area is None else not scope.holds(int(area)):
         return False
-    if int(row.get("grade") or 1) > scope.grade or _WITHHELD + _type_of(row) in scope.hidden:
+    if int(row.get("grade") or 1) > scope.grade or ((withheld := _types_in(scope.hidden)) and _type_of(row) in withheld):
         return False
     return not scope.unit or any(row.get(name) == scope.unit for name in _OWN)
 
@@ -145,7 +146,12 @@ def admit(scope: Scope, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any
 
 def withheld_types(scope: Scope) -> frozenset[str]:
     """Return the entity types a query in this scope must leave out."""
-    return frozenset(name.removeprefix(_WITHHELD) for name in scope.hidden if name.startswith(_WITHHELD))
+    return _types_in(scope.hidden)
+
+
+@lru_cache(maxsize=1024)
+def _types_in(hidden: frozenset[str]) -> frozenset[str]:
+    return frozenset(name.removeprefix(_WITHHELD) for name in hidden if name.startswith(_WITHHELD))
 
 
 def guest(city: int) -> Principal:

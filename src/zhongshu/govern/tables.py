@@ -3,7 +3,17 @@
 They are made by engines/migrations/0002_govern.sql; these are the same rows in SQLAlchemy Core's words. It knows no rule.
 """
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, MetaData, PrimaryKeyConstraint, SmallInteger, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+)
 
 metadata = MetaData()
 
