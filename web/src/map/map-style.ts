@@ -1,5 +1,5 @@
 // The base map, dark for the screen and light for the desk: almost no colour, so that what is wrong is seen. Tiles come from one PMTiles file.
-import type { StyleSpecification, ExpressionSpecification } from 'maplibre-gl'
+import type { ExpressionSpecification, LayerSpecification, StyleSpecification } from 'maplibre-gl'
 import { words } from '@/words'
 
 const FONT = ['Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', 'sans-serif']
@@ -27,6 +27,15 @@ function label(id: string, kinds: string[], minzoom: number, size: number, color
     filter: ['in', ['get', 'kind'], ['literal', kinds]] as ExpressionSpecification,
     layout: { 'text-field': labelField(), 'text-font': FONT, 'text-size': size, 'text-max-width': 9, 'text-padding': 6 },
     paint: { 'text-color': color, 'text-halo-color': halo, 'text-halo-width': 1.4 },
+  }
+}
+
+function raised(base: { id: string; source: string; 'source-layer': string }, ink: Ink): LayerSpecification {
+  return {
+    ...base,
+    type: 'fill-extrusion',
+    minzoom: 14,
+    paint: { 'fill-extrusion-color': ink.building, 'fill-extrusion-height': ['coalesce', ['get', 'height'], 6], 'fill-extrusion-opacity': 0.9 },
   }
 }
 
@@ -59,13 +68,8 @@ export function mapStyle(tiles: string, dark: boolean): StyleSpecification {
           'line-width': ['interpolate', ['linear'], ['zoom'], 9, ['match', ['get', 'class'], ['expressway', 'arterial', 'primary', 'trunk'], 0.8, 0.2], 15, ['match', ['get', 'class'], ['expressway', 'arterial', 'primary', 'trunk'], 6, 2.5]],
         },
       },
-      { ...base('building', 'building'), type: 'fill', minzoom: 12, maxzoom: 14, paint: { 'fill-color': INK.building } },
-      {
-        ...base('building-3d', 'building'),
-        type: 'fill-extrusion',
-        minzoom: 14,
-        paint: { 'fill-extrusion-color': INK.building, 'fill-extrusion-height': ['coalesce', ['get', 'height'], 6], 'fill-extrusion-opacity': 0.9 },
-      },
+      { ...base('building', 'building'), type: 'fill', minzoom: 12, maxzoom: dark ? 14 : 24, paint: { 'fill-color': INK.building } },
+      ...(dark ? [raised(base('building-3d', 'building'), INK)] : []),
       { ...base('community-edge', 'community'), type: 'line', minzoom: 13, paint: { 'line-color': INK.edge, 'line-width': 0.5, 'line-dasharray': [2, 3] } },
       { ...base('street-edge', 'street'), type: 'line', paint: { 'line-color': INK.edge, 'line-width': 0.7 } },
       { ...base('district-edge', 'district'), type: 'line', paint: { 'line-color': INK.district, 'line-width': 1.2 } },
