@@ -84,6 +84,10 @@ class Registry:
         """Return every entity's type number, by number."""
         return self._type[: len(self.rows)]
 
+    def of_type(self, name: str) -> npt.NDArray[np.int64]:
+        """Return the numbers of the entities of a type."""
+        return np.flatnonzero(self.entity_types() == self.types.numbers.get(name, -1))
+
     def entity(self, id_: str) -> Entity | None:
         """Return an entity by id."""
         number = self.entities.numbers.get(id_)

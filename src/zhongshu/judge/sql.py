@@ -1,0 +1,94 @@
+"""The same measures said in SQL over `readings`: what the warehouse answers is, part for part, what the live cells hold.
+
+One dialect is written (DuckDB); sqlglot turns it into another engine's where a city has one.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from zhongshu.kernel.area import UNIT, Level
+from zhongshu.kernel.condition import quote, to_sql
+from zhongshu.kernel.histogram import percentile, sql_bin
+from zhongshu.kernel.live import CellSpec, Parts
+from zhongshu.kernel.quantity import Property
+
+_OUTER = {
+    "count": ("count(*)", "1"), "sum": ("sum(ticks)", "1"), "mean": ("sum(ticks)", "count(*)"), "min": ("min(ticks)", "1"), "max": ("max(ticks)", "1"),
+    "last": ("max({'at': latest, 'ticks': ticks}).ticks", "1"), "distinct": ("count(DISTINCT entity)", "1"),
+}
+_EACH = {"last": "max({'valid': valid, 'ticks': ticks}).ticks", "max": "max(ticks)", "min": "min(ticks)", "sum": "sum(ticks)", "count": "count(*)"}
+
+
+def parts_sql(spec: CellSpec, level: Level, at: int, properties: Mapping[str, Property]) -> str:
+    """Return SQL for (code, num, den, count, latest) of a spec at a boundary; for percentiles (code, bin, n, count, latest)."""
+    prop = properties[spec.property]
+    code = f"area // {UNIT[level]} * {UNIT[level]}"
+    rows = _rows(spec, at, prop)
+    if spec.measure == "p95" and not spec.each:
+        return f"SELECT {code} AS code, {sql_bin('ticks')} AS bin, count(*) AS n, max(valid) AS latest\nFROM ({rows})\nGROUP BY ALL"
+    if spec.each:
+        rows = f"SELECT area, entity, {_EACH[spec.each]} AS ticks, max(valid) AS latest, count(*) AS n\n  FROM ({rows})\n  GROUP BY area, entity"
+        if spec.measure == "p95":
+            return f"SELECT {code} AS code, {sql_bin('ticks')} AS bin, count(*) AS n, sum(n) AS count, max(latest) AS latest\nFROM ({rows})\nGROUP BY ALL"
+    else:
+        rows = f"SELECT area, entity, ticks, valid AS latest, 1 AS n{', w' if spec.weight else ''}\n  FROM ({rows})"
+    num, den = _num_den(spec, prop)
+    weights = f"\n  LEFT JOIN ({_weights(spec)}) USING (entity)" if spec.weight and spec.each else ""
+    return f"SELECT {code} AS code, {num} AS num, {den} AS den, sum(n) AS count, max(latest) AS latest\nFROM ({rows}){weights}\nGROUP BY 1"
+
+
+def _num_den(spec: CellSpec, prop: Property) -> tuple[str, str]:
+    if spec.measure == "share" and spec.when is not None:
+        return f"count(*) FILTER (WHERE {to_sql(spec.when, prop)})", "count(*)"
+    if spec.weight and spec.measure in {"mean", "sum"}:
+        return "sum(ticks * coalesce(w, 0))", "sum(coalesce(w, 0))" if spec.measure == "mean" else "1"
+    return _OUTER[spec.measure]
+
+
+def _weights(spec: CellSpec) -> str:
+    return f"SELECT entity, round_even(number, 0)::BIGINT AS w FROM facets WHERE name = {quote(spec.weight)} AND number IS NOT NULL"
+
+
+def _rows(spec: CellSpec, at: int, prop: Property, span: tuple[int, int] | None = None) -> str:
+    low, high = span or spec.span(at)
+    where = [f"property = {quote(spec.property)}", f"valid >= {low}", f"valid < {high}", "ticks IS NOT NULL"]
+    where += [to_sql(spec.where, prop)] if spec.where is not None else []
+    join = f" JOIN ({_weights(spec)}) USING (entity)" if spec.weight and not spec.each else ""
+    flags = ", flags" if spec.when is not None and not spec.each else ""
+    return f"SELECT area, entity, source, valid, ticks{flags}{', w' if join else ''} FROM readings{join}\n    WHERE {' AND '.join(where)}"
+
+
+def to_parts(table: pa.Table, spec: CellSpec) -> Parts:
+    """Read the answer of `parts_sql`."""
+    if not len(table):
+        return Parts.empty()
+    if spec.measure == "p95":
+        return _percentile_parts(table, spec)
+    table = table.sort_by("code")
+    return Parts(*(_ints(table[name]) for name in ("code", "num", "den", "count", "latest")))
+
+
+def _percentile_parts(table: pa.Table, spec: CellSpec) -> Parts:
+    table = table.sort_by([("code", "ascending"), ("bin", "ascending")])
+    codes, n, at = _ints(table["code"]), _ints(table["n"]), _ints(table["latest"])
+    starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
+    count = _ints(table["count"]) if spec.each else n
+    return Parts(codes[starts], percentile(_ints(table["bin"]), n, starts, 95), np.ones(len(starts), np.int64), np.add.reduceat(count, starts), np.maximum.reduceat(at, starts))
+
+
+def _ints(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.asarray(column.cast(pa.int64()).fill_null(0), np.int64)
+
+
+def panes_sql(spec: CellSpec, first: int, last: int, properties: Mapping[str, Property]) -> str:
+    """Return SQL for the cells of whole panes, as the live engine keeps them: what a restart or a revision reads again."""
+    prop = properties[spec.property]
+    rows = _rows(spec, 0, prop, (first * spec.hop, (last + 1) * spec.hop))
+    sub = "entity" if spec.each or spec.measure == "distinct" else sql_bin("ticks") if spec.measure == "p95" else "0"
+    weight = "w" if spec.weight and not spec.each else "1"
+    hit = f"count(*) FILTER (WHERE {to_sql(spec.when, prop)})" if spec.when is not None and not spec.each else "0"
+    return (
+        f"SELECT valid // {spec.hop} AS pane, area, {sub} AS sub, count(*) AS n, max(valid) AS latest, sum(ticks * {weight})::BIGINT AS total, min(ticks) AS low, max(ticks) AS high, "
+        f"max({{'valid': valid, 'ticks': ticks}}).ticks AS last, {hit} AS hit, sum({weight})::BIGINT AS weight\nFROM ({rows})\nGROUP BY ALL")

@@ -1,0 +1,55 @@
+"""Standing facts that formulas divide by: how many entities of a type are registered in an area, their lengths, and its population."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from zhongshu.kernel.area import UNIT, Codes, Level
+
+
+class Register(Protocol):
+    """What is asked of the registry."""
+
+    def areas(self) -> npt.NDArray[np.int64]:
+        """Return every entity's area."""
+        ...
+
+    def of_type(self, name: str) -> npt.NDArray[np.int64]:
+        """Return the numbers of the entities of a type."""
+        ...
+
+    def facet(self, name: str) -> list[object]:
+        """Return a facet of every entity."""
+        ...
+
+
+@dataclass(slots=True)
+class Statics:
+    """Counts over the registry and the areas' populations, by level."""
+
+    register: Register
+    population: Callable[[Level], Mapping[int, int]]
+
+    def registered(self, type_: str, level: Level) -> tuple[Codes, npt.NDArray[np.float64]]:
+        """Return the areas of a level that have entities of a type, and how many."""
+        codes, counts = np.unique(self._codes(type_, level), return_counts=True)
+        return codes, counts.astype(np.float64)
+
+    def total(self, type_: str, facet: str, level: Level) -> tuple[Codes, npt.NDArray[np.float64]]:
+        """Return the sum of a numeric facet over the entities of a type, per area."""
+        of = self.register.facet(facet)
+        values = np.array([float(v) if isinstance(v, int | float) else 0.0 for v in (of[i] for i in self.register.of_type(type_))])
+        codes, inverse = np.unique(self._codes(type_, level), return_inverse=True)
+        return codes, np.bincount(inverse, weights=values, minlength=len(codes)) if len(codes) else np.zeros(0)
+
+    def people(self, level: Level) -> tuple[Codes, npt.NDArray[np.float64]]:
+        """Return the areas of a level with their population."""
+        of = self.population(level)
+        codes = np.array(sorted(of), np.int64)
+        return codes, np.array([of[int(c)] for c in codes], np.float64)
+
+    def _codes(self, type_: str, level: Level) -> Codes:
+        return self.register.areas()[self.register.of_type(type_)] // UNIT[level] * UNIT[level]

@@ -1,0 +1,184 @@
+"""The main path of judge: at a boundary, what changed → values → levels → rules → findings opened, changed, closed.
+
+A function of the readings known by the boundary and the declarations in force; its own memory is saved with every finding,
+so a restart goes on where it stood and gives the same findings the same ids.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from zhongshu.judge.indicator import Indicator
+from zhongshu.judge.rule import Rule, Sight, cleared, triggered
+from zhongshu.judge.value import Judge, Values
+from zhongshu.kernel.area import Level
+from zhongshu.kernel.finding import SEVERITY, Finding, Status
+from zhongshu.kernel.ids import stable_id
+from zhongshu.kernel.live import CellSpec, Live
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A sign that reads otherwise than at the last boundary."""
+
+    indicator: str
+    area: int
+    value: float | None
+    status: Status
+    at: int
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one boundary brought."""
+
+    at: int
+    changes: list[Change] = field(default_factory=list)
+    opened: list[Finding] = field(default_factory=list)
+    changed: list[Finding] = field(default_factory=list)
+    closed: list[Finding] = field(default_factory=list)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Return all findings touched."""
+        return self.opened + self.changed + self.closed
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the watch must not forget: open findings, conditions that have begun to hold, and when each rule opened findings lately."""
+
+    at: int = 0
+    open: dict[tuple[str, int], Finding] = field(default_factory=dict)
+    pending: dict[tuple[str, int], int] = field(default_factory=dict)
+    easing: dict[tuple[str, int], int] = field(default_factory=dict)
+    recent: dict[str, list[int]] = field(default_factory=dict)
+
+    def save(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {
+            "at": self.at, "open": [asdict(f) for f in self.open.values()], "pending": [[r, a, t] for (r, a), t in self.pending.items()],
+            "easing": [[r, a, t] for (r, a), t in self.easing.items()], "recent": self.recent,
+        }
+
+    @staticmethod
+    def load(saved: dict[str, Any]) -> "Memory":
+        """Read what `save` gave."""
+        found = [Finding(**{**f, "level": Status(f["level"])}) for f in saved["open"]]
+        return Memory(
+            saved["at"], {(f.rule, f.area): f for f in found}, {(r, a): t for r, a, t in saved["pending"]}, {(r, a): t for r, a, t in saved["easing"]}, dict(saved["recent"]))
+
+
+class Watch:
+    """Evaluates at boundaries. Used by the tick's thread alone; `latest` may be read by others, entries are replaced whole."""
+
+    def __init__(self, judge: Judge, live: Live, indicators: Iterable[Indicator], rules: Iterable[Rule], memory: Memory) -> None:
+        """Take the declarations in force and the memory of the last run."""
+        self.judge, self.live, self.memory = judge, live, memory
+        self.indicators = {i.code: i for i in indicators}
+        self.rules: dict[str, list[Rule]] = {}
+        for rule in rules:
+            self.rules.setdefault(rule.indicator, []).append(rule)
+        self._needs: dict[CellSpec, set[str]] = {}
+        for indicator in self.indicators.values():
+            for spec in indicator.specs():
+                self._needs.setdefault(spec, set()).add(indicator.code)
+        self.latest: dict[tuple[str, Level], Values] = {}
+
+    def step(self, at: int) -> Outcome:
+        """Evaluate one boundary."""
+        out = Outcome(at)
+        codes = {code for spec in self.live.advance(at) for code in self._needs.get(spec, ())}
+        codes |= {code for code, rules in self.rules.items() for rule in rules if any(key[0] == rule.code for key in (*self.memory.pending, *self.memory.easing))}
+        for code in sorted(codes & self.indicators.keys()):
+            self._evaluate(self.indicators[code], out)
+        self.memory.at = at
+        return out
+
+    def _evaluate(self, indicator: Indicator, out: Outcome) -> None:
+        rules = self.rules.get(indicator.code, [])
+        levels = {level for level in indicator.levels if level != Level.CELL} | {rule.at for rule in rules}
+        for level in sorted(levels):
+            values = self.judge.values(indicator, level, out.at, self.live.parts)
+            self._compare(indicator.code, level, values, out.changes)
+            self.latest[indicator.code, level] = values
+            for rule in rules:
+                if rule.at == level:
+                    self._apply(rule, indicator, values, out)
+
+    def _compare(self, code: str, level: Level, now: Values, changes: list[Change]) -> None:
+        before = self.latest.get((code, level))
+        same = np.zeros(len(now.codes), np.bool_)
+        if before is not None and len(before.codes):
+            place = np.minimum(np.searchsorted(before.codes, now.codes), len(before.codes) - 1)
+            same = (before.codes[place] == now.codes) & (before.status[place] == now.status) & ((before.value[place] == now.value) | (np.isnan(before.value[place]) & np.isnan(now.value)))
+        changes += [Change(code, int(now.codes[i]), _number(now.value[i]), now.status[i], int(now.at[i])) for i in np.flatnonzero(~same)]
+
+    def _apply(self, rule: Rule, indicator: Indicator, values: Values, out: Outcome) -> None:
+        seen = set()
+        for i, area in enumerate(values.codes.tolist()):
+            sight = Sight(_number(values.value[i]), values.status[i], out.at - int(values.at[i]))
+            seen.add(area)
+            self._one(rule, indicator, area, sight, out)
+        for code, area in [key for key in self.memory.pending if key[0] == rule.code and key[1] not in seen]:
+            del self.memory.pending[code, area]
+
+    def _one(self, rule: Rule, indicator: Indicator, area: int, sight: Sight, out: Outcome) -> None:
+        memory, key = self.memory, (rule.code, area)
+        finding = memory.open.get(key)
+        if finding is not None:
+            self._follow(rule, finding, sight, out)
+        elif triggered(rule, sight):
+            since = memory.pending.setdefault(key, out.at)
+            if out.at - since >= rule.hold and self._within_rate(rule, out.at):
+                del memory.pending[key]
+                self._open(rule, indicator, area, sight, out)
+        else:
+            memory.pending.pop(key, None)
+
+    def _open(self, rule: Rule, indicator: Indicator, area: int, sight: Sight, out: Outcome) -> None:
+        finding = Finding(
+            stable_id(rule.code, rule.version, area, out.at), rule.code, rule.version, indicator.code, area, sight.status, out.at, sight.value, None, out.at,
+            {"indicator_version": indicator.version, "value": sight.value, "boundary": out.at, "peak": sight.value})
+        self.memory.open[rule.code, area] = finding
+        self.memory.recent.setdefault(rule.code, []).append(out.at)
+        out.opened.append(finding)
+
+    def _follow(self, rule: Rule, finding: Finding, sight: Sight, out: Outcome) -> None:
+        """Close a finding, raise it at once, or lower it after its level has eased for as long as the rule waits."""
+        key, easing = (rule.code, finding.area), self.memory.easing
+        if cleared(rule, sight):
+            finding.closed = finding.changed = out.at
+            finding.value = sight.value
+            del self.memory.open[key]
+            easing.pop(key, None)
+            out.closed.append(finding)
+            return
+        if sight.value is not None and (finding.evidence["peak"] is None or abs(sight.value) > abs(finding.evidence["peak"])):
+            finding.evidence["peak"] = sight.value
+        if sight.status in {Status.STALE, Status.UNSET} or SEVERITY[sight.status] == SEVERITY[finding.level]:
+            easing.pop(key, None)
+            return
+        if SEVERITY[sight.status] < SEVERITY[finding.level] and out.at - easing.setdefault(key, out.at) < rule.hold:
+            return
+        easing.pop(key, None)
+        finding.level, finding.value, finding.changed = sight.status, sight.value, out.at
+        out.changed.append(finding)
+
+    def _within_rate(self, rule: Rule, at: int) -> bool:
+        if rule.rate is None:
+            return True
+        recent = self.memory.recent[rule.code] = [t for t in self.memory.recent.get(rule.code, []) if at - t < rule.rate[1]]
+        return len(recent) < rule.rate[0]
+
+    def next_turn(self, after: int) -> int:
+        """Return the next boundary at which a pane turns, with no reading at all."""
+        hops = {spec.hop for spec in self._needs}
+        return min((after // hop + 1) * hop for hop in hops) if hops else after + 60_000_000
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
