@@ -64,7 +64,7 @@ class Story:
 
     def after(self, cue: str, now: float) -> bool:
         """Tell whether a cue has come."""
-        return self.started is None or now - self.started >= CUES[cue]
+        return self.started is None or now - self.started >= CUES.get(cue, 0.0)
 
     @property
     def phase(self) -> str:

@@ -1,0 +1,170 @@
+"""Every first-party pack has the form of a pack, speaks two languages alike, and declares what the stages can read."""
+
+import ast
+import csv
+import importlib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import zhongshu.packs
+
+HOME = Path(zhongshu.packs.__file__).parent
+PACKS = sorted(p.name for p in HOME.iterdir() if (p / "pack.toml").is_file())
+MUST = {"pack.toml", "README.md", "__init__.py", "entities.py", "words.zh.toml", "words.en.toml", "sample"}
+MAY = {"sources.py", "indicators.toml", "rules.toml", "playbooks", "dispatch.csv", "services.toml", "forecasts.py", "views.toml", "policies.cedar"}
+OWN = {"sandbox": {"life"}}
+FIRST_25 = set("EM01 EM02 EM03 DR02 DR03 DR04 DR06 EN01 EN02 EN05 TR01 TR03 TR04 TR05 HL01 HL02 HL06 HL08 HL09 CA02 CA03 CA04 CA05 CA08 IN01".split())
+LEFT_UNSET = {"HL01", "HL08", "HL09", "CA05", "CA08"}
+SCOPES = {"national", "city", "Beijing local standard"}
+
+
+def toml(pack: str, name: str) -> dict[str, Any]:
+    path = HOME / pack / name
+    return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def rows(name: str, table: str) -> list[tuple[str, dict[str, Any]]]:
+    return [(pack, row) for pack in PACKS for row in toml(pack, name).get(table, [])]
+
+
+def leaves(table: dict[str, Any], prefix: str = "") -> set[str]:
+    found: set[str] = set()
+    for key, value in table.items():
+        found |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key}
+    return found
+
+
+def module(pack: str) -> Any:
+    return importlib.import_module(f"zhongshu.packs.{pack}")
+
+
+PROPERTIES = {p.name: p for pack in PACKS for p in module(pack).PROPERTIES}
+
+
+def test_the_five_packs_are_there() -> None:
+    assert PACKS == ["drainage", "environment", "hotline", "sandbox", "traffic"]
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_a_pack_is_exactly_its_files(pack: str) -> None:
+    files = {p.name for p in (HOME / pack).iterdir() if p.name != "__pycache__"}
+    assert MUST <= files
+    assert files - MUST - MAY - OWN.get(pack, set()) == set()
+    assert any((HOME / pack / "sample").iterdir())
+    assert len((HOME / pack / "__init__.py").read_text("utf-8").splitlines()) <= 30
+    assert module(pack).PACK == pack
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_a_pack_says_who_and_what(pack: str) -> None:
+    told = toml(pack, "pack.toml")
+    assert set(told) == {"name", "owner", "needs", "serves"}
+    assert set(told["name"]) == {"zh", "en"}
+    assert set(told["needs"]) <= set(PACKS) - {pack}
+    assert all(re.fullmatch(r"S\d\d", row) for row in told["serves"])
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_both_languages_have_the_same_keys(pack: str) -> None:
+    zh, en = toml(pack, "words.zh.toml"), toml(pack, "words.en.toml")
+    assert leaves(zh) == leaves(en) != set()
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_packs_import_no_pack_and_no_stage_but_sense(pack: str) -> None:
+    allowed = re.compile(rf"zhongshu\.(kernel(\.\w+)?|sense|packs\.{pack}(\.\w+)*)")
+    for path in (HOME / pack).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                assert not name.startswith("zhongshu") or allowed.fullmatch(name), f"{path}: {name}"
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_a_type_is_spoken_for_by_the_pack_or_by_one_it_needs(pack: str) -> None:
+    mine = {t.name for p in (pack, *toml(pack, "pack.toml")["needs"]) for t in module(p).TYPES}
+    assert {p.type for p in module(pack).PROPERTIES} <= {t.name for t in module(pack).TYPES}
+    for row in toml(pack, "indicators.toml").get("indicator", []):
+        for measure in row.get("measures", {"": row}).values():
+            assert measure["of"].partition(".")[0] in mine, row["code"]
+
+
+def test_no_type_or_property_is_declared_twice() -> None:
+    types = [t.name for pack in PACKS for t in module(pack).TYPES]
+    properties = [p.name for pack in PACKS for p in module(pack).PROPERTIES]
+    assert len(set(types)) == len(types)
+    assert len(set(properties)) == len(properties)
+    assert all(p.zh and p.en for pack in PACKS for p in module(pack).PROPERTIES)
+
+
+def test_the_first_25_signs_are_declared_once_each() -> None:
+    codes = [row["code"] for _, row in rows("indicators.toml", "indicator")]
+    assert sorted(codes) == sorted(FIRST_25)
+
+
+def test_a_sign_says_all_that_a_person_needs() -> None:
+    for _, row in rows("indicators.toml", "indicator"):
+        assert {"code", "name", "formula", "unit", "decimals", "theme", "owner", "window", "direction"} <= set(row), row["code"]
+        assert set(row["name"]) == set(row["formula"]) == {"zh", "en"}
+        assert ("derive" in row) == bool(row.get("measures")), row["code"]
+        for measure in row.get("measures", {"": row}).values():
+            assert measure["of"] in PROPERTIES
+            assert measure["measure"] != "share" or "when" in measure
+
+
+def bands() -> list[tuple[str, dict[str, Any]]]:
+    own = [(row["code"], band) for _, row in rows("indicators.toml", "indicator") for band in row.get("bands", [])]
+    return own + [(band["indicator"], band) for _, band in rows("indicators.toml", "bands")]
+
+
+def test_no_band_without_a_source_and_no_national_band_from_the_city() -> None:
+    for code, band in bands():
+        assert set(band["source"]) == {"doc", "clause", "scope"}, code
+        assert band["source"]["scope"] in SCOPES
+        assert ("虚构" in band["source"]["doc"]) == (band["source"]["scope"] == "city")
+        assert (band.get("place", "").startswith("9901")) == (band["source"]["scope"] == "city")
+        assert "预警" not in "".join(step.get("native", "") for step in band["steps"])
+
+
+def test_some_signs_are_left_unset_on_purpose() -> None:
+    assert LEFT_UNSET <= FIRST_25 - {code for code, _ in bands()}
+
+
+def test_the_classes_of_a_standard_are_worded_in_both_languages() -> None:
+    words = {key for pack in PACKS for key in toml(pack, "words.en.toml").get("native", {})}
+    assert {step["native"] for _, band in bands() for step in band["steps"] if "native" in step} <= words
+
+
+def test_rules_name_signs_and_classes_that_exist() -> None:
+    classes = {row["class"] for pack in PACKS for row in duty(pack)}
+    codes = [rule["code"] for _, rule in rows("rules.toml", "rule")]
+    assert len(set(codes)) == len(codes) >= 8
+    for _, rule in rows("rules.toml", "rule"):
+        assert rule["indicator"] in FIRST_25
+        assert set(rule["say"]) == set(rule["name"]) == {"zh", "en"}
+        assert rule.get("opens") != "lead" or rule["class"] in classes, rule["code"]
+        assert rule["when"].startswith("absent") or "clear" in rule
+        assert not rule.get("auto_file", False)
+
+
+def duty(pack: str) -> list[dict[str, str]]:
+    path = HOME / pack / "dispatch.csv"
+    return list(csv.DictReader(path.read_text("utf-8").splitlines())) if path.is_file() else []
+
+
+def test_the_dispatch_catalogue_is_dated_and_has_a_basis() -> None:
+    all_rows = [row for pack in PACKS for row in duty(pack)]
+    assert len({row["class"] for row in all_rows}) == len(all_rows)
+    for row in all_rows:
+        assert int(row["limit_minutes"]) > 0
+        assert row["check"] in {"person", "instrument", "callback"}
+        assert (row["check"] == "instrument") == bool(row["normal_minutes"])
+        assert "虚构" in row["basis"] and re.fullmatch(r"\d{4}-\d\d-\d\d", row["valid_from"])
+    ponding = next(row for row in all_rows if row["class"] == "drainage.ponding")
+    assert (ponding["unit"], ponding["check"], ponding["normal_minutes"]) == ("dept-drainage", "instrument", "2")
+    words = [word for row in all_rows for word in row["words"].split(";") if word]
+    assert len(set(words)) == len(words), "a word must lead to one class"
