@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zhongshu.act import LEAD_ROWS, ROWS
 from zhongshu.govern import (
     ACTIONS,
     KINDS,
@@ -75,14 +76,18 @@ READS = {
 }
 WRITES = {
     "anonymous": set[str](), "guest": set[str](), "citizen": {"request", "evidence"}, "steward": {"source", "quarantine"},
-    "source_writer": {"reading", "request"}, "admin": {"source", "reading", "request", "entity"}, "dispatcher": {"evidence"},
-    "handler": {"evidence"}, "checker": {"evidence"}, "acceptor": {"request", "lead", "case", "evidence"},
+    "source_writer": {"reading", "request"}, "admin": {"source", "reading", "request", "entity"}, "dispatcher": {"evidence", "case"},
+    "handler": {"evidence", "case"}, "checker": {"evidence"}, "acceptor": {"request", "lead", "case", "evidence"},
     "duty_officer": {"lead", "case", "evidence"}, "collector": {"lead", "case", "request", "evidence"},
 }
 CASE_VERBS = {
-    "acceptor": {"verify", "file", "void", "close", "acknowledge"}, "dispatcher": {"dispatch", "void", "acknowledge"},
-    "duty_officer": {"file", "dispatch", "void", "close", "acknowledge"}, "handler": {"take", "handle", "feedback", "return", "acknowledge"},
-    "checker": {"verify", "check_pass", "check_fail", "close", "acknowledge"}, "collector": {"verify", "check_pass", "check_fail", "acknowledge"},
+    "acceptor": {"verify", "file", "void", "close", "acknowledge"}, "dispatcher": {"dispatch", "acknowledge"},
+    "duty_officer": {"verify", "file", "dispatch", "void", "close", "park", "resume", "acknowledge"},
+    "handler": {"take", "handle", "feedback", "return"}, "checker": {"check_pass", "check_fail"}, "collector": {"verify", "check_pass", "check_fail"},
+}
+LEAD_VERBS = {
+    "acceptor": {"confirm", "false_alarm", "duplicate", "unlink"}, "duty_officer": {"confirm", "false_alarm", "duplicate", "unlink"},
+    "dispatcher": {"false_alarm", "duplicate", "unlink"},
 }
 
 
@@ -98,10 +103,18 @@ def test_each_role_is_permitted_what_the_table_says_and_no_more(guard: Guard, ro
     assert {kind for kind in KINDS if guard.scope(who, "read", kind)} == READS[role] | READS["anonymous"]
     assert {kind for kind in KINDS if guard.scope(who, "write", kind)} == WRITES[role] | {"session"}
     assert {verb for verb in VERBS["case"] if guard.scope(who, "act", "case", verb=verb)} == CASE_VERBS.get(role, set())
-    reviews = role in {"acceptor", "dispatcher", "duty_officer"}
-    assert {verb for verb in VERBS["lead"] if guard.scope(who, "act", "lead", verb=verb)} == (set(VERBS["lead"]) if reviews else set())
+    assert {verb for verb in VERBS["lead"] if guard.scope(who, "act", "lead", verb=verb)} == LEAD_VERBS.get(role, set())
+    for kind in ("finding", "request"):
+        assert bool(guard.scope(who, "act", kind)) == (role in LEAD_VERBS)
     manages = {"admin": set(KINDS) - {"ledger"}, "steward": {"source", "quarantine"}}.get(role, set())
     assert {kind for kind in KINDS if guard.scope(who, "manage", kind)} == manages
+
+
+def test_the_guard_permits_the_moves_that_the_table_of_cases_gives_a_role(guard: Guard) -> None:
+    for kind, rows in (("case", ROWS), ("lead", LEAD_ROWS)):
+        for verb in VERBS[kind]:
+            named = {role for row in rows if row.verb == verb for role in row.roles} & set(ROLES)
+            assert set(guard.able("act", kind, verb)) == named, (kind, verb)
 
 
 def test_unknown_words_permit_nothing(guard: Guard) -> None:

@@ -25,6 +25,7 @@ HOME = "127.0.0.1"
 ROWS = (
     DemoAccount("paiqian", "派遣员 甲", "Dispatcher A", "dispatcher", DISTRICT, "urn:zs:Unit:centre"),
     DemoAccount("chuzhi", "处置员 甲", "Handler A", "handler", STREET, "urn:zs:Unit:drainage"),
+    DemoAccount("chuzhi", "处置员 甲", "Handler A", "handler", STREET + 1_000_000, "urn:zs:Unit:drainage"),
 )
 
 
@@ -249,7 +250,8 @@ def test_demo_accounts_are_shown_and_let_in_on_the_machine_itself_only(desk: Any
     home.add_demo(ROWS)
     home.add_demo(ROWS)  # a second start changes nothing
     assert [(row["account"], row["role"], row["area"], row["password"]) for row in home.demo_accounts()] == [
-        ("chuzhi", "handler", STREET, "yunting-demo"), ("paiqian", "dispatcher", DISTRICT, "yunting-demo"),
+        ("chuzhi", "handler", STREET, "yunting-demo"), ("chuzhi", "handler", STREET + 1_000_000, "yunting-demo"),
+        ("paiqian", "dispatcher", DISTRICT, "yunting-demo"),
     ]
     signed, seated = home.sign_in("paiqian", "yunting-demo", HOME), home.take_seat("chuzhi")
     assert [who.principal.role_names for who in (signed, seated)] == [{"dispatcher"}, {"handler"}]
@@ -273,7 +275,7 @@ def test_a_seat_is_taken_of_a_demo_account_only_and_demo_rows_never_touch_a_real
             identity.take_seat(account)
         assert code_of(caught) == "session.refused"
     assert identity.sign_in("paiqian", PASSWORD, HOME).principal.role_names == {"duty_officer"}
-    assert [row["account"] for row in identity.demo_accounts()] == ["chuzhi"]
+    assert {row["account"] for row in identity.demo_accounts()} == {"chuzhi"}
 
 
 def test_what_was_revoked_while_it_was_being_read_is_not_kept(identity: Identity, desk: Any) -> None:

@@ -281,6 +281,14 @@ def test_what_could_be_a_person_s_is_withheld(said: str, desk: Any, ledger: Ledg
     assert said not in json.dumps(desk.read(lines), ensure_ascii=False)
 
 
+def test_a_witness_is_handed_on_to_whoever_does_the_deed(desk: Any, ledger: Ledger) -> None:
+    told = ledger.witness_of("p-1")
+    desk.write(lambda conn: told(conn, "case.dispatch", "990101-20261122-0001", {"version": 3, "unit": "dept-drainage", "why": ["张三"]}))
+    row = desk.read(lines)[0]
+    assert (row["actor"], row["kind"], row["action"], row["subject"]) == ("p-1", "case", "dispatch", "990101-20261122-0001")
+    assert json.loads(row["detail"]) == {"version": 3, "unit": "dept-drainage", "why": WITHHELD}
+
+
 @pytest.mark.parametrize("said", [
     "018f6d3c-7c1b-7a30-9d52-1391234567ab", "urn:zs:Case:990101-20261122-0001", "990101001000000", "1800000000000000", "a" * 64,
     "urn:zs:Road:解放路", "DR02", "desk:1-9", "",

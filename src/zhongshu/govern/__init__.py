@@ -5,13 +5,13 @@ from zhongshu.govern.catalogue import Catalogue, Grading
 from zhongshu.govern.chain import Mark, lines, sm3, verify
 from zhongshu.govern.guard import Guard, admit, guest, unfold, visible, withheld_types
 from zhongshu.govern.identity import DemoAccount, Identity, SignedIn
-from zhongshu.govern.ledger import Ledger
+from zhongshu.govern.ledger import Ledger, Witness
 from zhongshu.govern.parties import Grant, Party
 from zhongshu.govern.policy import PackPolicy, Policy, check_pack
 from zhongshu.govern.roles import ACTIONS, KINDS, PLACELESS, ROLES, VERBS, Role
 
 __all__ = [
     "ACTIONS", "KINDS", "PLACELESS", "ROLES", "VERBS", "Catalogue", "DemoAccount", "Grading", "Grant", "Guard", "Identity", "Ledger", "Mark",
-    "PackPolicy", "Party", "Policy", "Role", "SignedIn", "admit", "check_pack", "guest", "lines", "read_anchor", "sm3", "unfold", "verify", "visible",
+    "PackPolicy", "Party", "Policy", "Role", "SignedIn", "Witness", "admit", "check_pack", "guest", "lines", "read_anchor", "sm3", "unfold", "verify", "visible",
     "withheld_types",
 ]

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from zhongshu.govern import parties
 from zhongshu.govern.attempts import Attempts, network
-from zhongshu.govern.ledger import Fact, Ledger
+from zhongshu.govern.ledger import Ledger
 from zhongshu.govern.parties import Grant, Party
 from zhongshu.govern.tables import party, session, token
 from zhongshu.kernel.clock import HOUR, MINUTE, Clock, LiveClock
@@ -214,13 +214,19 @@ class Identity:
     # the sandbox
 
     def add_demo(self, rows: Iterable[DemoAccount], *, actor: str = "system") -> None:
-        """Make or renew the sandbox's accounts, all with the demo password; an account of that name that is not for show is left alone."""
+        """Make or renew the sandbox's accounts, all with the demo password; several rows of an account are its several roles.
+
+        A real account of that name is left alone.
+        """
         hashed, now = self._hasher.hash(self._demo_password), self._clock.now()
+        by_account: dict[str, list[DemoAccount]] = {}
+        for row in rows:
+            by_account.setdefault(parties.normal(row.account), []).append(row)
 
         def work(conn: Connection) -> int:
             made = 0
-            for row in rows:
-                held, grants = parties.find(conn, row.account), (Grant(row.role, row.area),)
+            for account, (row, *_) in by_account.items():
+                held, grants = parties.find(conn, account), tuple(Grant(row.role, row.area) for row in by_account[account])
                 if held is not None and not held.demo:
                     continue
                 new = Party(row.account, row.name_zh, row.name_en, grants, row.unit, demo=True)
@@ -241,17 +247,16 @@ class Identity:
         self._forget()
 
     def demo_accounts(self) -> list[dict[str, Any]]:
-        """Return the sandbox's accounts with their password, on the machine itself; elsewhere none."""
+        """Return the sandbox's accounts with their password, a row for each role in force, on the machine itself; elsewhere none."""
         if not self._loopback:
             return []
-        held = [row for row in self.parties() if row["demo"] and row["active"]]
-        now = self._clock.now()
+        held, now = [row for row in self.parties() if row["demo"] and row["active"]], self._clock.now()
         return [
             {
                 "account": row["account"], "name_zh": row["name_zh"], "name_en": row["name_en"], "unit": row["unit"],
                 "role": grant["role"], "area": grant["area"], "password": self._demo_password,
             }
-            for row in held for grant in row["grants"][::-1][:1] if grant["valid_to"] is None or grant["valid_to"] > now
+            for row in held for grant in row["grants"] if grant["valid_from"] <= now and (grant["valid_to"] is None or grant["valid_to"] > now)
         ]
 
     # within
@@ -288,7 +293,7 @@ class Identity:
         return SignedIn(secret, principal, expires)
 
     def _change(
-        self, work: Callable[[Connection], object], actor: str, change: str, subject: str, detail: dict[str, Fact] | None = None,
+        self, work: Callable[[Connection], object], actor: str, change: str, subject: str, detail: dict[str, object] | None = None,
         *, kind: str = "user",
     ) -> None:
         """Do one change with its ledger line, and forget every principal kept, so that it is in effect at once."""

@@ -6,11 +6,11 @@ Lines hold ids, counts and digests. It must never keep a name, a phone number or
 import re
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, text
 
@@ -23,6 +23,8 @@ from zhongshu.kernel.ids import is_urn
 from zhongshu.kernel.problem import Problem
 
 Fact = str | int | None
+Witness = Callable[[Connection, str, str, Mapping[str, Any]], None]
+"""Told (connection, `kind.deed`, subject, detail) in the deed's own transaction."""
 
 WITHHELD = "withheld"
 GROUP = 512
@@ -75,7 +77,7 @@ class Ledger:
         return self._head
 
     def witness(
-        self, conn: Connection, actor: str, action: str, kind: str, subject: str = "", detail: Mapping[str, Fact] | None = None,
+        self, conn: Connection, actor: str, action: str, kind: str, subject: str = "", detail: Mapping[str, object] | None = None,
     ) -> Mark:
         """Append a line in the caller's transaction, on the desk's writing thread, and return its place."""
         line = self._line(actor, action, kind, subject, detail)
@@ -86,7 +88,16 @@ class Ledger:
         message = "the ledger has another writer"
         raise RuntimeError(message)
 
-    def note_read(self, actor: str, kind: str, subject: str = "", detail: Mapping[str, Fact] | None = None, *, action: str = "read") -> None:
+    def witness_of(self, actor: str) -> Witness:
+        """Return a witness to one actor's deeds, to be handed to whoever does them; `case.dispatch` becomes the deed of that kind."""
+
+        def told(conn: Connection, deed: str, subject: str, detail: Mapping[str, Any]) -> None:
+            kind, _, action = deed.partition(".")
+            self.witness(conn, actor, action or kind, kind, subject, detail)
+
+        return told
+
+    def note_read(self, actor: str, kind: str, subject: str = "", detail: Mapping[str, object] | None = None, *, action: str = "read") -> None:
         """Note a line to be written soon; it never waits. Beyond the capacity lines are not kept, but their number is written."""
         line = self._line(actor, action, kind, subject, detail)
         with self._gate:
@@ -115,7 +126,7 @@ class Ledger:
         if self.anchor:
             self.anchor.close()
 
-    def _line(self, actor: str, action: str, kind: str, subject: str, detail: Mapping[str, Fact] | None) -> Line:
+    def _line(self, actor: str, action: str, kind: str, subject: str, detail: Mapping[str, object] | None) -> Line:
         facts = canonical({str(plain(key)): plain(value) for key, value in detail.items()}) if detail else "{}"
         return Line(self._clock.now(), str(plain(actor)), action, kind, str(plain(subject)), facts)
 
@@ -164,7 +175,7 @@ class Ledger:
             self._noted.extendleft(reversed(taken))
 
 
-def plain(value: Fact) -> Fact:
+def plain(value: object) -> Fact:
     """Return an id, a count or a digest as it is; anything that could be a person's words, name or number is withheld."""
     if value is None or isinstance(value, int):
         return value

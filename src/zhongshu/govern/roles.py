@@ -35,10 +35,12 @@ PLACELESS = frozenset({"city", "area", "indicator", "source", "quarantine", "ses
 
 VERBS: dict[str, tuple[str, ...]] = {
     "case": (
-        "verify", "file", "dispatch", "take", "handle", "feedback", "check_pass", "check_fail", "close", "return", "void", "acknowledge",
+        "verify", "file", "dispatch", "take", "handle", "feedback", "check_pass", "check_fail", "close", "return", "void", "park",
+        "resume", "acknowledge",
     ),
-    "lead": ("confirm", "false_alarm", "duplicate"),
+    "lead": ("confirm", "false_alarm", "duplicate", "unlink"),
     "finding": ("acknowledge",),
+    "request": ("answer",),
 }
 
 
@@ -60,9 +62,9 @@ ROLES = {
     for role in (
         Role("guest", "沙盒访客", "sandbox guest"),
         Role("citizen", "市民", "citizen"),
-        Role("acceptor", "受理员", "acceptor", ("staff", "crew"), finest=Level.STREET),
-        Role("dispatcher", "派遣员", "dispatcher", ("staff", "crew"), finest=Level.DISTRICT),
-        Role("duty_officer", "值班长", "duty officer", ("staff", "crew"), finest=Level.DISTRICT),
+        Role("acceptor", "受理员", "acceptor", ("staff", "crew", "centre"), finest=Level.STREET),
+        Role("dispatcher", "派遣员", "dispatcher", ("staff", "crew", "centre"), finest=Level.DISTRICT),
+        Role("duty_officer", "值班长", "duty officer", ("staff", "crew", "centre"), finest=Level.DISTRICT),
         Role("handler", "处置员", "handler", ("staff", "crew"), coarsest=Level.STREET),
         Role("checker", "核查员", "checker", ("staff", "crew"), coarsest=Level.STREET),
         Role("collector", "信息采集员", "collector", ("staff", "crew"), coarsest=Level.STREET),
