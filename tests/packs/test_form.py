@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 import zhongshu.packs
+from zhongshu.judge.indicator import read_band, read_indicator
+from zhongshu.judge.rule import read_rule
+from zhongshu.kernel.area import city_of
 
 HOME = Path(zhongshu.packs.__file__).parent
 PACKS = sorted(p.name for p in HOME.iterdir() if (p / "pack.toml").is_file())
@@ -168,3 +171,12 @@ def test_the_dispatch_catalogue_is_dated_and_has_a_basis() -> None:
     assert (ponding["unit"], ponding["check"], ponding["normal_minutes"]) == ("dept-drainage", "instrument", "2")
     words = [word for row in all_rows for word in row["words"].split(";") if word]
     assert len(set(words)) == len(words), "a word must lead to one class"
+
+
+def test_the_judge_reads_every_declaration() -> None:
+    signs = [read_indicator(row, PROPERTIES, pack) for pack, row in rows("indicators.toml", "indicator")]
+    assert len(signs) == 25
+    assert all(spec.window // spec.hop <= 60 for sign in signs for spec in sign.specs())
+    assert {read_rule(rule, pack).indicator for pack, rule in rows("rules.toml", "rule")} <= {sign.code for sign in signs}
+    for _, band in rows("indicators.toml", "bands"):
+        assert city_of(read_band(band).place) == read_band(band).place

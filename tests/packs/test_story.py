@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from zhongshu.packs.sandbox import SEATS, Sandbox
+from zhongshu.packs.sandbox import SEATS, Sandbox, stages
 from zhongshu.packs.sandbox.life.city import City
 from zhongshu.packs.sandbox.life.robots import Acceptor, Citizens, Robot, crew
 from zhongshu.packs.sandbox.life.story import STEPS, Story
@@ -344,3 +344,9 @@ def test_an_acceptor_joins_what_is_linked_and_confirms_the_rest() -> None:
     asyncio.run(scene())
     assert [(verb, ident) for _, verb, ident in play.fake.log] == [("confirm", "L1"), ("duplicate", "L2")]
     assert play.fake.leads["L2"]["of"] == "L1"
+
+
+def test_the_story_plays_where_an_underpass_has_a_pump() -> None:
+    entities = [e | {"area": "990102003001001"} if e["id"].endswith("WaterLevelSensor:3") else e for e in town(lights=0) if not e["id"].endswith("PumpStation:3")]
+    assert stages(entities) == ["990101001000000", "990102003000000"]
+    assert stages([]) == []

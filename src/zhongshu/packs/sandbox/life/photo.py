@@ -1,4 +1,4 @@
-"""Rendered pictures of an underpass before and after, always marked 模拟照片 (simulated photo).
+"""Rendered pictures of an underpass or a street corner before and after, always marked 模拟照片 (simulated photo).
 
 The four characters are drawn from strokes of our own, so that no font is needed and the same picture has the same bytes everywhere.
 """
@@ -28,6 +28,23 @@ def picture(depth_cm: float, caption: str, *, pump: bool) -> bytes:
         _water(draw, depth_cm)
     if pump:
         draw.line([(90, 640), (180, 520), (180, 300), (0, 270)], fill="#c8641e", width=14, joint="curve")
+    _label(draw, caption)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=82)
+    return out.getvalue()
+
+
+def street(*, littered: bool, caption: str) -> bytes:
+    """Return a JPEG of a street corner, with a heap of rubbish or clean."""
+    image = Image.new("RGB", SIZE, "#a9bbc6")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle([0, 300, 960, 520], fill="#8c8174")
+    draw.polygon([(0, 520), (960, 520), (960, 600), (0, 600)], fill="#b8b2a6")
+    draw.polygon([(0, 600), (960, 600), (960, 720), (0, 720)], fill="#4a5054")
+    draw.rectangle([610, 400, 690, 560], fill="#2f5d46", outline="#1d3a2c")
+    if littered:
+        for x, y, r, colour in ((450, 540, 40, "#3b3f42"), (520, 552, 30, "#d8d4c8"), (490, 505, 26, "#6f5b43"), (560, 556, 22, "#3f6d8a"), (400, 560, 20, "#c9c2a8")):
+            draw.ellipse([x - r, y - r * 0.7, x + r, y + r * 0.7], fill=colour)
     _label(draw, caption)
     out = io.BytesIO()
     image.save(out, "JPEG", quality=82)

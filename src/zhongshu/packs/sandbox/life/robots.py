@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from zhongshu.packs.sandbox.life.city import City
-from zhongshu.packs.sandbox.life.photo import picture
+from zhongshu.packs.sandbox.life.photo import picture, street
 from zhongshu.packs.sandbox.life.story import CLASS, DRY_CM, SIGN, Story
 
 Item = dict[str, Any]
 Clock = Callable[[], float]
 
-PACE = 1.0
-"""Seconds between two looks at the queue."""
+PACE, LEISURE = 1.0, 4.0
+"""Seconds between two looks at the queue, in the story and on an ordinary day."""
 PATIENCE = {"confirm": 18.0, "verify": 12.0, "file": 10.0, "dispatch": 14.0, "take": 20.0, "handle": 45.0, "feedback": 40.0, "check_pass": 30.0, "close": 12.0}
 """Seconds a simulated person takes over an ordinary thing."""
 NOTES = {
@@ -44,7 +44,7 @@ class Robot:
         """Work until a visitor takes the seat."""
         while not self.taken:
             await self.turn()
-            await asyncio.sleep(PACE)
+            await asyncio.sleep(PACE if self.story.active(self.clock()) else LEISURE)
 
     async def turn(self) -> bool:
         """Do at most one thing, the story's first; tell whether anything was done."""
@@ -111,9 +111,12 @@ class Robot:
         return body
 
     async def _photo(self, case: Item, verb: str) -> str | None:
-        depth = (await self._depth(case) or 0.0) if case["class"] == CLASS else 0.0
-        stamp = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-        image = picture(depth, f"{case['number']}  {stamp}  {depth:.1f} cm", pump=verb == "feedback" and case["class"] == CLASS)
+        caption = f"{case['number']}  {datetime.fromtimestamp(self.clock(), UTC):%Y-%m-%d %H:%M:%SZ}"
+        if case["class"] == CLASS:
+            depth = await self._depth(case) or 0.0
+            image = picture(depth, f"{caption}  {depth:.1f} cm", pump=verb == "feedback")
+        else:
+            image = street(littered=verb == "handle", caption=caption)
         return await self.city.evidence(self.seat, f"{verb}.jpg", image)
 
 
@@ -193,7 +196,7 @@ class Citizens:
         """Speak until a visitor takes the seat."""
         while not self.taken:
             await self.turn()
-            await asyncio.sleep(PACE)
+            await asyncio.sleep(PACE if self.story.active(self.clock()) else LEISURE)
 
     async def turn(self) -> None:
         """Say at most one thing."""

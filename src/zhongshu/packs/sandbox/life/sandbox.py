@@ -126,7 +126,7 @@ class Sandbox:
                 self._units.add(str(principal["unit"]))
         entities: list[dict[str, Any]] = []
         for kind in TYPES:
-            entities += await city.all(reader, "/api/entities", type=kind, limit=1000)
+            entities += await city.all(reader, "/api/entities", type=kind, limit=500)
         if not entities:
             return False
         self._entities, self._story.fleet = entities, Fleet.of(entities, self._zone)
@@ -191,6 +191,18 @@ class Sandbox:
         while True:
             await self._story.follow(city, reader, self._clock())
             await asyncio.sleep(1)
+
+
+def stages(entities: list[dict[str, Any]]) -> list[str]:
+    """Return the streets (15 digits) where the story can play, best first: those with underpasses that have a sensor and a pump."""
+    pumped = {(e.get("facets") or {}).get("underpass") for e in entities if e["type"] == "PumpStation"} - {None, ""}
+    found: dict[str, int] = {}
+    for e in entities:
+        facets = e.get("facets") or {}
+        if e["type"] == "WaterLevelSensor" and facets.get("kind") == "underpass" and e.get("lon") is not None:
+            street = f"{int(e['area']) // 10**6 * 10**6:015d}"
+            found[street] = found.get(street, 0) + (2 if facets.get("underpass") in pumped else 1)
+    return sorted(found, key=lambda street: (-found[street], street))
 
 
 def _covers(areas: list[str], code: str) -> bool:
