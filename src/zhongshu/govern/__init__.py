@@ -12,6 +12,6 @@ from zhongshu.govern.roles import ACTIONS, KINDS, PLACELESS, ROLES, VERBS, Role
 
 __all__ = [
     "ACTIONS", "KINDS", "PLACELESS", "ROLES", "VERBS", "Catalogue", "DemoAccount", "Grading", "Grant", "Guard", "Identity", "Ledger", "Mark",
-    "PackPolicy", "Party", "Policy", "Role", "SignedIn", "Witness", "admit", "check_pack", "guest", "lines", "read_anchor", "sm3", "unfold", "verify", "visible",
-    "withheld_types",
+    "PackPolicy", "Party", "Policy", "Role", "SignedIn", "Witness", "admit", "check_pack", "guest", "lines", "read_anchor", "sm3", "unfold", "verify",
+    "visible", "withheld_types",
 ]
