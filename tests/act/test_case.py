@@ -1,6 +1,11 @@
 """The way of a case: what may follow what, who may, what must be given; and that its history alone tells where it is."""
 
+import random
+import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from zhongshu.act import Given, check_by_instrument, do, machine, mermaid, sweep
 from zhongshu.act.tables import case_file, case_step
+from zhongshu.engines.sqlite_desk import SqliteDesk
 from zhongshu.kernel.clock import HOUR, MINUTE
 from zhongshu.kernel.problem import Problem
 
@@ -225,3 +231,55 @@ def test_many_threads_lose_no_step(city: Any) -> None:
     assert len(won) + len(lost) == 160
     assert sorted(won) == list(range(2, len(won) + 2)), "every version was given once"
     assert len(history(city, case)) == len(won) + 1
+
+
+def test_wandering_at_random_reaches_every_place_of_a_living_case(city: Any) -> None:
+    dice, been = random.Random(7), set()
+    for _ in range(60):
+        case = city.open(verb="report", who="citizen")
+        while machine.STEPS[case["step"]].open:
+            moves = [
+                (who, row.verb) for who in PEOPLE
+                for row in machine.offered(case["step"], case["mark"], city.people[who], case["area"], case["unit"]) if row.verb != "acknowledge"
+            ]
+            verb = dice.choices(verbs := sorted({verb for _, verb in moves}), [1 if verb in {"void", "park", "return"} else 9 for verb in verbs])[0]
+            who = dice.choice([who for who, may in moves if may == verb])
+            case = city.do(who, case, verb, reason="理由", unit="dept-drainage", evidence=(city.pump,), until=city.clock.at + HOUR)
+            been.add((case["step"], case["mark"]))
+        assert machine.replay(history(city, case)) == (case["step"], case["mark"])
+    assert been == {row.to for row in machine.ROWS} - {("imported", ""), ("collect", "")}
+
+
+_CHILD = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from conftest import City, START
+from zhongshu.engines.sqlite_desk import SqliteDesk
+from zhongshu.kernel.clock import FrozenClock
+city = City(SqliteDesk(Path(sys.argv[2])), FrozenClock(START))
+case = city.open()
+while True:
+    case = city.do("duty_officer", case, "acknowledge")
+    print(case["id"], case["version"], flush=True)
+"""
+
+
+def test_every_acknowledged_step_is_there_after_a_kill(city: Any) -> None:
+    city.desk.close()
+    command = [sys.executable, "-c", _CHILD, str(Path(__file__).parent), str(city.desk.path)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 (our own program)
+    assert child.stdout is not None
+    told = [child.stdout.readline() for _ in range(100)]
+    child.send_signal(signal.SIGKILL)
+    told += [line for line in child.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
+    child.wait()
+    child.stdout.close()
+    city.desk = SqliteDesk(city.desk.path)
+    case_id, version = told[-1].split()
+    stored = city.desk.read(lambda c: c.execute(select(case_file).where(case_file.c.id == case_id)).mappings().one())
+    lines = history(city, {"id": case_id})
+    city.desk.close()
+    assert len(told) == int(version) - 1
+    assert int(version) <= stored["version"] <= int(version) + 1
+    assert [line["version"] for line in lines] == list(range(1, stored["version"] + 1))

@@ -123,10 +123,10 @@ def open_case(deed: Deed, new: NewCase) -> _Case:
         "id": uuid7(), "number": number(deed, new.area, opened), "title_zh": new.title_zh, "title_en": new.title_en, "address": new.address,
         "area": new.area, "lon": new.lon, "lat": new.lat, "source": new.source, "level": new.level, "indicator": new.indicator,
         "finding": new.finding, "lead": new.lead, "step": row.to[0], "mark": row.to[1], "unit": "", "opened": opened, "changed": deed.now,
-        "due_counted": False, "closed": None, "late": False, "parked": None, "parked_until": None, "paused": 0, "voices": new.voices, "redone": 0, "returned": 0,
-        "flags": list(new.flags), "version": 1,
+        "due_counted": False, "closed": None, "late": False, "parked": None, "parked_until": None, "paused": 0, "voices": new.voices, "redone": 0,
+        "returned": 0, "flags": list(new.flags), "version": 1,
     }
-    case |= _of_class(deed, new.class_, opened, 0) if new.verb != "import" else _of_source(new)
+    case |= _of_source(new) if new.verb == "import" else _of_class(deed, new.class_, opened, 0)
     case |= _holder(deed, row.to, case)
     deed.connection.execute(_INSERT, case)
     record(deed, Entry("case", case["id"], case["number"], case["area"], new.verb, 1, row.at, row.to, happened=opened, reason=new.reason))
@@ -170,7 +170,7 @@ def check_by_instrument(deed: Deed, case_id: str, normal_since: int) -> _Case:
     """
     case = get(deed, case_id)
     if case["check_mode"] != "instrument" or not case["indicator"]:
-        raise NOT_BY_INSTRUMENT()
+        raise NOT_BY_INSTRUMENT()  # noqa: RSE102 (a kind is called to make its problem)
     have, need = (deed.now - normal_since) // MINUTE, case["normal_minutes"] or 0
     if have < need:
         raise NOT_NORMAL_YET(have=have, need=need)
@@ -196,11 +196,11 @@ def get(deed: Deed, case_id: str) -> _Case:
     return dict(found)
 
 
-def count_due(deed: Deed, case: _Case, at: int) -> None:
-    """Write once into the history that a case should now have been closed: its limit ran out, or it was closed before."""
-    place = (case["step"], case["mark"])
-    record(deed, Entry("case", case["id"], case["number"], case["area"], "due", case["version"], place, place, happened=at))
+def count_due(deed: Deed, case: _Case) -> None:
+    """Write once into the history that a case's limit ran out, at the time it did."""
     deed.connection.execute(_TOUCH, {"b_id": case["id"], "due_counted": True})
+    _due_line(deed, case, case["due"])
+    tell(deed, case, "due")
 
 
 def recount_voices(deed: Deed, case_id: str) -> None:
@@ -213,7 +213,7 @@ def recount_voices(deed: Deed, case_id: str) -> None:
 def _done_before(deed: Deed, once: str, case_id: str, verb: str) -> bool:
     found = deed.connection.execute(_ONCE, {"once": once}).one_or_none()
     if found is not None and tuple(found) != (case_id, verb):
-        raise ONCE_REUSED()
+        raise ONCE_REUSED()  # noqa: RSE102 (a kind is called to make its problem)
     return found is not None
 
 
@@ -257,6 +257,12 @@ def _history(deed: Deed, row: machine.Row, case: _Case, given: Given, once: str 
         deed.connection.execute(insert(evidence_link), [{"seq": seq, "sha256": sha256} for sha256 in dict.fromkeys(given.evidence)])
 
 
+def _due_line(deed: Deed, case: _Case, at: int) -> None:
+    """Write that a case should now have been closed: its limit ran out, or, earlier, it was."""
+    place = (case["step"], case["mark"])
+    record(deed, Entry("case", case["id"], case["number"], case["area"], "due", case["version"], place, place, happened=at))
+
+
 def _hold(_deed: Deed, _case: _Case, given: Given) -> _Changes:
     return {"unit": given.unit}
 
@@ -283,7 +289,7 @@ def _resume(deed: Deed, case: _Case, _given: Given) -> _Changes:
 def _close(deed: Deed, case: _Case, given: Given) -> _Changes:
     closed = deed.now if given.happened is None else given.happened
     if case["due"] is not None and not case["due_counted"]:
-        count_due(deed, case, min(case["due"], closed))
+        _due_line(deed, case, min(case["due"], closed))
     if given.answer:
         waiting = select(request.c.id).where(request.c.case_id == case["id"], request.c.answered.is_(None))
         for request_id in deed.connection.execute(waiting).scalars().all():
@@ -321,7 +327,9 @@ def _of_source(new: NewCase) -> _Changes:
 
 def _holder(deed: Deed, place: tuple[str, str], case: _Case) -> _Changes:
     names = machine.HOLDERS.get(place)
-    if names is None:
+    if names is None and case.get("holder") == case["unit"]:
+        names = (case["unit"], case["holder_zh"], case["holder_en"])
+    elif names is None:
         zh, en = duty.unit_names(deed.connection, case["unit"]) if case["unit"] else (case["source"], case["source"])
         names = (case["unit"], zh, en)
     return {"holder": names[0], "holder_zh": names[1], "holder_en": names[2], "held_since": deed.now}

@@ -100,8 +100,7 @@ def sweep(deed: Deed) -> int:
     ).limit(1000)
     rows = own.connection.execute(ran_out).mappings().all()
     for row in rows:
-        cases.count_due(own, dict(row), row["due"])
-        cases.tell(own, dict(row), "due")
+        cases.count_due(own, dict(row))
     expired = select(case_file.c.id).where(case_file.c.parked_until <= deed.now, case_file.c.parked.is_not(None)).limit(1000)
     ids = own.connection.execute(expired).scalars().all()
     for case_id in ids:

@@ -166,7 +166,9 @@ ROWS = (
     ),
 )
 
-LEAD_STATES = {"": ("", ""), "open": ("待核实", "To be verified"), "filed": ("已立案", "Filed"), "false": ("误报", "False alarm"), "duplicate": ("重复", "Duplicate")}
+LEAD_STATES = {
+    "": ("", ""), "open": ("待核实", "To be verified"), "filed": ("已立案", "Filed"), "false": ("误报", "False alarm"), "duplicate": ("重复", "Duplicate"),
+}
 
 LEAD_ROWS = (
     Row(("", ""), "opened", ("open", ""), _ANYONE),

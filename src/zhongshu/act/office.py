@@ -62,5 +62,5 @@ class Office:
         for item in news:
             try:
                 self._bus.publish(item)
-            except Exception:
+            except Exception:  # noqa: BLE001 (a listener's trouble is not the trouble of whoever acted)
                 _log.exception("news.lost", extra={"kind": item.kind})

@@ -136,11 +136,11 @@ def of_findings(connection: Connection, findings: Iterable[str]) -> dict[str, Do
     return {row["finding"]: {key: value for key, value in row.items() if key != "finding"} for row in connection.execute(query).mappings()}
 
 
-def of_sign(connection: Connection, scope: Scope, indicator: str, area: int, now: int, limit: int = 20) -> list[Document]:
-    """Return the latest cases that a vital sign caused in an area."""
+def of_sign(connection: Connection, scope: Scope, indicator: str, area: int, now: int) -> list[Document]:
+    """Return the latest twenty cases that a vital sign caused in an area."""
     low, high = interval(area)
     query = select(case_file).where(case_file.c.indicator == indicator, case_file.c.area >= low, case_file.c.area < high, *_in_scope(case_file.c, scope))
-    rows = connection.execute(query.order_by(case_file.c.opened.desc()).limit(limit)).mappings()
+    rows = connection.execute(query.order_by(case_file.c.opened.desc()).limit(20)).mappings()
     return [show_case(row, now, scope) for row in rows]
 
 
@@ -221,10 +221,12 @@ def _show_leads(connection: Connection, rows: Iterable[Mapping[Any, Any]], scope
     rows = list(rows)
     ids = [row["id"] for row in rows]
     links = _links(connection, ids)
-    voices: dict[str | None, int] = dict(
-        connection.execute(select(request.c.lead, func.count()).where(request.c.lead.in_(ids)).group_by(request.c.lead)).tuples().all(),
+    counted = connection.execute(select(request.c.lead, func.count()).where(request.c.lead.in_(ids)).group_by(request.c.lead))
+    voices = {lead_id: int(count) for lead_id, count in counted}
+    plain = (
+        "id", "number", "kind", "source", "class", "title_zh", "title_en", "address", "lon", "lat", "level", "indicator", "finding", "state", "of",
+        "flags", "version",
     )
-    plain = ("id", "number", "kind", "source", "class", "title_zh", "title_en", "address", "lon", "lat", "level", "indicator", "finding", "state", "of", "flags", "version")
     return [_hide({key: row[key] for key in plain} | {
         "state_zh": machine.LEAD_STATES[row["state"]][0], "state_en": machine.LEAD_STATES[row["state"]][1], "area": show_area(row["area"]),
         "opened": rfc3339(row["opened"]), "ended": _time(row["ended"]), "case": row["case_id"], "links": links.get(row["id"], []),

@@ -63,8 +63,8 @@ class SqliteDesk:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         migrate(self.path)
-        self._writer = _engine(self.path, "BEGIN IMMEDIATE", 1)
-        self._readers = _engine(self.path, "BEGIN", READERS)
+        self._writer = _engine(self.path, 1, query_only=False)
+        self._readers = _engine(self.path, READERS, query_only=True)
         self._queue: queue.SimpleQueue[_Command | None] = queue.SimpleQueue()
         self._closed = False
         self._gate = threading.Lock()
@@ -76,7 +76,7 @@ class SqliteDesk:
         future: Future[T] = Future()
         with self._gate:
             if self._closed:
-                raise CLOSED()
+                raise CLOSED()  # noqa: RSE102 (a kind is called to make its problem)
             if (waiting := self._queue.qsize()) >= WAITING:
                 raise BUSY(waiting=waiting)
             self._queue.put(_Command(work, future))
@@ -92,6 +92,7 @@ class SqliteDesk:
     def read(self, work: Callable[[Any], T]) -> T:
         """Run a read on a connection of its own; all it reads is of one moment."""
         with self._readers.begin() as connection:
+            _raw(connection).execute("BEGIN")
             return work(connection)
 
     def backup(self, path: str) -> None:
@@ -121,6 +122,7 @@ class SqliteDesk:
         until = time.monotonic() + SLICE
         try:
             with connection.begin():
+                _raw(connection).execute("BEGIN IMMEDIATE")
                 while command is not None:
                     if command.future.set_running_or_notify_cancel():
                         group.append(command)
@@ -141,11 +143,11 @@ class SqliteDesk:
 
 def _run_alone(connection: Connection, command: _Command) -> None:
     """Run one command in a savepoint: an error undoes it alone, unless the store itself gave up the whole transaction."""
-    raw: Any = connection.connection.driver_connection
+    raw = _raw(connection)
     raw.execute("SAVEPOINT command")
     try:
         command.result = command.work(connection)
-    except BaseException as error:  # noqa: BLE001 (whatever it is, it belongs to whoever sent the command)
+    except BaseException as error:  # whatever it is, it belongs to whoever sent the command
         command.error = error
         if not raw.in_transaction:
             raise
@@ -153,26 +155,26 @@ def _run_alone(connection: Connection, command: _Command) -> None:
     raw.execute("RELEASE command")
 
 
+def _raw(connection: Connection) -> Any:  # noqa: ANN401 (the driver's own connection)
+    """Return the driver's connection: transactions are begun on it, since a listener for that would slow down every statement."""
+    return connection.connection.driver_connection
+
+
 def _problem(error: BaseException) -> BaseException:
     return error if isinstance(error, Problem) else NOT_WRITTEN(why=error)
 
 
-def _engine(path: Path, begin: str, connections: int) -> Engine:
+def _engine(path: Path, connections: int, *, query_only: bool) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         pool_size=connections, max_overflow=0, pool_timeout=30, connect_args={"timeout": 30, "check_same_thread": False},
         json_serializer=partial(json.dumps, ensure_ascii=False, separators=(",", ":"), sort_keys=True),
     )
-    read_only = begin == "BEGIN"
 
     @event.listens_for(engine, "connect")
     def connected(raw: Any, _record: object) -> None:  # noqa: ANN401 (the driver's own connection)
         raw.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=4000", f"query_only={int(read_only)}"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=4000", f"query_only={int(query_only)}"):
             raw.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begun(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
 
     return engine

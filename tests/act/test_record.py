@@ -1,0 +1,175 @@
+"""What the desk shows: only what the scope holds, page by page without gaps, and the file a duty row comes from."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from zhongshu.act import CaseFilter, Given, Voice, classes, decide, do, guess, load, record, row_for, suggest, take_finding, take_request, units
+from zhongshu.act.lead import Seen
+from zhongshu.act.tables import request
+from zhongshu.kernel.area import interval
+from zhongshu.kernel.clock import DAY, HOUR, MINUTE, parse_time
+from zhongshu.kernel.finding import Finding, Status
+from zhongshu.kernel.grade import EVERYWHERE, Scope
+from zhongshu.kernel.problem import Problem
+
+ALL = Scope(EVERYWHERE)
+STREETS = [990101001000000, 990101002000000, 990102001000000]
+
+
+def listed(city: Any, scope: Scope = ALL, **wanted: Any) -> list[str]:
+    page = city.desk.read(lambda c: record.list_cases(c, scope, CaseFilter(**wanted), city.clock.at))
+    return [item["number"] for item in page["items"]]
+
+
+def test_a_scope_is_pushed_into_every_query(city: Any) -> None:
+    made = {street: city.open(area=street + 1001) for street in STREETS}
+    district = Scope((interval(990101000000000),))
+    assert set(listed(city, district)) == {made[street]["number"] for street in STREETS[:2]}
+    assert listed(city, Scope()) == []
+    assert len(listed(city, Scope((interval(STREETS[0]), interval(STREETS[2]))))) == 2
+    elsewhere = made[STREETS[2]]
+    with pytest.raises(Problem, match=r"case\.unknown"):
+        city.desk.read(lambda c: record.get_case(c, district, elsewhere["id"], city.people["checker"], city.clock.at))
+    assert city.desk.read(lambda c: record.counts(c, district, city.clock.at, city.zone)) == {"received": 2, "open": 2, "overdue": 0, "closed": 0}
+    city.do("dispatcher", made[STREETS[0]], "dispatch", unit="dept-drainage")
+    assert listed(city, Scope(EVERYWHERE, unit="dept-drainage")) == [made[STREETS[0]]["number"]]
+    shown = city.desk.read(lambda c: record.list_cases(c, Scope(EVERYWHERE, hidden=frozenset({"address"})), CaseFilter(), city.clock.at))
+    assert {item["address"] for item in shown["items"]} == {None}
+
+
+@pytest.mark.parametrize("order", ["opened", "due"])
+def test_pages_follow_each_other_without_gap_or_double(city: Any, order: str) -> None:
+    for index in range(23):
+        city.clock.at += (index % 3) * MINUTE  # some share their time
+        city.open("garbage" if index % 2 else "no limit")
+    whole = listed(city, order=order, limit=100)
+    assert len(whole) == len(set(whole)) == 23
+    found, after = [], ""
+    while after is not None:
+        page = city.desk.read(lambda c, a=after: record.list_cases(c, ALL, CaseFilter(order=order, limit=5, after=a), city.clock.at))
+        found += [item["number"] for item in page["items"]]
+        after = page["next"]
+    assert found == whole
+    with pytest.raises(Problem, match=r"record\.bad_page"):
+        listed(city, after="1; drop")
+
+
+def test_filters_find_what_they_say(city: Any) -> None:
+    first, second = city.open(area=STREETS[0] + 1001), city.open("garbage", area=STREETS[2] + 1001, address="文汇路 100% 段")
+    taken = city.do("handler", city.do("dispatcher", first, "dispatch", unit="dept-drainage"), "take")
+    assert listed(city, step="dispatch") == [second["number"]]
+    assert listed(city, area=STREETS[2]) == [second["number"]]
+    assert listed(city, q="100% 段") == [second["number"]]
+    assert listed(city, q="%") == [second["number"]]
+    assert listed(city, q=first["number"]) == [first["number"]]
+    assert listed(city, mine=city.people["handler"]) == [first["number"]]
+    assert listed(city, mine=city.people["other_handler"]) == []
+    assert listed(city, mine=city.people["dispatcher"]) == [second["number"]]
+    assert listed(city, mine=city.person("dispatcher", STREETS[0])) == []
+    city.clock.at += 5 * HOUR
+    assert set(listed(city, state="late")) == {first["number"], second["number"]}
+    city.do("duty_officer", second, "void", reason="重复上报")
+    assert (listed(city, state="void"), listed(city, state="open"), listed(city, state="late")) == ([second["number"]], [taken["number"]], [taken["number"]])
+
+
+def test_one_case_is_shown_whole(city: Any) -> None:
+    found = Finding("f1", "DR02.ponding", "1", "DR02", city.cell, Status.RED, city.clock.at, 43.0)
+    made = city.as_("duty_officer", lambda deed: take_finding(deed, found, Seen("ponding", "积水", "Ponding", 121.5, 31.2)))[0]
+    said = Voice("citizen", "v", city.clock.at - 10 * MINUTE, city.cell, "ponding", "水淹了", "", 121.5, 31.2, "app", reporter="citizen-1")
+    told = city.as_("citizen", lambda deed: take_request(deed, said))[0]
+    done = city.as_("duty_officer", lambda deed: decide(deed, made["id"], "confirm", Given()))
+
+    def show(who: str) -> Any:
+        return city.desk.read(lambda c: record.get_case(c, ALL, done["case_id"], city.people[who], city.clock.at))
+
+    shown = show("dispatcher")
+    assert shown["suggestion"]["unit"] == "dept-drainage"
+    assert "道路积水" in shown["suggestion"]["reason_zh"]
+    assert shown["suggestion"]["row"]["basis"] == "目录 2.1"
+    assert [item["verb"] for item in shown["verbs"]] == ["dispatch", "acknowledge"]
+    assert shown["verbs"][0] == {"verb": "dispatch", "zh": "派遣", "en": "Dispatch", "needs": ["unit"], "shortcut": "1"}
+    assert [item["number"] for item in shown["voices"]] == [told["number"]]
+    assert "reporter" not in shown["voices"][0]
+    assert shown["clocks"]["citizen"] == {"started": "2026-06-30T23:50:00Z", "elapsed_s": 600}
+    assert shown["clocks"]["duty"]["state"] == "due"
+    assert shown["links"][0]["reason_zh"] == "0 m · 10 分钟 · 同类"
+    case = city.to_check({"id": done["case_id"], "step": "dispatch", "version": 1})
+    shown = show("checker")
+    assert [item["verb"] for item in shown["verbs"]] == ["check_pass", "check_fail"]
+    proofs = [(line["verb"], [file["sha256"] for file in line["evidence"]]) for line in shown["history"]]
+    assert proofs[-2:] == [("handle", [city.pump]), ("feedback", [city.pump])]
+    assert shown["history"][1]["actor_name"] == "模拟dispatcher"
+    assert shown["area"] == f"{city.cell:015d}"
+    by_number = city.desk.read(lambda c: record.get_case(c, ALL, case["number"], city.people["checker"], city.clock.at))
+    assert by_number["id"] == case["id"]
+    assert city.desk.read(lambda c: record.of_findings(c, ["f1", "f2"]))["f1"]["case_number"] == case["number"]
+    assert city.desk.read(lambda c: record.last_actions(c, 0))["DR02", city.cell]["text_zh"].endswith("核查结案 核查员")
+    assert len(city.desk.read(lambda c: record.of_sign(c, ALL, "DR02", city.street, city.clock.at))) == 1
+
+
+def test_evidence_is_seen_by_who_sees_its_case_or_gave_it(city: Any) -> None:
+    city.to_check(city.open(area=STREETS[0] + 1001))
+
+    def seen(scope: Scope, who: str, sha256: str = city.pump) -> bool:
+        return bool(city.desk.read(lambda c: record.evidence_visible(c, scope, sha256, city.people[who])))
+
+    assert seen(Scope((interval(STREETS[0]),)), "checker")
+    assert not seen(Scope((interval(STREETS[2]),)), "checker")
+    assert seen(Scope(), "handler")
+    assert not seen(ALL, "checker", city.photo)
+
+
+def test_what_left_its_limit_and_what_is_parked_is_told_apart(city: Any) -> None:
+    case = city.do("dispatcher", city.open(), "dispatch", unit="dept-drainage")
+    states = []
+    for step in (0, 3 * HOUR + MINUTE, 2 * HOUR):
+        city.clock.at += step
+        states.append(city.desk.read(lambda c: record.get_case(c, ALL, case["id"], city.people["handler"], city.clock.at))["clocks"]["duty"]["state"])
+    assert states == ["due", "warning", "overdue"]
+    until = city.clock.at + DAY
+    city.as_("duty_officer", lambda deed: do(deed, case["id"], "park", Given(reason="待雨停", until=until)))
+    parked = city.desk.read(lambda c: record.get_case(c, ALL, case["id"], city.people["handler"], city.clock.at))
+    assert (parked["clocks"]["duty"]["state"], parked["clocks"]["duty"]["left_s"], parked["late"]) == ("parked", -3660, False)
+    assert city.desk.read(lambda c: record.counts(c, ALL, city.clock.at, city.zone))["overdue"] == 0
+
+
+HEAD = "class,zh,en,unit,helpers,limit_minutes,check,normal_minutes,danger,basis,valid_from\n"
+
+
+@pytest.mark.parametrize(("row", "word"), [
+    ("x,某,X,u,,soon,person,,0,b,2025-01-01", "limit_minutes"), ("x,某,X,u,,-5,person,,0,b,2025-01-01", "limit_minutes"),
+    ("x,某,X,u,,5,telepathy,,0,b,2025-01-01", "check"), ("x,某,X,u,,5,person,,0,b,someday", "valid_from"), (",某,X,u,,5,person,,0,b,2025-01-01", "class"),
+    ("x,某,X,u,,5,person,,maybe,b,2025-01-01", "danger"), ("x,某,X,u,,5,person,,0,,2025-01-01", "basis"),
+])
+def test_a_wrong_catalogue_is_refused_whole(city: Any, row: str, word: str) -> None:
+    good = "y,好,Y,u,,5,person,,0,b,2025-01-01\n"
+    with pytest.raises(Problem, match=word) as caught:
+        city.as_("duty_officer", lambda deed: load(deed, "bad", HEAD + good + row + "\n"))
+    assert caught.value.particulars["line"] == 3
+    assert city.desk.read(lambda c: row_for(c, "y", city.clock.at)) is None
+
+
+def test_the_catalogue_holds_by_date_and_loads_twice_the_same(city: Any) -> None:
+    august = parse_time("2026-08-01T00:00:00+08:00")
+    for _ in range(2):
+        city.as_("duty_officer", lambda deed: load(deed, "later", HEAD + "garbage,暴露垃圾,Rubbish,dept-street,,30,person,,0,新规,2027-01-01\n"))
+        rows = [city.desk.read(lambda c, at=at: row_for(c, "garbage", at))["limit_minutes"] for at in (august - 1, august, august + 300 * DAY)]
+        assert rows == [240, 120, 30]
+    assert city.desk.read(lambda c: row_for(c, "garbage", 0)) is None
+    assert city.desk.read(lambda c: suggest(c, "unknown", august)) is None
+    assert [row["unit"] for row in city.desk.read(units)] == ["dept-drainage", "dept-hotline", "dept-sanitation", "dept-street"]
+    assert [row["class"] for row in city.desk.read(lambda c: classes(c, august))] == ["consult", "garbage", "ponding"]
+    assert city.desk.read(lambda c: guess(c, "门口有垃圾", august)) == "garbage"
+
+
+def test_a_reporter_follows_their_own(city: Any) -> None:
+    voice = Voice("citizen", "v", city.clock.at, city.cell, "ponding", "水淹了", "", 121.5, 31.2)
+    told = city.as_("citizen", lambda deed: take_request(deed, voice))[0]
+    shown = city.desk.read(lambda c: record.get_request(c, told["number"]))
+    assert (shown["state"], shown["case"]) == ("received", None)
+    assert city.desk.read(lambda c: record.get_request(c, "no such")) is None
+    assert city.desk.read(lambda c: record.get_lead(c, ALL, told["lead"]))["voices"] == 1
+    assert city.desk.read(lambda c: record.get_lead(c, Scope(), told["lead"])) is None
+    assert city.desk.read(lambda c: c.execute(select(request.c.state)).scalar_one()) == "received"
