@@ -134,12 +134,14 @@ def test_a_gauge_s_tips_add_up_to_the_rain() -> None:
     fleet = Fleet.of(town(), "Asia/Shanghai")
     fleet.readings(DAY, everyone=True)
     fleet.begin(Storm(DAY + 1, (float(fleet.gauges.lon[0]), float(fleet.gauges.lat[0]))), 0)
-    tipped, fallen = 0.0, 0.0
-    for now in range(DAY + 1, DAY + 120):
-        tipped += sum(r["value"] for r in fleet.readings(now) if r["property"] == "RainGauge.rain" and r["entity"] == "urn:zs:RainGauge:0")
+    tipped, fallen, by_minute = 0.0, 0.0, 0.0
+    for now in range(DAY + 1, DAY + 121):
+        said = {r["property"]: r["value"] for r in fleet.readings(now) if r["entity"] == "urn:zs:RainGauge:0"}
+        tipped, by_minute = tipped + said.get("RainGauge.rain", 0), by_minute + said.get("RainGauge.rain_1m", 0)
         fallen += float(fleet.rain(fleet.gauges, now)[0]) / 3600
     assert fallen > 0.3
     assert tipped == pytest.approx(fallen, abs=0.11)
+    assert by_minute == pytest.approx(fallen, abs=0.01)
 
 
 def test_a_storm_passes_over_its_aim_once() -> None:

@@ -17,6 +17,7 @@ TYPES = (
 
 PROPERTIES = (
     Property("RainGauge.rain", "mm", "0.1", 0, 200, MINUTE, HOUR, "雨量（自上一报）", "Rain since the last report"),
+    Property("RainGauge.rain_1m", "mm", "0.1", 0, 50, MINUTE, HOUR, "分钟雨量", "Rain of the minute that ended"),
     Property("RainGauge.intensity", "mm/h", "0.1", 0, 1000, MINUTE, HOUR, "瞬时雨强", "Rain intensity"),
     Property("WaterLevelSensor.depth", "cm", "0.1", 0, 1000, MINUTE, HOUR, "积水深度", "Depth of standing water"),
     Property("WaterLevelSensor.level", "m", "0.001", -100, 6000, MINUTE, HOUR, "河道水位", "River level"),

@@ -86,6 +86,7 @@ class Fleet:
     pumps: Group
     basins: Basins
     sites: list[str]
+    minute: Numbers
     storm: Storm | None = None
     wetness: Wetness = field(default_factory=Wetness)
     second: int = 0
@@ -109,7 +110,7 @@ class Fleet:
         pumps = group(by_type["PumpStation"])
         capacity = {str(p.get("underpass", "")): float(p.get("capacity_m3h") or 1800) for p in pumps.facets}
         basins = Basins(np.array([capacity.get(site, 1800.0) for site in sites]), np.full(len(sites), GATHERED / 2))
-        fleet = cls(ZoneInfo(zone), groups, group(by_type["RainGauge"]), group(sensors), pumps, basins, sites)
+        fleet = cls(ZoneInfo(zone), groups, group(by_type["RainGauge"]), group(sensors), pumps, basins, sites, np.zeros(len(by_type["RainGauge"])))
         load = sum(len(groups[c.type, c.kind]) / c.rhythm for c in CHANNELS)
         fleet.stretch = max(1, math.ceil(load / MAX_PER_SECOND))
         return fleet
@@ -130,6 +131,7 @@ class Fleet:
         self.wetness.step(seconds, mean)
         self.basins.step(seconds, self.rain(self.sensors, now))
         self.gauges.store += rain * seconds / 3600
+        self.minute += rain * seconds / 3600
         local = datetime.fromtimestamp(now, self.zone)
         return Sky(now, local.hour + local.minute / 60 + local.second / 3600, local.timetuple().tm_yday, self.wetness.value, mean)
 
@@ -158,6 +160,9 @@ class Fleet:
         self.gauges.store[turn] -= tips
         yield from _rows(self.gauges.ids[turn], "RainGauge.rain", tips, sky.now)
         yield from _rows(self.gauges.ids[turn], "RainGauge.intensity", self.rain(self.gauges, sky.now)[turn], sky.now)
+        if sky.now % 60 == 0:
+            yield from _rows(self.gauges.ids, "RainGauge.rain_1m", self.minute, sky.now)
+            self.minute = np.zeros(len(self.gauges))
         depth = self.basins.depth_cm
         turn = np.flatnonzero(everyone | (depth > 1) | ((self.sensors.phase + sky.now) % 10 == 0))
         yield from _rows(self.sensors.ids[turn], "WaterLevelSensor.depth", depth[turn], sky.now)
