@@ -59,7 +59,7 @@ class City:
             self.refused[type(error).__name__] = self.refused.get(type(error).__name__, 0) + 1
             return None
         if answer.is_error:
-            key = f"{answer.status_code} {method} {path.split('?')[0]}"
+            key = f"{answer.status_code} {method} {path.partition('?')[0]}"
             self.refused[key] = self.refused.get(key, 0) + 1
             return None
         try:

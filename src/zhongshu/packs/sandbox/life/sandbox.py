@@ -75,13 +75,13 @@ class Sandbox:
         """Live until `stop`: meet the city, then let everything run side by side."""
         async with httpx.AsyncClient(base_url=self._base_url, transport=self._transport, timeout=20, trust_env=False) as http:
             city = City(http, self._tokens)
-            while self._running and not await self._meet(city):
+            while self._running and not await self._meet(city):  # noqa: ASYNC110 (the city may not be up yet)
                 await asyncio.sleep(1)
             self._people(city)
             jobs: list[Coroutine[Any, Any, None]] = [self._devices(city), self._offices(city), self._tell(city), *(robot.run() for robot in self._robots.values())]
             tasks = [asyncio.create_task(job) for job in jobs]
             try:
-                while self._running:
+                while self._running:  # noqa: ASYNC110 (stop may be called from any thread)
                     await asyncio.sleep(0.2)
             finally:
                 for task in tasks:

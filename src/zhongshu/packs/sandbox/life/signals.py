@@ -145,12 +145,12 @@ def noise(g: Group, sky: Sky) -> Numbers:
 
 
 def noise_by_day(g: Group, sky: Sky) -> Numbers:
-    """The same from 06:00 to 22:00, else nothing."""
+    """Return the same from 06:00 to 22:00, else nothing."""
     return noise(g, sky) if 6 <= sky.hour < 22 else np.full(len(g), np.nan)  # noqa: PLR2004 (the day of GB 3096)
 
 
 def noise_by_night(g: Group, sky: Sky) -> Numbers:
-    """The same from 22:00 to 06:00, else nothing."""
+    """Return the same from 22:00 to 06:00, else nothing."""
     return np.full(len(g), np.nan) if 6 <= sky.hour < 22 else noise(g, sky)  # noqa: PLR2004
 
 
