@@ -101,6 +101,7 @@ export interface Deal {
   evidence?: string[]
   note?: string
   result?: string
+  until?: string
 }
 
 export interface CaseQuery {

@@ -1,10 +1,11 @@
 // Something seen that is not yet a case.
 import { get, part, send, type Page } from './http'
 
-export type LeadVerb = 'confirm' | 'false_alarm' | 'duplicate'
+export type LeadVerb = 'confirm' | 'false_alarm' | 'duplicate' | 'unlink'
 
 export interface LeadLink {
-  lead: string
+  lead: string | null
+  request?: string | null
   kind: string
   reason_zh: string
   reason_en: string
@@ -26,6 +27,7 @@ export interface Lead {
   links: LeadLink[]
   case: string | null
   voices: number
+  version?: number
 }
 
 export const listLeads = (state?: string) => get<Page<Lead>>('/api/leads', { state, limit: 200 })

@@ -12,6 +12,7 @@ export interface Waiting {
   title: string
   verb: string
   photos: Blob[]
+  optional?: boolean
   note?: string
   reason?: string
   result?: string
@@ -68,7 +69,7 @@ export const useOutbox = defineStore('outbox', () => {
     const now = await readCase(deed.case)
     if (!now.verbs.some((v) => v.verb === deed.verb)) {
       const known = now.history.some((h) => h.verb === deed.verb && h.at >= deed.at)
-      if (known) return
+      if (known || deed.optional) return
     }
     const kept = []
     for (const photo of deed.photos) kept.push((await keepEvidence(photo)).sha256)

@@ -22,7 +22,10 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
   const findings = useFetched(async () => (await listFindings({ state: 'open' })).items)
   const closed = useFetched(async () => (await listFindings({ state: 'closed' })).items)
   const leads = useFetched(async () => (await listLeads('open')).items)
-  const cases = useFetched(async () => listCases({ limit: 200 }))
+  const cases = useFetched(async () => {
+    const [open, done] = await Promise.all([listCases({ state: 'open', limit: 500 }), listCases({ state: 'closed', limit: 200 })])
+    return { items: [...open.items, ...done.items.filter((c) => c.closed)], next: open.next ?? null }
+  })
   const changed = ref<Record<string, number>>({})
   const fresh = shallowRef<Set<string>>(new Set())
 
@@ -106,7 +109,7 @@ export interface Todo {
 
 /** Leads waiting and cases open, by time left; what has no due time comes by age after what is late. */
 export function todosOf(leads: Lead[], cases: Case[]): Todo[] {
-  const open = cases.filter((c) => !c.closed)
+  const open = cases.filter((c) => !c.closed && c.step !== 'imported')
   const rows: Todo[] = [
     ...leads.filter((l) => !l.case).map((lead): Todo => ({ key: `l${lead.id}`, kind: 'lead', lead, at: lead.opened, due: null })),
     ...open.map((one): Todo => ({ key: `c${one.id}`, kind: 'case', case: one, at: one.opened, due: one.due })),
