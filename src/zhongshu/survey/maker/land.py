@@ -65,7 +65,7 @@ def _uses(plan: Plan, i: Ints, j: Ints, central: Floats, chance: np.random.Gener
     count = int(block.max()) + 1
     core = np.bincount(block, central, count) / np.maximum(np.bincount(block, minlength=count), 1)
     draw, twist = chance.random(count), chance.random(count)
-    shares = np.stack([np.clip(0.62 - 1.5 * core, 0.0, 1), np.clip(3.0 * core - 1.75, 0, 2), np.clip(0.9 * core, 0.05, 1),
+    shares = np.stack([np.clip(0.62 - 1.5 * core, 0.0, 1), np.clip(9.0 * core - 6.6, 0, 6), np.clip(0.9 * core, 0.05, 1),
                        0.25 + 1.0 * core, 0.35 * core, np.clip(0.34 - 0.6 * core, 0, 1), np.full(count, 0.04), np.full(count, 0.055)])
     edges = np.cumsum(shares / shares.sum(axis=0), axis=0)
     of_block = np.minimum((draw[None, :] > edges).sum(axis=0), len(USES) - 1)
