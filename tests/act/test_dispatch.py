@@ -10,7 +10,23 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import func, select
 
-from zhongshu.act import Given, consumed, decide, relay, sign_normal, sweep, take_finding, take_requests, undo
+from zhongshu.act import (
+    SYSTEM,
+    Given,
+    Office,
+    consume,
+    consumed,
+    decide,
+    nobody,
+    relay,
+    sign_normal,
+    sweep,
+    take_finding,
+    take_request,
+    take_requests,
+    undo,
+    voice,
+)
 from zhongshu.act.lead import Seen
 from zhongshu.act.tables import case_file, case_step, lead_link, request
 from zhongshu.kernel.clock import DAY, HOUR, MINUTE, to_us
@@ -24,7 +40,7 @@ def document(city: Any, name: str, **more: Any) -> dict[str, Any]:
 
 
 def take(city: Any, offset: int, documents: list[dict[str, Any]], source: str = "hotline") -> Any:
-    return city.as_("acceptor", lambda deed: take_requests(deed, source, offset, documents))
+    return city.as_("acceptor", lambda deed: take_requests(deed, offset, [row | {"source": source} for row in documents]))
 
 
 def readings(city: Any) -> list[dict[str, Any]]:
@@ -40,8 +56,34 @@ def test_an_entry_is_taken_once_and_bad_rows_cost_no_good_ones(city: Any) -> Non
     assert {item.code for item in taken.refused} == {"request.bad_row", "time.unreadable"}
     assert take(city, 7, rows).new == 0
     assert take(city, 8, [document(city, "1")]).known == 1
-    assert city.as_("acceptor", consumed) == 8
+    assert city.desk.read(consumed) == 8
     assert city.desk.read(lambda c: c.execute(select(func.count()).select_from(request)).scalar_one()) == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 250])
+def test_a_large_entry_is_taken_in_slices_and_taken_up_again(city: Any, count: int) -> None:
+    office = Office(city.desk, Deaf(), city.clock, city.zone, lambda _: nobody)
+    rows = [document(city, str(n), source="x", imported=True) for n in range(count)] + [{"id": "bad"}]
+    for row in rows[:120]:  # a first attempt that broke off
+        if row["id"] != "bad":
+            office.write(SYSTEM, lambda deed, row=row: take_request(deed, voice.read(row)))
+    taken = consume(office, 5, rows)
+    assert (taken.new, taken.known, [item.external for item in taken.refused]) == (max(0, count - 120), min(count, 120), ["bad"])
+    assert consume(office, 5, rows).new == 0
+    consume(office, 9, [])
+    assert office.read(consumed) == 9
+    assert office.read(lambda c: c.execute(select(func.count()).select_from(case_file)).scalar_one()) == count
+
+
+class Deaf:
+    """A bus that nobody listens to."""
+
+    def publish(self, news: Any) -> None:
+        """Tell nobody."""
+
+    def subscribe(self, listener: Any) -> Any:
+        """Add nobody."""
+        return listener
 
 
 def test_another_systems_row_is_a_case_with_only_what_it_proves(city: Any) -> None:

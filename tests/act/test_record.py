@@ -96,10 +96,12 @@ def test_one_case_is_shown_whole(city: Any) -> None:
     assert shown["clocks"]["duty"]["state"] == "due"
     assert shown["links"][0]["reason_zh"] == "0 m · 10 分钟 · 同类"
     case = city.to_check({"id": done["case_id"], "step": "dispatch", "version": 1})
+    case = city.do("duty_officer", case, "acknowledge", result="已知晓")
     shown = show("checker")
     assert [item["verb"] for item in shown["verbs"]] == ["check_pass", "check_fail"]
     proofs = [(line["verb"], [file["sha256"] for file in line["evidence"]]) for line in shown["history"]]
-    assert proofs[-2:] == [("handle", [city.pump]), ("feedback", [city.pump])]
+    assert shown["history"][-1]["result"] == "已知晓"
+    assert proofs[-3:-1] == [("handle", [city.pump]), ("feedback", [city.pump])]
     assert shown["history"][1]["actor_name"] == "模拟dispatcher"
     assert shown["area"] == f"{city.cell:015d}"
     by_number = city.desk.read(lambda c: record.get_case(c, ALL, case["number"], city.people["checker"], city.clock.at))

@@ -3,10 +3,10 @@
 The desk is the truth of it. A write is a `Deed`, handed in at the `Office`; what it changed goes out as news, and as readings by the relay.
 """
 
-from zhongshu.act import record, relay
+from zhongshu.act import record, relay, voice
 from zhongshu.act.case import Given, NewCase, check_by_instrument, do, keep_evidence, open_case
 from zhongshu.act.deed import INSTRUMENT, SYSTEM, Deed, Witness, nobody
-from zhongshu.act.dispatch import Taken, consumed, finding_ended, sign_normal, sweep, take_finding, take_request, take_requests
+from zhongshu.act.dispatch import Taken, consume, consumed, finding_ended, sign_normal, sweep, take_finding, take_request, take_requests
 from zhongshu.act.duty import classes, guess, load, row_for, suggest, units
 from zhongshu.act.lead import Seen, decide, link_voice, near, undo
 from zhongshu.act.machine import LEAD_ROWS, ROWS, STEPS, VERBS, mermaid, offered
@@ -16,7 +16,7 @@ from zhongshu.act.voice import Refusal, Voice, answer
 
 __all__ = [
     "INSTRUMENT", "LEAD_ROWS", "ROWS", "STEPS", "SYSTEM", "VERBS", "CaseFilter", "Deed", "Given", "NewCase", "Office",
-    "Refusal", "Seen", "Taken", "Voice", "Witness", "answer", "check_by_instrument", "classes", "consumed", "decide", "do", "finding_ended", "guess",
+    "Refusal", "Seen", "Taken", "Voice", "Witness", "answer", "check_by_instrument", "classes", "consume", "consumed", "decide", "do", "finding_ended", "guess",
     "keep_evidence", "link_voice", "load", "mermaid", "near", "nobody", "offered", "open_case", "record", "relay", "row_for", "sign_normal", "suggest",
-    "sweep", "take_finding", "take_request", "take_requests", "undo", "units",
+    "sweep", "take_finding", "take_request", "take_requests", "undo", "units", "voice",
 ]

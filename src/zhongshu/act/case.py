@@ -94,6 +94,7 @@ class Given:
     unit: str = ""
     evidence: tuple[str, ...] = ()
     note: str = ""
+    result: str = ""
     class_: str = ""
     until: int | None = None
     answer: str = ""
@@ -248,7 +249,9 @@ def _store(deed: Deed, case: _Case, changes: _Changes) -> None:
 
 
 def _history(deed: Deed, row: machine.Row, case: _Case, given: Given, once: str | None) -> None:
-    detail = {"on_time": case["due"] is not None and not case["late"]} if row.effect == "close" else {}
+    detail: dict[str, Any] = {"on_time": case["due"] is not None and not case["late"]} if row.effect == "close" else {}
+    if given.result:
+        detail["result"] = given.result
     seq = record(deed, Entry(
         "case", case["id"], case["number"], case["area"], row.verb, case["version"], row.at, row.to, reason=given.reason, note=given.note,
         unit=case["unit"], detail=detail, once=once, happened=given.happened,

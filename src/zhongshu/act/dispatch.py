@@ -3,22 +3,25 @@
 What comes in is taken once: requests by (source, external id) and journal offset, findings by their id. Knows no journal, no rule, no URL.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from zhongshu.act import case as cases
 from zhongshu.act import lead as leads
 from zhongshu.act import machine, voice
 from zhongshu.act.deed import SYSTEM, Deed
+from zhongshu.act.office import Office
 from zhongshu.act.tables import case_file, desk_cursor
 from zhongshu.kernel.finding import Finding
 from zhongshu.kernel.problem import Problem
 
 REQUESTS = "requests"
+SLICE = 100
+"""So many requests of a large entry are taken at once."""
 
 
 @dataclass(slots=True)
@@ -57,27 +60,46 @@ def take_request(deed: Deed, voice_: voice.Voice) -> tuple[dict[str, Any], str]:
     return row, "new" if new else "known"
 
 
-def take_requests(deed: Deed, source: str, offset: int, documents: Iterable[dict[str, Any]]) -> Taken:
-    """Consume one journal entry of requests; an entry at or before the last offset taken changes nothing. Bad rows never cost good ones."""
+def take_requests(deed: Deed, offset: int, documents: Iterable[dict[str, Any]]) -> Taken:
+    """Consume one journal entry of requests; an entry at or before the last offset taken changes nothing. Bad rows never cost good ones.
+
+    A document names its `source`. With no documents it notes that there were none for us up to this offset.
+    """
     taken = Taken()
-    if offset <= consumed(deed):
-        return taken
+    if offset > consumed(deed.connection):
+        _take(deed, documents, taken)
+        statement = upsert(desk_cursor).values(name=REQUESTS, done=offset)
+        deed.connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"done": offset}))
+    return taken
+
+
+def consume(office: Office, offset: int, documents: Sequence[dict[str, Any]]) -> Taken:
+    """Consume an entry of any size in slices, so that a large import never keeps people from the desk; broken off, it is taken up again."""
+    total = Taken()
+    if offset <= office.read(consumed):
+        return total
+    for start in range(0, max(len(documents) - SLICE, 0), SLICE):
+        part = documents[start:start + SLICE]
+        office.write(SYSTEM, lambda deed, part=part: _take(deed, part, total))  # type: ignore[misc]
+    rest = documents[max(0, len(documents) - 1) // SLICE * SLICE:]
+    last = office.write(SYSTEM, lambda deed: take_requests(deed, offset, rest))
+    return Taken(total.new + last.new, total.known + last.known, total.closed + last.closed, total.refused + last.refused)
+
+
+def _take(deed: Deed, documents: Iterable[dict[str, Any]], taken: Taken) -> None:
     for document in documents:
         try:
-            told = voice.read(source, document)
+            told = voice.read(document)
         except Problem as problem:
             taken.refused.append(voice.Refusal(str(document.get("id", "")), problem.kind.code, problem.particulars))
             continue
         _, outcome = take_request(deed, told)
         setattr(taken, outcome, getattr(taken, outcome) + 1)
-    statement = upsert(desk_cursor).values(name=REQUESTS, done=offset)
-    deed.connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"done": offset}))
-    return taken
 
 
-def consumed(deed: Deed) -> int:
+def consumed(connection: Connection) -> int:
     """Return the journal offset up to which requests have been taken; the journal may forget them up to here."""
-    return deed.connection.execute(select(desk_cursor.c.done).where(desk_cursor.c.name == REQUESTS)).scalar_one_or_none() or 0
+    return connection.execute(select(desk_cursor.c.done).where(desk_cursor.c.name == REQUESTS)).scalar_one_or_none() or 0
 
 
 def sign_normal(deed: Deed, indicator: str, area: int, normal_since: int) -> list[dict[str, Any]]:
@@ -111,10 +133,10 @@ def sweep(deed: Deed) -> int:
 def _import(deed: Deed, row: dict[str, Any], told: voice.Voice, *, new: bool) -> str:
     """Enter another system's row as a case with only what the row proves: opened, due, closed."""
     if new:
-        flags = [*told.flags, *(["due_before_opened"] if told.due is not None and told.due <= told.created else [])]
+        odd = ["due_before_opened"] if told.due is not None and told.due <= told.created else []
         opened = cases.open_case(deed, cases.NewCase(
             "import", told.class_, told.class_ or "外部案件", told.class_ or "Imported case", told.area, told.source, address=told.address, lon=told.lon,
-            lat=told.lat, opened=told.created, due=told.due, flags=tuple(flags), voices=1,
+            lat=told.lat, opened=told.created, due=told.due, flags=tuple(dict.fromkeys([*told.flags, *odd])), voices=1,
         ))
         voice.change(deed, row, case_id=opened["id"])
         case_id = opened["id"]

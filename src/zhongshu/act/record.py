@@ -208,6 +208,7 @@ def _show_step(step: Mapping[Any, Any], files: list[Document], scope: Scope) -> 
     plain = ("seq", "verb", "actor", "actor_name", "reason", "note", "unit", "from_step", "from_mark", "to_step", "to_mark", "version")
     return _hide({key: step[key] for key in plain} | {
         "verb_zh": verb.zh, "verb_en": verb.en, "at": rfc3339(step["at"]), "happened": rfc3339(step["happened"]), "evidence": files,
+        "result": step["detail"].get("result", ""),
     }, scope)
 
 

@@ -62,21 +62,20 @@ class Voice:
     flags: tuple[str, ...] = ()
 
 
-def read(source: str, document: dict[str, Any]) -> Voice:
+def read(document: dict[str, Any]) -> Voice:
     """Read a journal's document into a voice. Raises `request.bad_row`.
 
-    Keys: id, created, area (int or 15 digits); optional class, text, address, lon, lat, channel, unit, reporter, photos, flags; and of another
+    Keys: source, id, created, area (int or 15 digits); optional class, text, address, lon, lat, channel, unit, reporter, photos, flags; and of another
     system's row: imported, due, closed, duplicate. Times are µs or RFC 3339.
     """
     due, closed = _time(document, "due"), _time(document, "closed")
     created = _time(document, "created")
-    external = str(document.get("id") or "")
-    area = document.get("area")
-    if not external or created is None or area is None:
-        missing = "id" if not external else "created" if created is None else "area"
-        raise BAD(field=missing, text=document.get(missing))
+    for wanted in ("source", "id", "created", "area"):
+        if document.get(wanted) in {None, ""}:
+            raise BAD(field=wanted, text=document.get(wanted))
+    area = document["area"]
     return Voice(
-        source=source, external=external, created=created, area=parse_area(area) if isinstance(area, str) else int(area),
+        source=str(document["source"]), external=str(document["id"]), created=created or 0, area=parse_area(area) if isinstance(area, str) else int(area),
         class_=str(document.get("class") or document.get("category") or ""), text=str(document.get("text") or "")[:4000],
         address=str(document.get("address") or "")[:400], lon=_degrees(document, "lon"), lat=_degrees(document, "lat"),
         channel=str(document.get("channel") or ""), unit=str(document.get("unit") or ""), reporter=str(document.get("reporter") or ""),
