@@ -11,8 +11,8 @@ TYPES = (
     EntityType("RainGauge", "雨量站", "Rain gauge", "rain", {}),
     EntityType("WaterLevelSensor", "水位计", "Water level sensor", "water", {"kind": str, "warning_cm": float, "underpass": str}),
     EntityType("PumpStation", "排水泵站", "Pump station", "pump", {"underpass": str, "capacity_m3h": float}),
-    EntityType("Underpass", "下穿通道", "Underpass", "underpass", {}),
-    EntityType("ManholeCover", "智能井盖", "Manhole cover", "manhole", {}),
+    EntityType("Underpass", "下穿通道", "Underpass", "underpass", {"road": str, "depth_m": float, "catchment_ha": float, "length_m": float}),
+    EntityType("ManholeCover", "智能井盖", "Manhole cover", "manhole", {"network": str}),
 )
 
 PROPERTIES = (

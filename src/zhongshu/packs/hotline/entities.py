@@ -11,7 +11,7 @@ TYPES = (
     EntityType("Case", "案件", "Case", "case", {"class": str}),
     EntityType("Request", "诉求", "Request", "request", {"class": str}),
     EntityType("CallCentre", "热线话务平台", "Call centre", "phone", {}),
-    EntityType("Organisation", "单位", "Organisation", "organisation", {}),
+    EntityType("Organisation", "单位", "Organisation", "organisation", {"kind": str}),
 )
 
 

@@ -8,9 +8,9 @@ from zhongshu.kernel.entity import EntityType
 from zhongshu.kernel.quantity import Property
 
 TYPES = (
-    EntityType("StreetLight", "路灯", "Street light", "light", {}),
-    EntityType("TrashBin", "智能垃圾桶", "Rubbish bin", "bin", {}),
-    EntityType("Camera", "视频监控", "Camera", "camera", {}),
+    EntityType("StreetLight", "路灯", "Street light", "light", {"power_w": int}),
+    EntityType("TrashBin", "智能垃圾桶", "Rubbish bin", "bin", {"litres": int}),
+    EntityType("Camera", "视频监控", "Camera", "camera", {"gb28181": str, "bearing_deg": int, "view_deg": int, "reach_m": int}),
     EntityType("Building", "建筑", "Building", "building", {"height_m": float}),
 )
 

@@ -10,8 +10,8 @@ from zhongshu.kernel.quantity import Property
 TYPES = (
     EntityType("TrafficDetector", "交通检测器", "Traffic detector", "traffic", {"class": str, "length_m": float, "free_kmh": float}),
     EntityType("ParkingLot", "停车场", "Car park", "parking", {"capacity": int}),
-    EntityType("BusStop", "公交站", "Bus stop", "bus", {}),
-    EntityType("Road", "道路", "Road", "road", {"class": str, "length_m": float}),
+    EntityType("BusStop", "公交站", "Bus stop", "bus", {"shelter": int}),
+    EntityType("Road", "道路", "Road", "road", {"class": str, "length_m": float, "lanes": int}),
 )
 
 PROPERTIES = (

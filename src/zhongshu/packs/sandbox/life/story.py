@@ -21,16 +21,16 @@ GIVE_UP = 900.0
 DRY_CM = 10.0
 
 STEPS = {
-    "rain": ("雨区移入，雨量站读数上升", "Rain moves in and the gauges climb"),
-    "rising": ("下穿通道积水超过关注线", "Water in the underpass passes the first band"),
-    "finding": ("体征越线，发出告警", "The sign crosses its band: a finding"),
-    "voices": ("三位市民上报，自动并入", "Three citizens report and are joined"),
-    "dispatch": ("派遣员按派遣目录派单", "The dispatcher sends it by the catalogue"),
-    "take": ("处置员接单，到场拍照", "The crew takes it and photographs the place"),
-    "falling": ("水泵启动，积水退去", "The pump runs and the water falls"),
-    "closed": ("另一人核查，结案", "Another person checks; the case is closed"),
+    "rain": ("雨来了", "Rain moves in"),
+    "rising": ("通道积水越线", "The underpass fills"),
+    "finding": ("发出告警", "A finding opens"),
+    "voices": ("三人上报并入", "Three reports join"),
+    "dispatch": ("按目录派遣", "Dispatched by the catalogue"),
+    "take": ("接单到场", "The crew takes it"),
+    "falling": ("抽排水退", "Pumped, the water falls"),
+    "closed": ("核查结案", "Checked and closed"),
 }
-_PHONE = {"take": "taken", "handle": "handled", "feedback": "reported", "check_pass": "checked", "close": "closed"}
+_PHONE = {"take": "taken", "handle": "handled", "feedback": "feedback", "check_pass": "checked", "close": "closed"}
 
 
 @dataclass(slots=True)
