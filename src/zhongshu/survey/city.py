@@ -18,6 +18,11 @@ UNKNOWN_ZONE = declare(
     zh=("没有名为“{zone}”的时区。", "请用 IANA 时区名，例如 Asia/Shanghai。"),
     en=("There is no time zone '{zone}'.", "Use an IANA zone name, for example Asia/Shanghai."),
 )
+CITY_EXISTS = declare(
+    "survey.city_exists", "conflict",
+    zh=("这个目录里已经有一座城市：{name}。", "请换一个空目录；一个目录只放一座城市。"),
+    en=("There is a city in this folder already: {name}.", "Choose an empty folder; one folder holds one city."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +81,9 @@ def check_zone(name: str) -> None:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise UNKNOWN_ZONE(zone=name) from None
+
+
+def check_vacant(folder: Path) -> None:
+    """Raise a Problem if a folder holds a city already."""
+    if (folder / "city.toml").exists():
+        raise CITY_EXISTS(name=City.load(folder).name_zh)

@@ -3,8 +3,6 @@
 Read top to bottom: plan, land, division, roads, buildings, entities, files, map. It must never know how the city is run.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,7 @@ import shapely
 
 from zhongshu.kernel.problem import declare
 from zhongshu.survey.areas import Areas
-from zhongshu.survey.city import City
+from zhongshu.survey.city import City, check_vacant
 from zhongshu.survey.entities import Entities
 from zhongshu.survey.maker.buildings import Buildings, build
 from zhongshu.survey.maker.devices import equip
@@ -26,6 +24,7 @@ from zhongshu.survey.maker.plane import ORIGIN, to_metres
 from zhongshu.survey.maker.roads import LANES, Roads, lay_roads
 from zhongshu.survey.maker.things import Facets, Things
 from zhongshu.survey.place import Place
+from zhongshu.survey.progress import Progress, teller
 from zhongshu.survey.tiles import draw_tiles
 
 BAD_POPULATION = declare(
@@ -43,18 +42,6 @@ PEOPLE_PER_CELL = 50
 """Of the whole city; a cell is about a hectare."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of the making, told before it begins: its number from 1, how many there are, and what is done."""
-
-    number: int
-    total: int
-    zh: str
-    en: str
-
-
-Progress = Callable[[Step], None]
-
 _STEPS = (
     ("规划河流、道路格局", "Planning river and roads"), ("安排用地与人口", "Settling land and people"), ("划分区、街道、社区、网格", "Dividing districts, streets, communities, cells"),
     ("修路、建下穿通道", "Laying roads and underpasses"), ("盖房子", "Putting up buildings"), ("建立位置索引", "Indexing places"), ("安装设备、登记单位", "Installing devices, registering offices"),
@@ -65,13 +52,14 @@ _STEPS = (
 def make(folder: Path, population: int = 300_000, seed: int = 7, progress: Progress | None = None) -> City:
     """Make 云汀市 in a folder and return what it is called; the same seed and population give the same bytes of every file.
 
-    Writes `city.toml`, `survey/areas.parquet`, `survey/entities.parquet`, `survey/place.npz` and `map/city.pmtiles`.
+    A folder that holds a city already is a Problem. Writes `city.toml` last, and before it `survey/areas.parquet`, `survey/entities.parquet`, `survey/place.npz` and `map/city.pmtiles`.
     """
     if not LEAST <= population <= MOST:
         raise BAD_POPULATION(population=population)
     if seed < 0:
         raise BAD_SEED(seed=seed)
-    tell = _teller(progress)
+    check_vacant(folder)
+    tell = teller(_STEPS, progress)
     tell()
     plan = draw_plan(population // PEOPLE_PER_CELL, _chance(seed, "plan"))
     tell()
@@ -95,17 +83,6 @@ def make(folder: Path, population: int = 300_000, seed: int = 7, progress: Progr
     draw_tiles(folder / "map" / "city.pmtiles", made_layers(division.areas, plan, roads, buildings), CITY.en)
     city.save(folder)
     return city
-
-
-def _teller(progress: Progress | None) -> Callable[[], None]:
-    steps = iter(Step(number, len(_STEPS), zh, en) for number, (zh, en) in enumerate(_STEPS, 1))
-
-    def tell() -> None:
-        step = next(steps)
-        if progress is not None:
-            progress(step)
-
-    return tell
 
 
 def _chance(seed: int, part: str) -> np.random.Generator:

@@ -31,16 +31,15 @@ def made_layers(areas: Areas, plan: Plan, roads: Roads, buildings: Buildings) ->
     layers["building"] = [Feature(shape, {"height": height}, 12 if height >= _TALL else 13)
                           for shape, height in zip(buildings.shapes, buildings.height.tolist(), strict=True)]
     layers["label"] += [_label("underpass", under.name, shapely.Point(under.x, under.y), 14) for under in roads.underpasses]
-    layers["label"] += [_label("water", name, shape.centroid if kind == "lake" else shapely.line_interpolate_point(_spine(plan, kind), 0.3, normalized=True), least + 2)
-                        for kind, name, shape, least in water]
+    layers["label"] += [_label("water", name, _middle(plan, shape), least + 2) for _, name, shape, least in water]
     return {name: layers[name] for name in sorted(layers)}
 
 
-def _spine(plan: Plan, kind: str) -> shapely.Geometry:
-    i = np.linspace(0, plan.plane.columns, 40)
-    if kind == "river":
-        return shapely.linestrings(np.column_stack(plan.plane.metres(i, np.full(40, plan.river_row))))
-    return shapely.LineString([plan.canal.centroid.coords[0], plan.canal.representative_point().coords[0]])
+def _middle(plan: Plan, water: shapely.Geometry) -> shapely.Geometry:
+    """Return a point on a water, on the city's side of its ends."""
+    x, y = plan.plane.metres([0.3 * plan.plane.columns, 0.7 * plan.plane.columns], [0, 0])
+    reach = shapely.buffer(shapely.MultiPoint(np.column_stack([x, y])).convex_hull.centroid, plan.plane.columns * 45.0)
+    return shapely.point_on_surface(shapely.intersection(water, reach) if shapely.intersects(water, reach) else water)
 
 
 def _degrees(shape: shapely.Geometry) -> shapely.Geometry:

@@ -1,0 +1,17 @@
+"""How a city gets into the record: its areas and entities, which area a point lies in, the made city, and the importers of real ones.
+
+It stands beside the stages and knows none of them, nor any engine.
+"""
+
+from zhongshu.survey.areas import Areas
+from zhongshu.survey.city import City
+from zhongshu.survey.entities import Entities
+from zhongshu.survey.gcj02 import gcj02_to_wgs84, wgs84_to_gcj02
+from zhongshu.survey.importers import Columns, Note, Report, Wanted, import_areas
+from zhongshu.survey.maker import make
+from zhongshu.survey.place import Place
+from zhongshu.survey.progress import Progress, Step
+
+__all__ = [
+    "Areas", "City", "Columns", "Entities", "Note", "Place", "Progress", "Report", "Step", "Wanted", "gcj02_to_wgs84", "import_areas", "make", "wgs84_to_gcj02",
+]
