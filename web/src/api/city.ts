@@ -19,7 +19,7 @@ export interface City {
   clock: CityClock
   devices: number
   indicators: number
-  map: string
+  map: string | null
   crs: string
 }
 

@@ -11,11 +11,12 @@ export interface Changes {
   case: { id: string; number: string; step: string; holder: string | null; area: string; [key: string]: unknown }
   clock: { now: string; speed: number; delay_ms: number }
   reading: { source: string; total: number }
+  story: unknown
   reset: unknown
 }
 
 export type Topic = keyof Changes
-export const TOPICS: Topic[] = ['vital', 'finding', 'lead', 'case', 'clock', 'reading', 'reset']
+export const TOPICS: Topic[] = ['vital', 'finding', 'lead', 'case', 'clock', 'reading', 'story', 'reset']
 
 export interface Ears {
   onOpen: () => void
@@ -33,7 +34,7 @@ export function listen(ears: Ears): () => void {
   let stopped = false
 
   function open() {
-    stream = new EventSource(withQuery('/api/live', { topics: 'vital,finding,lead,case,clock,reading' }))
+    stream = new EventSource(withQuery('/api/live', { topics: 'vital,finding,lead,case,clock,reading,story' }))
     stream.onopen = () => {
       tries = 0
       ears.onOpen()

@@ -41,7 +41,14 @@ function raised(base: { id: string; source: string; 'source-layer': string }, in
 
 export const LABELS = ['label-district', 'label-street', 'label-community', 'label-place']
 
-export function mapStyle(tiles: string, dark: boolean): StyleSpecification {
+export function mapStyle(tiles: string | null, dark: boolean): StyleSpecification {
+  const style = wholeStyle(tiles ?? '', dark)
+  if (tiles) return style
+  const { base: _unused, ...sources } = style.sources
+  return { ...style, sources, layers: style.layers.filter((layer) => !('source' in layer) || layer.source !== 'base') }
+}
+
+function wholeStyle(tiles: string, dark: boolean): StyleSpecification {
   const INK = dark ? DARK : LIGHT
   const TONE = tone(dark)
   const base = (id: string, layer: string) => ({ id, source: 'base', 'source-layer': layer })

@@ -57,6 +57,8 @@ export const useStory = defineStore('story', () => {
     }
   }
 
+  const hear = () => void load()
+
   async function again() {
     await start()
     clearTimeout(timer)
@@ -64,5 +66,5 @@ export const useStory = defineStore('story', () => {
   }
 
   const seat = (name: string) => takeSeat(name)
-  return { story, problem, busy, done, running, watch, again, seat }
+  return { story, problem, busy, done, running, watch, again, hear, seat }
 })
