@@ -13,6 +13,7 @@ import pytest
 from zhongshu.packs.sandbox import SEATS, Sandbox, stages
 from zhongshu.packs.sandbox.life.city import City
 from zhongshu.packs.sandbox.life.robots import Acceptor, Citizens, Robot, crew
+from zhongshu.packs.sandbox.life.sandbox import _covers as covers
 from zhongshu.packs.sandbox.life.story import STEPS, Story
 
 from .test_life import DAY, town
@@ -350,3 +351,11 @@ def test_the_story_plays_where_an_underpass_has_a_pump() -> None:
     entities = [e | {"area": "990102003001001"} if e["id"].endswith("WaterLevelSensor:3") else e for e in town(lights=0) if not e["id"].endswith("PumpStation:3")]
     assert stages(entities) == ["990101001000000", "990102003000000"]
     assert stages([]) == []
+
+
+@pytest.mark.parametrize(("areas", "code", "held"), [
+    ([], CELL, True), (["000000000000000"], CELL, True), (["990100000000000"], CELL, True), (["990101001000000"], CELL, True), ([CELL], CELL, True),
+    (["990102000000000"], CELL, False), (["990101002000000", "990101003000000"], CELL, False),
+])
+def test_an_account_reaches_what_lies_in_its_areas(areas: list[str], code: str, held: bool) -> None:  # noqa: FBT001 (a table)
+    assert covers(areas, code) == held

@@ -116,7 +116,6 @@ class Sandbox:
 
     async def _meet(self, city: City) -> bool:
         """Learn who sits where, and what stands in the city."""
-        reader = self._reader()
         for seat in self._tokens:
             session = await city.get(seat, "/api/session")
             principal = (session or {}).get("principal") or {}
@@ -124,7 +123,7 @@ class Sandbox:
             self._areas[seat] = [str(role["area"]) for role in principal.get("roles", []) if role.get("area")]
             if seat in {"handler", "crew"} and principal.get("unit"):
                 self._units.add(str(principal["unit"]))
-        entities: list[dict[str, Any]] = []
+        reader, entities = self._reader(), list[dict[str, Any]]()
         for kind in TYPES:
             entities += await city.all(reader, "/api/entities", type=kind, limit=500)
         if not entities:
@@ -133,7 +132,9 @@ class Sandbox:
         return True
 
     def _reader(self) -> str:
-        return next((seat for seat in ("acceptor", "dispatcher", "checker", "handler") if seat in self._tokens), "")
+        """Return the staff's seat that sees most of the city."""
+        staff = [seat for seat in ("acceptor", "dispatcher", "checker", "handler") if seat in self._tokens]
+        return max(staff, key=lambda seat: max((_width(area) for area in self._areas.get(seat, [])), default=12), default="")
 
     def _people(self, city: City) -> None:
         staff = crew(city, self._story, self._clock, self._tokens)
@@ -205,6 +206,11 @@ def stages(entities: list[dict[str, Any]]) -> list[str]:
     return sorted(found, key=lambda street: (-found[street], street))
 
 
+def _width(area: str) -> int:
+    """Return how many zeros an area ends with: the more, the wider; 000000000000000 is everywhere."""
+    return next((z for z in _ZEROS if int(area) % 10**z == 0), 0)
+
+
 def _covers(areas: list[str], code: str) -> bool:
     """Tell whether a 15-digit area lies in any of some areas; no area known means everywhere."""
-    return not areas or any(any(int(code) // 10**z * 10**z == int(area) for z in _ZEROS) for area in areas)
+    return not areas or any(int(area) == 0 or int(code) // 10 ** _width(area) == int(area) // 10 ** _width(area) for area in areas)
