@@ -95,7 +95,7 @@ def finest(areas: Areas) -> tuple[Codes, Geometries]:
     """Return the areas in force, finest level first, then by code; a parent that its children cover wholly is left out."""
     rows = [(row.code, shape) for row, shape in zip(areas.rows, areas.geometries, strict=True)
             if shape is not None and not shape.is_empty and row.valid_to is None]
-    known = {code: shape for code, shape in rows}
+    known = dict(rows)
     kept = [code for code, shape in rows if level_of(code) is Level.CELL or not _covered(areas, code, known)]
     kept.sort(key=lambda code: (-level_of(code), code))
     shapes = np.empty(len(kept), dtype=object)

@@ -104,7 +104,7 @@ def _spread(first: Ints, last: Ints) -> tuple[Ints, Ints]:
 
 
 def _touched(edges: _Edges, grid: Grid) -> Iterator[Ints]:
-    """Yield, in slices, owner × pixels + pixel for every pixel that an edge meets, a little too many rather than one too few."""
+    """Yield, in slices, owner times pixels + pixel for every pixel that an edge meets, a little too many rather than one too few."""
     for begin in range(0, len(edges.owner), 1 << 16):
         part = slice(begin, begin + (1 << 16))
         ax, ay, bx, by = edges.ax[part], edges.ay[part], edges.bx[part], edges.by[part]
@@ -128,7 +128,8 @@ def _filled(edges: _Edges, grid: Grid) -> Iterator[tuple[Ints, Ints]]:
     rows_of = np.abs(edges.by - edges.ay)[order] + 1
     cuts = np.searchsorted(np.cumsum(rows_of), np.arange(0, rows_of.sum(), 1 << 20))
     owners = edges.owner[order]
-    starts = np.unique(np.searchsorted(-owners, -owners[np.minimum(cuts, len(owners) - 1)], side="left")) if len(owners) else []
+    begins = np.searchsorted(-owners, -owners[np.minimum(cuts, len(owners) - 1)], side="left") if len(owners) else np.empty(0, dtype=np.int64)
+    starts = np.unique(begins).tolist()
     for begin, end in zip(starts, [*starts[1:], len(owners)], strict=True):
         owner, row, left, right = _spans(edges, order[begin:end], grid)
         wide = np.cumsum(np.maximum(right - left + 1, 0))

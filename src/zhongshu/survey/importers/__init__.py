@@ -36,11 +36,18 @@ BAD_LEVEL = declare(
 BAD_CITY = declare(
     "survey.bad_city_code", "invalid",
     zh=("{code} 不是可以自行编号的城市编码。", "没有官方编码的城市以 98 开头，例如 980100000000000；有官方编码的请给编码表。"),
-    en=("{code} is no city code that may be assigned.", "Cities without official codes begin with 98, for example 980100000000000; with official codes, give a code table."),
+    en=("{code} is no city code that may be assigned.",
+        "Cities without official codes begin with 98, for example 980100000000000; with official codes, give a code table."),
 )
 
-_STEPS = (("读取文件", "Reading the file"), ("转换坐标", "Turning coordinates"), ("检查每个图形", "Judging every shape"), ("编码、合成上级区域", "Giving codes, joining parents"),
-          ("建立位置索引", "Indexing places"), ("绘制底图、写入城市目录", "Drawing the base map, writing the city's folder"))
+_STEPS = (
+    ("读取文件", "Reading the file"),
+    ("转换坐标", "Turning coordinates"),
+    ("检查每个图形", "Judging every shape"),
+    ("编码、合成上级区域", "Giving codes, joining parents"),
+    ("建立位置索引", "Indexing places"),
+    ("绘制底图、写入城市目录", "Drawing the base map, writing the city's folder"),
+)
 _WORDS = {Level.DISTRICT: ("区", "District"), Level.STREET: ("街道", "Street"), Level.COMMUNITY: ("社区", "Community")}
 
 
@@ -144,7 +151,9 @@ def _judge(features: Features, columns: Columns) -> tuple[list[_Row], list[Note]
     names = features.texts(name_field) if name_field else [""] * count
     english = features.texts(columns.name_en) if columns.name_en else [""] * count
     people = features.texts(columns.population) if columns.population else [""] * count
-    rows, skipped, mended = [], [], []
+    rows: list[_Row] = []
+    skipped: list[Note] = []
+    mended: list[Note] = []
     for at, shape in enumerate(features.shapes):
         judged = judge(shape, at + 1)
         if judged.problem is not None:

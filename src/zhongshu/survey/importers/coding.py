@@ -48,7 +48,7 @@ class Coded:
 
 
 def assigned(points: Sequence[tuple[float, float]], level: Level, city: int = CITY) -> Coded:
-    """Number features by their label points (degrees): rows from the north, each from the west, all under one parent."""
+    """Give features numbers by their label points (degrees): rows from the north, each from the west, all under one parent."""
     up = city
     for above in range(Level.DISTRICT, level):
         if level_of(up) < above:

@@ -36,7 +36,10 @@ _DEGREES = {"wgs84": "EPSG:4490", "cgcs2000": "EPSG:4490", "gcj02": "gcj02"}
 
 
 def to_cgcs2000(shapes: Geometries, crs: str, claimed: str, name: str) -> Geometries:
-    """Return the shapes in degrees; null stays null. Coordinates that all contradict the system said are a Problem; a single stray shape is left out of range."""
+    """Return the shapes in degrees; null stays null, a single stray shape stays out of range.
+
+    Coordinates most of which contradict the system said are a Problem.
+    """
     wanted = _understood(crs, claimed, name)
     points = shapely.get_coordinates(shapes)
     if not len(points):

@@ -32,6 +32,7 @@ NO_FIELD = declare(
     en=("{name} has no column '{field}'; its columns are: {fields}.", "Choose one of these."),
 )
 
+_GDAL = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.GeometryError, pyogrio.errors.FeatureError)
 _NAME_WORDS = ("name_zh", "name", "名称", "nam", "mc", "区域", "街道", "社区", "title", "label")
 _KEY_WORDS = ("code", "编码", "代码", "nc_id", "id", "gid", "fid")
 
@@ -63,7 +64,7 @@ class Features:
         for word in words:
             for field in sorted(self.columns, key=lambda held: (held.lower() != word, len(held), held)):
                 texts = [text for text in self.texts(field) if text] if word in field.lower() else []
-                if len(texts) and len(set(texts)) >= distinct * len(self.shapes):
+                if texts and len(set(texts)) >= distinct * len(self.shapes):
                     return field
         return None
 
@@ -77,9 +78,10 @@ def read_features(path: Path, layer: str | None = None) -> Features:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # GDAL warns of single features; those are judged one by one later
             meta, _, wkb, columns = pyogrio.raw.read(source, layer=layer, force_2d=True, datetime_as_string=True)
-            shapes: Geometries = shapely.from_wkb(wkb, on_invalid="ignore") if wkb is not None else np.empty(0, dtype=object)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.GeometryError, pyogrio.errors.FeatureError, ValueError, OSError) as error:
-        raise UNREADABLE(name=path.name, reason=str(error).replace(str(path.resolve()), path.name)) from error
+            shapes: Geometries = shapely.from_wkb(wkb, on_invalid="fix") if wkb is not None else np.empty(0, dtype=object)
+    except (*_GDAL, ValueError, OSError) as error:
+        reason = str(error).split("; It might help")[0]  # the rest is advice for programmers
+        raise UNREADABLE(name=path.name, reason=reason.replace(source, path.name).replace(str(path.resolve()), path.name)) from error
     if not len(shapes):
         raise EMPTY(name=path.name)
     return Features(path.name, shapes, dict(zip(meta["fields"], columns, strict=True)), meta["crs"] or "")

@@ -13,7 +13,7 @@ from zhongshu.survey.areas import Areas
 from zhongshu.survey.city import City, check_vacant
 from zhongshu.survey.entities import Entities
 from zhongshu.survey.maker.buildings import Buildings, build
-from zhongshu.survey.maker.devices import equip
+from zhongshu.survey.maker.devices import Counts, Site, equip
 from zhongshu.survey.maker.division import CITY_CODE, Division, divide
 from zhongshu.survey.maker.land import Land, settle
 from zhongshu.survey.maker.map import made_layers
@@ -43,16 +43,23 @@ PEOPLE_PER_CELL = 50
 
 
 _STEPS = (
-    ("规划河流、道路格局", "Planning river and roads"), ("安排用地与人口", "Settling land and people"), ("划分区、街道、社区、网格", "Dividing districts, streets, communities, cells"),
-    ("修路、建下穿通道", "Laying roads and underpasses"), ("盖房子", "Putting up buildings"), ("建立位置索引", "Indexing places"), ("安装设备、登记单位", "Installing devices, registering offices"),
-    ("写入城市目录", "Writing the city's folder"), ("绘制底图", "Drawing the base map"),
+    ("规划河流、道路格局", "Planning river and roads"),
+    ("安排用地与人口", "Settling land and people"),
+    ("划分区、街道、社区、网格", "Dividing districts, streets, communities, cells"),
+    ("修路、建下穿通道", "Laying roads and underpasses"),
+    ("盖房子", "Putting up buildings"),
+    ("建立位置索引", "Indexing places"),
+    ("安装设备、登记单位", "Installing devices, registering offices"),
+    ("写入城市目录", "Writing the city's folder"),
+    ("绘制底图", "Drawing the base map"),
 )
 
 
 def make(folder: Path, population: int = 300_000, seed: int = 7, progress: Progress | None = None) -> City:
     """Make 云汀市 in a folder and return what it is called; the same seed and population give the same bytes of every file.
 
-    A folder that holds a city already is a Problem. Writes `city.toml` last, and before it `survey/areas.parquet`, `survey/entities.parquet`, `survey/place.npz` and `map/city.pmtiles`.
+    Writes `survey/areas.parquet`, `survey/entities.parquet`, `survey/place.npz`, `map/city.pmtiles` and, last, `city.toml`. A population or seed that
+    cannot be, or a folder that holds a city already, is a Problem.
     """
     if not LEAST <= population <= MOST:
         raise BAD_POPULATION(population=population)
@@ -103,20 +110,23 @@ def _register(things: Things, ground: tuple[Plan, Land, Division], roads: Roads,
     things.rows += organisations(things.areas)
     _roads(things, roads)
     under = roads.underpasses
-    facets: list[Facets] = [{"road": u.road.zh, "depth_m": u.depth, "catchment_ha": u.catchment_ha, "length_m": round(float(shapely.length(u.line)), 1)} for u in under]
-    ids = things.add("Underpass", "dept-road", np.array([[u.x, u.y] for u in under]).reshape(-1, 2), lambda serial, _: under[serial - 1].name, facets,
+    facets: list[Facets] = [{"road": u.road.zh, "depth_m": u.depth, "catchment_ha": u.catchment_ha, "length_m": round(float(shapely.length(u.line)), 1)}
+                            for u in under]
+    points = np.array([[u.x, u.y] for u in under]).reshape(-1, 2) + 5  # off the road, which may be a border, to the side of its pump
+    ids = things.add("Underpass", points, lambda serial, _: under[serial - 1].name, facets,
                      np.array([u.line for u in under], dtype=object))
-    equip(things, plan, land, roads, ids, _chance(seed, "devices"))
+    equip(Site(things, plan, land, roads, ids, Counts(int(land.people.sum())), _chance(seed, "devices")))
     _buildings(things, buildings, division)
     return Entities(things.rows, things.shapes)
 
 
 def _roads(things: Things, roads: Roads) -> None:
     """Register every link with its class, length (m), lanes, free speed (km/h) and its two junctions, which make the graph."""
-    nodes = {node: f"N{number}" for number, node in enumerate(sorted({end for link in roads.links for end in (link.start, link.end)}), 1)}
+    ends = sorted({end for link in roads.links for end in (link.start, link.end)})
+    nodes = {node: f"N{number}" for number, node in enumerate(ends, 1)}
     facets: list[Facets] = [{"class": CLASSES[link.kind], "length_m": round(link.length, 1), "lanes": LANES[link.kind],
                              "from": nodes[link.start], "to": nodes[link.end]} for link in roads.links]
-    things.add("Road", "dept-road", np.array([link.at(0.5) for link in roads.links]), lambda serial, _: roads.links[serial - 1].name, facets,
+    things.add("Road", np.array([link.at(0.5) for link in roads.links]), lambda serial, _: roads.links[serial - 1].name, facets,
                np.array([link.line for link in roads.links], dtype=object))
 
 
@@ -130,5 +140,6 @@ def _buildings(things: Things, buildings: Buildings, division: Division) -> None
     number[order] = np.arange(len(order)) - starts + 1
     points = np.column_stack(to_metres(middle[:, 0], middle[:, 1]))
     heights: list[Facets] = [{"height_m": height} for height in buildings.height.tolist()]
-    ids = things.add("Building", "", points, lambda serial, at: Word(f"{at.zh}{number[serial - 1]}号楼", f"{at.en} Building {number[serial - 1]}"), heights)
+    ids = things.add("Building", points, lambda serial, at: Word(
+        f"{at.zh}{number[serial - 1]}号楼", f"{at.en} Building {number[serial - 1]}"), heights)
     things.shapes.update(zip(ids, shapely.to_wkb(buildings.shapes, byte_order=1), strict=True))

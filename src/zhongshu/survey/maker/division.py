@@ -3,7 +3,6 @@
 It must never know devices or buildings.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +17,16 @@ from zhongshu.survey.maker.plane import DIGITS, ORIGIN, Floats
 from zhongshu.survey.numbering import check_room, child_code, serials
 
 CITY_CODE = 9901 * 10**11
-PEOPLE_PER_STREET = 7_500
-PEOPLE_PER_COMMUNITY = 2_000
+PEOPLE = {Level.STREET: 7_500, Level.COMMUNITY: 2_000}
+"""How many people a street and a community have, about."""
 
-_Offence = Callable[[int, int], float]
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    plan: Plan
+    land: Land
+    weight: Floats
+    cells: Geometries
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +39,15 @@ class Division:
 
 def divide(plan: Plan, land: Land, population: int, names: Names) -> Division:
     """Divide the land and name every part."""
-    weight = land.people + 0.3 * land.people.mean()
-    district = _districts(plan, land, weight, population)
-    street = _below(plan, land, weight, district, PEOPLE_PER_STREET, Level.STREET)
-    community = _below(plan, land, weight, street, PEOPLE_PER_COMMUNITY, Level.COMMUNITY)
-    city, whole = np.full(len(weight), CITY_CODE, dtype=np.int64), _cells(plan, land)
-    rows, shapes, code = [_area(CITY_CODE, Word(CITY.zh, CITY.en), population, shapely.Point(ORIGIN))], [_merged(whole)], city
-    for level, group in ((Level.DISTRICT, district), (Level.STREET, street), (Level.COMMUNITY, community), (Level.CELL, np.arange(len(weight)))):
-        code = _number(code, group, whole)
-        level_rows, level_shapes = _describe(level, code, land.people, whole, names, {row.code: row for row in rows})
+    ground = _Ground(plan, land, land.people + 0.3 * land.people.mean(), _cells(plan, land))
+    district = _districts(ground, population)
+    street = _below(ground, district, Level.STREET)
+    community = _below(ground, street, Level.COMMUNITY)
+    rows, shapes = [_area(CITY_CODE, CITY, population, shapely.Point(ORIGIN))], [_merged(ground.cells)]
+    code, each = np.full(len(ground.cells), CITY_CODE, dtype=np.int64), np.arange(len(ground.cells))
+    for level, group in ((Level.DISTRICT, district), (Level.STREET, street), (Level.COMMUNITY, community), (Level.CELL, each)):
+        code = _number(code, group, ground.cells)
+        level_rows, level_shapes = _describe(ground, level, code, names, {row.code: row for row in rows})
         rows += level_rows
         shapes += level_shapes
     unplaced = Area(CITY_CODE + 99 * 10**9, "未定位区域", "Unplaced", lon=ORIGIN[0], lat=ORIGIN[1])
@@ -66,49 +71,49 @@ def _merged(cells: Geometries) -> shapely.Geometry:
     return shapely.coverage_union_all(cells)
 
 
-def _districts(plan: Plan, land: Land, weight: Floats, population: int) -> Ints:
+def _districts(ground: _Ground, population: int) -> Ints:
     """Cut the city at the river first, then each bank at its arterials."""
     count = int(np.clip(round(6 * (population / 300_000) ** 0.35), 2, len(DISTRICTS)))
-    north = land.j >= plan.river_row
+    north, weight = ground.land.j >= ground.plan.river_row, ground.weight
     share = float(weight[north].sum() / weight.sum())
     above = int(np.clip(round(count * share), 1, count - 1))
     label = np.zeros(len(weight), dtype=np.int64)
-    label[north] = _split(plan, land, weight, np.flatnonzero(north), above, Level.DISTRICT)
-    label[~north] = above + _split(plan, land, weight, np.flatnonzero(~north), count - above, Level.DISTRICT)
+    label[north] = _split(ground, np.flatnonzero(north), above, Level.DISTRICT)
+    label[~north] = above + _split(ground, np.flatnonzero(~north), count - above, Level.DISTRICT)
     return label
 
 
-def _below(plan: Plan, land: Land, weight: Floats, group: Ints, people: int, level: Level) -> Ints:
-    """Cut every group into parts of about this many people."""
-    label = np.zeros(len(weight), dtype=np.int64)
+def _below(ground: _Ground, group: Ints, level: Level) -> Ints:
+    """Cut every group into parts of about as many people as the level has."""
+    label = np.zeros(len(group), dtype=np.int64)
     begin = 0
     for one in np.unique(group):
         members = np.flatnonzero(group == one)
-        count = int(np.clip(round(land.people[members].sum() / people), 2, max(2, len(members) // 4)))
-        label[members] = begin + _split(plan, land, weight, members, count, level)
+        count = int(np.clip(round(ground.land.people[members].sum() / PEOPLE[level]), 2, max(2, len(members) // 4)))
+        label[members] = begin + _split(ground, members, count, level)
         begin += count
     return label
 
 
-def _split(plan: Plan, land: Land, weight: Floats, members: Ints, count: int, level: Level) -> Ints:
+def _split(ground: _Ground, members: Ints, count: int, level: Level) -> Ints:
     """Label members 0 … count - 1 by cutting them in two again and again along the best lattice line."""
     label = np.zeros(len(members), dtype=np.int64)
     if count <= 1 or len(members) < count:
         return label
     low = count // 2
-    i, j, w = land.i[members], land.j[members], weight[members]
+    i, j, weight = ground.land.i[members], ground.land.j[members], ground.weight[members]
     wide, high = int(np.ptp(i)) + 1, int(np.ptp(j)) + 1
     best: tuple[float, int, int] | None = None
-    for axis, (at, line, length, other) in enumerate(((i, plan.column_class, wide, high), (j, plan.row_class, high, wide))):
-        found = _cut(at, w, line, low / count, level)
+    for axis, (at, line, length, other) in enumerate(((i, ground.plan.column_class, wide, high), (j, ground.plan.row_class, high, wide))):
+        found = _cut(at, weight, line, low / count, level)
         if found is not None:
             offence = found[0] + 0.22 * max(0.0, other / length - 1)
             best = min(best, (offence, axis, found[1])) if best else (offence, axis, found[1])
     if best is None:
         return label
     first = (i if best[1] == 0 else j) < best[2]
-    label[first] = _split(plan, land, weight, members[first], low, level)
-    label[~first] = low + _split(plan, land, weight, members[~first], count - low, level)
+    label[first] = _split(ground, members[first], low, level)
+    label[~first] = low + _split(ground, members[~first], count - low, level)
     return label
 
 
@@ -140,13 +145,13 @@ def _number(up: Ints, group: Ints, cells: Geometries) -> Ints:
     return code[inverse]
 
 
-def _describe(level: Level, code: Ints, people: Ints, cells: Geometries, names: Names, known: dict[int, Area]) -> tuple[list[Area], list[shapely.Geometry]]:
+def _describe(ground: _Ground, level: Level, code: Ints, names: Names, known: dict[int, Area]) -> tuple[list[Area], list[shapely.Geometry]]:
     """Return every area of a level with its name, people, label point and shape."""
     codes, inverse = np.unique(code, return_inverse=True)
-    total = np.bincount(inverse, people).astype(np.int64)
+    total = np.bincount(inverse, ground.land.people).astype(np.int64)
     order = np.argsort(inverse, kind="stable")
     cuts = np.searchsorted(inverse[order], np.arange(1, len(codes)))
-    shapes = list(cells[order]) if level is Level.CELL else [_merged(part) for part in np.split(cells[order], cuts)]
+    shapes = list(ground.cells[order]) if level is Level.CELL else [_merged(part) for part in np.split(ground.cells[order], cuts)]
     points = [shape.centroid if shape.covers(shape.centroid) else shape.point_on_surface() for shape in shapes]
     rows = [_area(int(one), _name(level, int(one), names, known), int(count), point) for one, count, point in zip(codes, total, points, strict=True)]
     return rows, shapes

@@ -68,19 +68,21 @@ def _uses(plan: Plan, i: Ints, j: Ints, central: Floats, chance: np.random.Gener
     shares = np.stack([np.clip(0.62 - 1.5 * core, 0.0, 1), np.clip(9.0 * core - 6.6, 0, 6), np.clip(0.9 * core, 0.05, 1),
                        0.25 + 1.0 * core, 0.35 * core, np.clip(0.34 - 0.6 * core, 0, 1), np.full(count, 0.04), np.full(count, 0.055)])
     edges = np.cumsum(shares / shares.sum(axis=0), axis=0)
-    of_block = np.minimum((draw[None, :] > edges).sum(axis=0), len(USES) - 1)
+    of_block: Ints = np.minimum((draw[None, :] > edges).sum(axis=0), len(USES) - 1)
     use = of_block[block]
     own = chance.random(len(i))
     use = np.where((own < 0.10) & (use == HOUSING), MIXED, use)  # noqa: PLR2004 (shops among housing)
     use = np.where((own > 0.965) & (use != INDUSTRY), PARK, use)  # noqa: PLR2004 (pocket parks)
     use = np.where((own > 0.93) & (own <= 0.965) & np.isin(use, [HOUSING, MIXED, OLD]), SCHOOL, use)  # noqa: PLR2004 (schools)
-    return np.where((twist[block] < 0.35) & (own < 0.5) & (use == OPEN), HOUSING, use).astype(np.int64)  # noqa: PLR2004 (villages at the edge)
+    village = (twist[block] < 0.35) & (own < 0.5) & (use == OPEN)  # noqa: PLR2004 (at the edge)
+    settled: Ints = np.where(village, HOUSING, use).astype(np.int64)
+    return settled
 
 
 def _apportion(weight: Floats, total: int) -> Ints:
     """Share a whole number by weight so that the parts add up (largest remainder)."""
     exact = weight / weight.sum() * total
-    parts = np.floor(exact).astype(np.int64)
+    parts: Ints = np.floor(exact).astype(np.int64)
     rest = np.argsort(-(exact - parts), kind="stable")[:total - int(parts.sum())]
     parts[rest] += 1
     return parts

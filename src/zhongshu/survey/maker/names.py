@@ -8,17 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 _FIRST = {
-    "云": "Yun", "汀": "Ting", "兰": "Lan", "松": "Song", "竹": "Zhu", "梅": "Mei", "荷": "He", "桂": "Gui", "枫": "Feng", "柳": "Liu", "桐": "Tong",
+    "云": "Yun", "汀": "Ting", "兰": "Lan", "松": "Song",
+    "竹": "Zhu", "梅": "Mei", "荷": "He", "桂": "Gui", "枫": "Feng", "柳": "Liu", "桐": "Tong",
     "槐": "Huai", "榆": "Yu", "锦": "Jin", "望": "Wang", "听": "Ting", "观": "Guan", "枕": "Zhen", "映": "Ying", "晴": "Qing", "清": "Qing", "澄": "Cheng",
     "碧": "Bi", "翠": "Cui", "银": "Yin", "玉": "Yu", "石": "Shi", "沙": "Sha", "芦": "Lu", "菱": "Ling", "杏": "Xing", "栖": "Qi", "鹭": "Lu", "鹤": "He",
-    "雁": "Yan", "鲤": "Li", "星": "Xing", "月": "Yue", "朝": "Zhao", "暮": "Mu", "春": "Chun", "秋": "Qiu", "雨": "Yu", "霁": "Ji", "棠": "Tang", "樟": "Zhang",
+    "雁": "Yan", "鲤": "Li", "星": "Xing", "月": "Yue", "朝": "Zhao", "暮": "Mu", "春": "Chun", "秋": "Qiu", "雨": "Yu", "霁": "Ji", "棠": "Tang",
+    "樟": "Zhang",
 }
 _SECOND = {
-    "溪": "xi", "湖": "hu", "桥": "qiao", "湾": "wan", "渡": "du", "塘": "tang", "岭": "ling", "坪": "ping", "亭": "ting", "园": "yuan", "林": "lin",
+    "溪": "xi", "湖": "hu", "桥": "qiao",
+    "湾": "wan", "渡": "du", "塘": "tang", "岭": "ling", "坪": "ping", "亭": "ting", "园": "yuan", "林": "lin",
     "泉": "quan", "洲": "zhou", "港": "gang", "屿": "yu", "浦": "pu", "堤": "di", "澜": "lan", "台": "tai", "坞": "wu", "泽": "ze", "滩": "tan",
 }
 _THIRD = {"东": "Dong", "西": "Xi", "南": "Nan", "北": "Bei", "新": "Xin", "上": "Shang", "中": "Zhong", "下": "Xia"}
-_TAKEN = {"云林", "玉林", "桂林", "兰溪", "玉溪", "清溪", "松溪", "清泉", "石泉", "桐林", "柳林", "榆林", "梅林", "沙洲", "银台", "芦溪", "荷塘", "月湖", "石台",
+_TAKEN = {"云林", "玉林", "桂林", "兰溪", "玉溪", "清溪", "松溪", "清泉", "石泉", "桐林", "柳林", "榆林", "梅林", "沙洲", "银台", "芦溪", "荷塘", "月湖",
+          "石台",
           "竹溪", "玉泉", "朝台", "清浦", "云溪", "石林", "东台", "月亭", "雨湖", "鹤岭", "玉环", "松岭", "石湾", "沙湾", "碧湖", "云台", "锦屿", "玉台"}
 """Names that well-known real places bear."""
 
@@ -50,7 +54,7 @@ class Names:
     def __init__(self, chance: np.random.Generator) -> None:
         """Shuffle the words once."""
         words = [Word(a + b, _FIRST[a] + _SECOND[b]) for a in _FIRST for b in _SECOND if a + b not in _TAKEN]
-        self._words = [words[k] for k in chance.permutation(len(words))]
+        self._words: list[Word] = [words[k] for k in chance.permutation(len(words))]
         self._used: dict[str, int] = {}
 
     def take(self, use: str) -> Word:

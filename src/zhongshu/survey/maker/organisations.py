@@ -26,7 +26,9 @@ def organisations(areas: Areas) -> list[Entity]:
     rows += [Entity(urn("Organisation", f"street-{show_area(street.code)}"), "Organisation", f"{street.name_zh}办事处", f"{street.name_en} Office",
                     street.code, street.lon, street.lat, f"street-{show_area(street.code)}", facets={"kind": "street"})
              for street in areas.at(Level.STREET)]
+    channels = (("rainstorm", "暴雨", "rainstorm"), ("heat", "高温", "heat"))
     rows += [Entity(urn("Warning", f"yunting-{key}"), "Warning", f"云汀市{zh}预警", f"Yunting {en} warning", city.code, city.lon, city.lat, "dept-weather",
-                    facets={"hazard": key, "issuer": "云汀市气象处（虚构）"}) for key, zh, en in (("rainstorm", "暴雨", "rainstorm"), ("heat", "高温", "heat"))]
-    rows.append(Entity(urn("CallCentre", "yunting-12345"), "CallCentre", "12345 热线话务平台", "12345 call centre", city.code, city.lon, city.lat, "dept-hotline"))
+                    facets={"hazard": key, "issuer": "云汀市气象处（虚构）"}) for key, zh, en in channels]
+    rows.append(Entity(urn("CallCentre", "yunting-12345"), "CallCentre", "12345 热线话务平台", "12345 call centre",
+                       city.code, city.lon, city.lat, "dept-hotline"))
     return rows

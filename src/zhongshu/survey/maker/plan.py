@@ -4,6 +4,7 @@ It must never know names, people or devices.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -78,11 +79,11 @@ def _lines(size: int, fixed: list[int], chance: np.random.Generator) -> Classes:
     line[fixed] = ARTERIAL
     for start, step in ((max(fixed), 1), (min(fixed), -1)):
         at = start
-        while 4 <= (following := at + step * int(chance.integers(8, 12))) <= size - 4:
+        while 4 <= (following := at + step * int(chance.integers(8, 12))) <= size - 4:  # noqa: PLR2004 (room for a block at the edge)
             line[following] = ARTERIAL
             at = following
     marks = [0, *np.flatnonzero(line).tolist(), size]
-    for low, high in zip(marks, marks[1:], strict=False):
+    for low, high in pairwise(marks):
         if high - low >= 6:  # noqa: PLR2004 (a gap too wide for one block)
             line[(low + high + int(chance.integers(0, 2))) // 2] = COLLECTOR
     return line
@@ -108,10 +109,12 @@ def _inside(plane: Plane, columns: Classes, rows: Classes, chance: np.random.Gen
     wave = 0.05 * np.sin(2 * angle + phase[0]) + 0.04 * np.sin(3 * angle + phase[1])
     block = (np.abs(u[None, :]) ** 5 + np.abs(v[:, None]) ** 5) ** 0.2 + wave < 1.03  # noqa: PLR2004 (the outline's superellipse)
     block |= (np.abs(u[None, :]) < 0.6) & (np.abs(v[:, None]) < 0.6)  # noqa: PLR2004 (the core is always city)
-    return block[row_block][:, column_block]
+    chosen: Mask = block[row_block][:, column_block]
+    return chosen
 
 
-def _water(plane: Plane, lines: tuple[Classes, Classes], row: int, ring: Ring, chance: np.random.Generator) -> tuple[shapely.Geometry, shapely.Geometry, shapely.Geometry]:
+def _water(plane: Plane, lines: tuple[Classes, Classes], row: int, ring: Ring, chance: np.random.Generator) -> tuple[shapely.Geometry, ...]:
+    """Return the river along its lattice row, a canal that runs into it from the north, and a lake in a block by the ring."""
     wide = float(np.clip(plane.columns * CELL * 0.013, 34.0, 112.0))
     i = np.linspace(-0.17 * plane.columns, 1.17 * plane.columns, 260)
     half = wide / 2 * (1 + 0.12 * np.sin(i / plane.columns * 9 + 1))
@@ -161,8 +164,8 @@ def _edges(inside: Mask, columns: Classes, rows: Classes, chance: np.random.Gene
     across = np.where(touches_row, rows[:, None], 0).astype(np.int8)
     along = np.where(touches_column, columns[None, :], 0).astype(np.int8)
     lines_i, lines_j = np.unique([0, *np.flatnonzero(columns), wide]), np.unique([0, *np.flatnonzero(rows), high])
-    for west, east in zip(lines_i, lines_i[1:], strict=False):
-        for south, north in zip(lines_j, lines_j[1:], strict=False):
+    for west, east in pairwise(lines_i):
+        for south, north in pairwise(lines_j):
             if inside[south, west]:
                 away = np.hypot((west + east) / wide - 1, (south + north) / high - 1)
                 busy = 0.97 - 0.45 * min(1.0, float(away))

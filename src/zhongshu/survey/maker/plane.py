@@ -34,7 +34,7 @@ def to_metres(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """The bend of one city: `columns` × `rows` cells, turned by `angle` (radians), and waves (amplitude, wavelength in metres, phase) by axis."""
+    """The bend of one city: `columns` by `rows` cells, turned by `angle` (radians), and waves (amplitude, wavelength in metres, phase) by axis."""
 
     columns: int
     rows: int

@@ -10,13 +10,16 @@ import numpy as np
 import shapely
 
 from zhongshu.survey.maker.names import RIVERSIDE, Names, Word
-from zhongshu.survey.maker.plan import ARTERIAL, COLLECTOR, EXPRESSWAY, LOCAL, Classes, Plan
+from zhongshu.survey.maker.plan import ARTERIAL, COLLECTOR, EXPRESSWAY, LOCAL, Classes, Mask, Plan
 from zhongshu.survey.maker.plane import Floats
 
 FREE_KMH = {LOCAL: 30.0, COLLECTOR: 40.0, ARTERIAL: 60.0, EXPRESSWAY: 80.0}
 LANES = {LOCAL: 2, COLLECTOR: 4, ARTERIAL: 6, EXPRESSWAY: 8}
 UNDERPASS_HALF = 65.0
 """Half the length of an underpass with its ramps, in metres."""
+
+_SUFFIX = {("across", LOCAL): ("巷", "Lane"), ("along", LOCAL): ("里", "Alley"), ("along", COLLECTOR): ("街", "Street"),
+           ("along", ARTERIAL): ("大街", "Main Street")}
 
 Node = tuple[int, int]
 _Key = tuple[str, int, int]
@@ -73,8 +76,10 @@ def lay_roads(plan: Plan, names: Names, chance: np.random.Generator) -> Roads:
     named = _Namer(plan, names)
     water = shapely.buffer(plan.water, 4)
     shapely.prepare(water)
-    roads = Roads([link for link in _chains(plan, named, LOCAL) if _dry(plan, water, link)])
-    roads.sections = [link for link in _chains(plan, named, COLLECTOR) if _dry(plan, water, link)]
+    links = [link for link in _chains(plan, named, LOCAL) if _dry(plan, water, link)]
+    network = _network(links)
+    roads = Roads([link for link in links if link.start in network])
+    roads.sections = [link for link in _chains(plan, named, COLLECTOR) if _dry(plan, water, link) and link.start in network]
     roads.underpasses = _underpasses(plan, roads.sections, chance)
     return roads
 
@@ -84,6 +89,26 @@ def _dry(plan: Plan, water: shapely.Geometry, link: Link) -> bool:
     if link.kind >= ARTERIAL:
         return True
     return not shapely.intersects(plan.lake if link.kind == COLLECTOR else water, link.line)
+
+
+def _network(links: list[Link]) -> set[Node]:
+    """Return the junctions of the largest part of the network that hangs together: what water or the city's edge cut off is no road."""
+    beside: dict[Node, list[Node]] = {}
+    for link in links:
+        beside.setdefault(link.start, []).append(link.end)
+        beside.setdefault(link.end, []).append(link.start)
+    best: set[Node] = set()
+    seen: set[Node] = set()
+    for node in beside:
+        if node not in seen:
+            part, ahead = {node}, [node]
+            while ahead:
+                fresh = [other for other in beside[ahead.pop()] if other not in part]
+                part.update(fresh)
+                ahead += fresh
+            seen |= part
+            best = max(best, part, key=len)
+    return best
 
 
 class _Namer:
@@ -111,8 +136,7 @@ class _Namer:
         return self._known[key]
 
     def _fresh(self, way: str, kind: int) -> Word:
-        zh, en = {("across", LOCAL): ("巷", "Lane"), ("along", LOCAL): ("里", "Alley"), ("along", COLLECTOR): ("街", "Street"), ("along", ARTERIAL): ("大街", "Main Street")}.get(
-            (way, kind), ("路", "Road"))
+        zh, en = _SUFFIX.get((way, kind), ("路", "Road"))
         word = self._names.take(zh)
         return Word(word.zh + zh, f"{word.en} {en}")
 
@@ -126,17 +150,15 @@ def _chains(plan: Plan, named: _Namer, least: int) -> Iterator[Link]:
     crossing = np.zeros_like(crossed)
     crossing[:, :-1] |= across > 0
     crossing[:, 1:] |= across > 0
-    for j in range(across.shape[0]):
-        for kind, low, high, serial in _runs(across[j], crossed[j]):
-            i = np.arange(low, high + 1)
-            yield _link(plan, named.name("across", j, kind, serial), kind, i, np.full(len(i), j))
-    for i in range(along.shape[1]):
-        for kind, low, high, serial in _runs(along[:, i], crossing[:, i]):
-            j = np.arange(low, high + 1)
-            yield _link(plan, named.name("along", i, kind, serial), kind, np.full(len(j), i), j)
+    for row in range(across.shape[0]):
+        for kind, low, high, serial in _runs(across[row], crossed[row]):
+            yield _link(plan, named.name("across", row, kind, serial), kind, (low, row), (high, row))
+    for column in range(along.shape[1]):
+        for kind, low, high, serial in _runs(along[:, column], crossing[:, column]):
+            yield _link(plan, named.name("along", column, kind, serial), kind, (column, low), (column, high))
 
 
-def _runs(edges: Classes, stops: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Iterator[tuple[int, int, int, int]]:
+def _runs(edges: Classes, stops: Mask) -> Iterator[tuple[int, int, int, int]]:
     """Yield class, first node, last node and the serial of the unbroken stretch, for every piece of one lattice line."""
     begin, serial = 0, 0
     for at in range(1, len(edges) + 1):
@@ -149,38 +171,36 @@ def _runs(edges: Classes, stops: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
             begin = at
 
 
-def _link(plan: Plan, name: Word, kind: int, i: np.ndarray[tuple[int, ...], np.dtype[np.int64]], j: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Link:
-    fine = np.linspace(0, len(i) - 1, 2 * (len(i) - 1) + 1)
-    lon_i, lon_j = np.interp(fine, np.arange(len(i)), i), np.interp(fine, np.arange(len(j)), j)
-    x, y = plan.plane.metres(lon_i, lon_j)
-    return Link(name, kind, (int(i[0]), int(j[0])), (int(i[-1]), int(j[-1])), shapely.linestrings(np.column_stack([x, y])))
+def _link(plan: Plan, name: Word, kind: int, start: Node, end: Node) -> Link:
+    pieces = 2 * max(end[0] - start[0], end[1] - start[1]) + 1  # a bend every half cell
+    x, y = plan.plane.metres(np.linspace(start[0], end[0], pieces), np.linspace(start[1], end[1], pieces))
+    return Link(name, kind, start, end, shapely.linestrings(np.column_stack([x, y])))
 
 
 def _underpasses(plan: Plan, sections: list[Link], chance: np.random.Generator) -> list[Underpass]:
     """Find where arterials meet the railway, and where they meet the ring; each gets a name of its own."""
     found: list[Underpass] = []
-    taken: set[str] = set()
     for link in sections:
         if link.kind == ARTERIAL:
             for point in shapely.get_coordinates(shapely.intersection(link.line, plan.rail)):
-                _dig(found, taken, link, point, Word("", ""), chance)
+                _dig(found, link, point, Word("", ""), chance)
     for way, fixed, side in ((0, plan.ring.west, Word("西环", " West Ring")), (0, plan.ring.east, Word("东环", " East Ring")),
                              (1, plan.ring.south, Word("南环", " South Ring")), (1, plan.ring.north, Word("北环", " North Ring"))):
         low, high = (plan.ring.south, plan.ring.north) if way == 0 else (plan.ring.west, plan.ring.east)
         for link in sections:
             other = link.start[1 - way]
             if link.kind == ARTERIAL and link.start[way] == fixed and link.end[way] != fixed and low < other < high:
-                _dig(found, taken, link, shapely.get_coordinates(link.line)[0], side, chance)
+                _dig(found, link, shapely.get_coordinates(link.line)[0], side, chance)
     return found
 
 
-def _dig(found: list[Underpass], taken: set[str], link: Link, point: Floats, side: Word, chance: np.random.Generator) -> None:
+def _dig(found: list[Underpass], link: Link, point: Floats, side: Word, chance: np.random.Generator) -> None:
     """Add an underpass of a road at a point, unless one of this name is there."""
     name = Word(f"{link.name.zh}{side.zh}下穿", f"{link.name.en}{side.en} Underpass")
-    if name.zh in taken:
+    if name in (other.name for other in found):
         return
-    taken.add(name.zh)
     middle = float(shapely.line_locate_point(link.line, shapely.Point(point)))
     cuts = np.clip([middle - UNDERPASS_HALF, middle, middle + UNDERPASS_HALF], 0, link.length)
     line = shapely.linestrings(shapely.get_coordinates(shapely.line_interpolate_point(link.line, np.unique(cuts))))
-    found.append(Underpass(name, link.name, float(point[0]), float(point[1]), line, round(3.2 + 2.6 * float(chance.random()), 1), round(1.5 + 4 * float(chance.random()), 1)))
+    depth, catchment = 3.2 + 2.6 * float(chance.random()), 1.5 + 4 * float(chance.random())
+    found.append(Underpass(name, link.name, float(point[0]), float(point[1]), line, round(depth, 1), round(catchment, 1)))

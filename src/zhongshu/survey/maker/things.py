@@ -17,6 +17,14 @@ from zhongshu.survey.maker.names import Word
 from zhongshu.survey.maker.plane import DIGITS, Floats, to_degrees, to_metres
 from zhongshu.survey.place import Place
 
+OWNERS = {
+    "AirQualityStation": "dept-environment", "NoiseMonitor": "dept-environment", "WeatherStation": "dept-weather", "RainGauge": "dept-drainage",
+    "WaterLevelSensor": "dept-drainage", "PumpStation": "dept-drainage", "ManholeCover": "dept-drainage", "TrafficDetector": "dept-traffic",
+    "ParkingLot": "dept-traffic", "StreetLight": "dept-lighting", "TrashBin": "dept-sanitation", "BusStop": "dept-transport", "Camera": "dept-police",
+    "Road": "dept-road", "Underpass": "dept-road",
+}
+"""Which department answers for each type; nobody for the rest."""
+
 Facets = dict[str, str | float | int]
 Naming = Callable[[int, Word], Word]
 """Serial number and the community's name → the thing's name."""
@@ -31,22 +39,22 @@ class Things:
     rows: list[Entity] = field(default_factory=list)
     shapes: dict[str, bytes] = field(default_factory=dict)
 
-    def add(self, kind: str, owner: str, points: Floats, naming: Naming, facets: Sequence[Facets] | None = None, shapes: Geometries | None = None) -> list[str]:
+    def add(self, kind: str, points: Floats, naming: Naming, facets: Sequence[Facets] | None = None,
+            shapes: Geometries | None = None) -> list[str]:
         """Add things of one type at points (local metres, one per row) and return their ids; shapes are in local metres too."""
         lon, lat = to_degrees(points[:, 0], points[:, 1]) if len(points) else (np.empty(0), np.empty(0))
         code = self._codes(lon, lat)
         known = sum(row.type == kind for row in self.rows)
-        wkb = [None] * len(lon) if shapes is None else list(shapely.to_wkb(degrees(shapes), byte_order=1))
+        wkb: list[bytes] = [] if shapes is None else list(shapely.to_wkb(degrees(shapes), byte_order=1))
         ids = []
         for at, (x, y, area) in enumerate(zip(lon.tolist(), lat.tolist(), code.tolist(), strict=True)):
             serial = known + at + 1
             ident = urn(kind, f"YT-{serial:05d}" if kind == "Building" else f"YT-{serial:04d}")
             community = self.areas[area // 1000 * 1000]
             name = naming(serial, Word(community.name_zh, community.name_en))
-            self.rows.append(Entity(ident, kind, name.zh, name.en, area, x, y, owner, facets=facets[at] if facets else {}))
-            if wkb[at] is not None:
-                self.shapes[ident] = wkb[at]
+            self.rows.append(Entity(ident, kind, name.zh, name.en, area, x, y, OWNERS.get(kind, ""), facets=facets[at] if facets else {}))
             ids.append(ident)
+        self.shapes.update(zip(ids, wkb, strict=False))
         return ids
 
     def _codes(self, lon: Floats, lat: Floats) -> Codes:
