@@ -3,9 +3,12 @@
 A commit is: files on disk, manifest line on disk, then one catalogue transaction that names files and journal offset together.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import os
+import shutil
+import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
@@ -158,16 +161,17 @@ class DuckLake:
     def merge(self, files: int = 64) -> int:
         """Join small neighbouring files into larger ones, at most so many at a time; fsync them before the old ones may go."""
         with self._writing:
-            before = self._files()
+            before = self.files()
             self._db.execute("CALL ducklake_merge_adjacent_files('lake', max_compacted_files => ?)", [files])
-            after = self._files()
+            after = self.files()
             for path in after - before:
                 with Path(path).open("rb") as file:
                     os.fsync(file.fileno())
                 _fsync_folder(Path(path).parent)
             return len(before) - len(after)
 
-    def _files(self) -> set[str]:
+    def files(self) -> set[str]:
+        """Return the paths of the files that hold the warehouse now."""
         return {row[0] for row in self._db.execute("SELECT data_file FROM ducklake_list_files('lake', 'readings')").fetchall()}
 
     def verify(self) -> list[str]:
@@ -190,6 +194,15 @@ class DuckLake:
         if expected != self._offset:
             wrong.append(f"manifest: ends at offset {expected}, the catalogue at {self._offset}")
         return wrong
+
+    def backup(self, folder: Path) -> None:
+        """Copy catalogue, manifest and files to a folder; commits wait meanwhile."""
+        with self._writing:
+            shutil.copytree(self.folder / "readings", folder / "readings")
+            if self._manifest.exists():
+                shutil.copy2(self._manifest, folder)
+            with contextlib.closing(sqlite3.connect(self.folder / "catalog.sqlite")) as source, contextlib.closing(sqlite3.connect(folder / "catalog.sqlite")) as target:
+                source.backup(target)
 
     def close(self) -> None:
         """Close the warehouse."""

@@ -27,7 +27,7 @@ _HOLDS: dict[str, Callable[[Doubles, Doubles], npt.NDArray[np.bool_]]] = {">=": 
 
 @dataclass(slots=True)
 class Values:
-    """Per area, codes ascending: the value (NaN: none), the latest valid time (µs), how many readings, the level, and the band's place in its list (-1: none)."""
+    """Per area, codes ascending: the value (NaN: none), the latest valid time (µs), how many readings, the level, and the band's place in its list (-1: none). `seen`: the boundary, µs."""
 
     codes: Codes
     value: Doubles
@@ -36,6 +36,12 @@ class Values:
     status: npt.NDArray[np.object_]
     band: npt.NDArray[np.int64]
     native: npt.NDArray[np.object_]
+    seen: int = 0
+
+    def find(self, area: int) -> int | None:
+        """Return an area's place, or None."""
+        place = int(np.searchsorted(self.codes, area))
+        return place if place < len(self.codes) and self.codes[place] == area else None
 
 
 @dataclass(slots=True)
@@ -58,7 +64,7 @@ class Judge:
             place = np.searchsorted(codes, part.codes)
             latest[place] = np.maximum(latest[place], part.at)
             count[place] += part.count
-        out = Values(codes, value, latest, count, np.full(len(codes), Status.UNSET, object), np.full(len(codes), -1), np.full(len(codes), "", object))
+        out = Values(codes, value, latest, count, np.full(len(codes), Status.UNSET, object), np.full(len(codes), -1), np.full(len(codes), "", object), at)
         self._levels(indicator, level, at, ask, out)
         stale = np.isnan(value) if indicator.empty else np.isnan(value) | (at - latest > indicator.stale_after)
         out.status[stale] = Status.STALE
@@ -79,12 +85,14 @@ class Judge:
         if indicator.tree is None:
             (value,) = columns.values()
         else:
-            (type_,) = {self.properties[m.property].type for m in indicator.measures.values()} if len({self.properties[m.property].type for m in indicator.measures.values()}) == 1 else {""}
+            types = sorted({self.properties[m.property].type for m in indicator.measures.values()})
             if "registered" in indicator.statics():
-                columns["registered"] = _spread(codes, *self.statics.registered(type_, level), np.nan)
+                columns["registered"] = np.sum([_spread(codes, *self.statics.registered(t, level), 0.0) for t in types], axis=0)
             if "population" in indicator.statics():
                 columns["population"] = _spread(codes, *self.statics.people(level), np.nan)
-            value = evaluate(indicator.tree, columns, indicator.tables, lambda facet: _spread(codes, *self.statics.total(type_, facet, level), np.nan))
+            value = evaluate(
+                indicator.tree, columns, indicator.tables,
+                lambda facet: np.sum([_spread(codes, *self.statics.total(t, facet, level), 0.0) for t in types], axis=0))
         return np.round(value, indicator.decimals) + 0.0
 
     def _double(self, indicator: Indicator, spec: CellSpec, parts: Parts) -> Doubles:

@@ -3,8 +3,10 @@
 Names of sources, entities and properties travel as dictionary columns; all else is integers. Null ticks mean "no value".
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntFlag
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -113,3 +115,40 @@ def names(codes: npt.NDArray[np.int32], words: list[str]) -> pa.DictionaryArray:
         if not words:
             return pa.DictionaryArray.from_arrays(pa.nulls(len(codes), pa.int32()), pa.array([], pa.string()))
     return pa.DictionaryArray.from_arrays(pa.array(inverse.astype(np.int32), mask=mask), pa.array([words[i] for i in used], pa.string()))
+
+
+class Numbers(Protocol):
+    """Names and their numbers."""
+
+    names: list[str]
+
+    def number(self, name: str) -> int:
+        """Return a name's number."""
+        ...
+
+
+def from_table(table: pa.Table, sources: Numbers, entities: Numbers, properties: Numbers, units: Numbers) -> Iterator[Readings]:
+    """Read a table of `SCHEMA`, sorted by offset, back into groups."""
+    if not len(table):
+        return
+
+    def numbered(name: str, words: Numbers) -> npt.NDArray[np.int32]:
+        column = table[name].combine_chunks()
+        column = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        codes = np.array([words.number(w) for w in column.dictionary.to_pylist()] or [0], np.int32)
+        at = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        return np.where(at < 0, np.int32(-1), codes[np.maximum(at, 0)]).astype(np.int32)
+
+    def plain(name: str, null: int) -> npt.NDArray[np.int64]:
+        return table[name].combine_chunks().fill_null(null).to_numpy(zero_copy_only=False).astype(np.int64)
+
+    offset, known = plain("offset", 0), plain("known", 0)
+    raw = table["raw"].combine_chunks().to_numpy(zero_copy_only=False).astype(np.float64)
+    whole = Readings(
+        sources.names, entities.names, properties.names, units.names, numbered("source", sources), numbered("entity", entities), numbered("property", properties),
+        plain("area", 0), plain("valid", 0), plain("ticks", int(NULL)), plain("flags", 0).astype(np.int32), raw, numbered("raw_unit", units))
+    starts = np.flatnonzero(np.append(True, offset[1:] != offset[:-1]))
+    for begin, end in zip(starts, np.append(starts[1:], len(offset)), strict=True):
+        group = whole.select(np.arange(begin, end))
+        group.offset, group.known = int(offset[begin]), int(known[begin:end].max())
+        yield group

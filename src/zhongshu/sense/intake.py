@@ -7,19 +7,20 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from zhongshu.kernel.area import unplaced
-from zhongshu.kernel.clock import Clock, rfc3339
+from zhongshu.kernel.area import parse_area, unplaced
+from zhongshu.kernel.clock import Clock, parse_time, rfc3339
 from zhongshu.kernel.entity import UNKNOWN_ENTITY, Entity
 from zhongshu.kernel.ids import is_urn, uuid7
 from zhongshu.kernel.journal import Batch, Refused
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.kernel.quantity import NULL, to_ticks
 from zhongshu.kernel.reading import Flag, Readings
-from zhongshu.sense.decode import BAD, Decoded, decode, unpack
+from zhongshu.sense.decode import BAD, BAD_BODY, BAD_ROW, Decoded, decode, unpack
 from zhongshu.sense.registry import Registry, to_document
 from zhongshu.sense.source import Source
 
@@ -64,6 +65,40 @@ class Intake:
         """Decode and check one body of native readings."""
         plain = unpack(body, encoding)
         return self.check(source, decode(plain, media), batch or uuid7(), hashlib.sha256(plain).hexdigest())
+
+    def requests(self, source: Source, body: bytes, batch: str = "", encoding: str = "") -> Batch:
+        """Decode a body of requests: JSON documents {id, created, text, area or lon and lat, …}, one, a list, or one a line."""
+        plain = unpack(body, encoding)
+        out = Batch("requests", source.name, batch or uuid7(), hashlib.sha256(plain).hexdigest(), source.version)
+        try:
+            text = plain.decode()
+            held = json.loads(text) if text.lstrip()[:1] == "[" else None
+        except (ValueError, RecursionError) as error:
+            raise BAD_BODY(form="JSON", why=str(error)) from None
+        lines = [json.dumps(d, ensure_ascii=False) for d in held] if isinstance(held, list) else [line for line in text.split("\n") if line.strip()]
+        for number, line in enumerate(lines):
+            try:
+                out.documents.append(self._request(json.loads(line)))
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError, Problem) as error:
+                problem = error if isinstance(error, Problem) else BAD_ROW(why=f"{type(error).__name__} {error}")
+                out.refused.append(Refused(number, problem.kind.code, problem.particulars, line[:2000]))
+        return out
+
+    def _request(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Check the keys a request must have, read its time and find its area."""
+        created = document.get("created")
+        at = self.clock.now() if created is None else parse_time(str(created)) if not isinstance(created, int) else created
+        lon, lat = document.get("lon"), document.get("lat")
+        if "area" in document:
+            area = parse_area(str(document["area"]))
+        elif lon is not None and lat is not None:
+            area = int(self.locate(np.array([float(lon)]), np.array([float(lat)]))[0])
+        else:
+            area = unplaced(self.registry.city)
+        key = str(document["id"])[:200]
+        if not key:
+            raise BAD_ROW(why="id is empty")
+        return {**document, "id": key, "created": at, "area": area}
 
     def check(self, source: Source, rows: Decoded, batch: str, digest: str) -> Batch:
         """Check columns against the registry, units, ranges and the clock; return good readings and refused rows."""
@@ -179,3 +214,18 @@ def _as_sent(rows: Decoded, i: int) -> str:
     document = {"entity": rows.entity[i], "property": rows.property[i], "time": _show(int(rows.time[i])) if rows.time[i] != BAD else "", "value": value}
     document |= {"unit": rows.unit[i]} if rows.unit[i] else {}
     return json.dumps(document | ({"quality": rows.quality[i]} if rows.quality[i] else {}), ensure_ascii=False)
+
+
+def receive_own(intake: Intake, source: Source, rows: list[dict[str, Any]], batch: str) -> Batch:
+    """Check rows that another stage of this city derived: {entity, property, time (µs), value, area}; their entities register with their area."""
+    out = Batch("readings", source.name, batch, "")
+    for row in rows:
+        if row["entity"] not in intake.registry.entities.numbers:
+            name = row["entity"].rsplit(":", 1)[-1]
+            intake.register(Entity(row["entity"], row["property"].partition(".")[0], name, name, int(row["area"]), owner=source.owner), out)
+    decoded = Decoded(
+        [r["entity"] for r in rows], [r["property"] for r in rows], [None] * len(rows), [None] * len(rows), np.array([r["time"] for r in rows], np.int64),
+        np.array([r["value"] for r in rows], np.float64), np.zeros(len(rows), np.bool_), np.arange(len(rows), dtype=np.int64))
+    checked = intake.check(source, decoded, batch, hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest())
+    checked.entities = out.entities + checked.entities
+    return checked

@@ -1,0 +1,157 @@
+"""How a city is put together, in the order in which a reading meets its parts."""
+
+import json
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+
+from zhongshu.act import Office
+from zhongshu.act import load as load_duties
+from zhongshu.app.installed import Installed, installed_packs
+from zhongshu.engines.ducklake import DuckLake
+from zhongshu.engines.evidence_files import EvidenceFiles
+from zhongshu.engines.live_cells import LiveCells
+from zhongshu.engines.sqlite_desk import SqliteDesk
+from zhongshu.engines.sqlite_journal import SqliteJournal
+from zhongshu.govern import Guard, Identity, Ledger, Policy
+from zhongshu.judge import Explainer, Judge, Statics, Watch, panes_sql, read_packs, record
+from zhongshu.kernel.area import Codes, Level
+from zhongshu.kernel.clock import Clock, LiveClock, Stamp
+from zhongshu.kernel.grade import Principal
+from zhongshu.kernel.live import CellSpec
+from zhongshu.sense import Intake, Once, Pipe, Registry, Source, from_document
+from zhongshu.serve.city import City
+from zhongshu.serve.live import Hub
+from zhongshu.settings import Settings
+from zhongshu.survey import Areas, Entities, Place
+from zhongshu.survey import City as About
+
+LOOKUP = "SELECT a.i, r.ticks FROM asked a JOIN readings r ON r.source = a.source AND r.entity = a.entity AND r.property = a.property AND r.valid = a.valid WHERE r.valid BETWEEN {low} AND {high}"
+SYSTEM = Principal("system", "系统", (), "internal")
+
+
+class Assembly:
+    """The parts of one city, made in order. `deliver` is told every durable group."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Open everything in the folder; the caller holds the lock."""
+        folder = settings.data
+        self.settings, self.folder, self.clock = settings, folder, clock
+        # packs
+        self.packs: list[Installed] = installed_packs()
+        properties = {p.name: p for pack in self.packs for p in pack.properties}
+        # survey
+        self.about, self.areas = About.load(folder), Areas.load(folder)
+        self.place = Place.open(self.areas, folder)
+        entities = Entities.load(folder).rows if (folder / "survey" / "entities.parquet").exists() else ()
+        # engines
+        self.journal = SqliteJournal(folder / "journal.sqlite")
+        self.lake = DuckLake(folder / "lake", replay=clock.mode == "replay", memory=settings.memory)
+        self.desk = SqliteDesk(folder / "desk.sqlite")
+        self.evidence = EvidenceFiles(folder / "evidence")
+        # govern
+        self.ledger = Ledger(self.desk, folder / "ledger.anchor")
+        policies = [p.policy for p in self.packs if p.policy is not None]
+        self.guard = Guard(Policy(policies))
+        self.identity = Identity(self.desk, self.ledger, loopback=settings.loopback, demo_password=settings.demo_password)
+        # sense
+        self.registry = Registry(self.about.code, properties.values(), entities)
+        for entry in self.journal.read(0, "entities"):
+            for document in entry.documents:
+                self.registry.register(from_document(document))
+        self.sources: dict[str, Source] = {s.name: s for pack in self.packs for s in pack.sources} | self._kept_sources()
+        self.sources["desk"] = Source("desk", "案件环节", "Case steps", "city", entities="register", zone=self.about.time_zone)
+        self.intake = Intake(self.registry, clock, self.place.locate)
+        self.stamp = Stamp(clock, self.journal.last_known() if clock.mode == "live" else 0)
+        self.once = Once(self._recorded)
+        self.recovered = self._recover()
+        # judge
+        self._facets: tuple[int, pa.Table] = (-1, pa.table({}))
+        self.judge = Judge(properties, Statics(self.registry, self._people), ZoneInfo(self.about.time_zone), self._codes)
+        indicators, rules = read_packs(((p.name, p.folder) for p in self.packs), properties, self.about.code if self.about.sandbox else 1)
+        self.live = LiveCells(list(properties.values()), self.registry, self.registry.sources.names, self.registry.entities.numbers, self._reload)
+        self.live.declare(spec for i in indicators for spec in i.specs())
+        self.watch = Watch(self.judge, self.live, indicators, rules, self.desk.read(record.recall))
+        self.explainer = Explainer(self.judge, self.watch, lambda sql, known: self.lake.query(sql, tables={"facets": self.facets()}, known=known))
+        # act
+        self.hub = Hub()
+        self.zone = ZoneInfo(self.about.time_zone)
+        self.office = Office(self.desk, self.hub, clock, self.zone, lambda principal: self.ledger.witness_of(principal.id))
+        for pack in self.packs:
+            if pack.duties:
+                self.office.write(SYSTEM, lambda deed, pack=pack: load_duties(deed, pack.name, pack.duties))  # type: ignore[misc]
+
+    def city(self, pipe: Pipe) -> City:
+        """Return what handlers may reach."""
+        return City(
+            self.folder, self.about, self.areas, {t.name: t for p in self.packs for t in p.types}, self.clock, self.zone, self.registry, self.sources, self.intake, pipe,
+            self.journal, self.lake, self.desk, self.office, self.evidence, self.watch, self.explainer, self.guard, self.identity, self.ledger, self.hub,
+            self.settings.loopback, self.about.sandbox, add_source=self.add_source)
+
+    def facets(self) -> pa.Table:
+        """Return every entity's facets as rows (entity, name, text, number), made again when entities were added."""
+        rows = self.registry.rows
+        if self._facets[0] != len(rows):
+            flat = [(e.id, k, v) for e in rows for k, v in e.facets.items()]
+            self._facets = (len(rows), pa.table({
+                "entity": pa.array([f[0] for f in flat], pa.string()), "name": pa.array([f[1] for f in flat], pa.string()),
+                "text": pa.array([f[2] if isinstance(f[2], str) else None for f in flat], pa.string()),
+                "number": pa.array([float(f[2]) if isinstance(f[2], int | float) else None for f in flat], pa.float64())}))
+        return self._facets[1]
+
+    def add_source(self, source: Source) -> None:
+        """Keep a source that was registered by hand."""
+        row = source.describe() | {"rhythm": source.rhythm, "future": source.future, "past": source.past}
+        path = self.folder / "sources.json"
+        held = json.loads(path.read_text()) if path.exists() else {}
+        held[source.name] = {k: row[k] for k in ("name", "zh", "en", "owner", "kind", "zone", "entities", "rhythm", "future", "past", "grade")}
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(held, ensure_ascii=False, indent=1))
+        part.rename(path)
+        self.sources[source.name] = source
+
+    def _kept_sources(self) -> dict[str, Source]:
+        path = self.folder / "sources.json"
+        return {name: Source(**row) for name, row in json.loads(path.read_text()).items()} if path.exists() else {}
+
+    def _recorded(self, asked: pa.Table) -> pa.Table:
+        valid = np.asarray(asked["valid"])
+        return self.lake.query(LOOKUP.format(low=int(valid.min()), high=int(valid.max())), tables={"asked": asked})
+
+    def _recover(self) -> dict[str, int]:
+        """Show the reader what the journal has and the lake has not; remember every stream's latest time."""
+        found = groups = 0
+        for entry in self.journal.read(self.lake.offset(), "readings"):
+            if entry.table is not None:
+                self.lake.show(entry.table, entry.offset)
+                found, groups = found + len(entry.table), groups + 1
+        high = self.lake.query("SELECT source, entity, property, max(valid) AS high FROM readings GROUP BY ALL").to_pylist()
+        words = self.registry
+        rows = [(words.sources.number(r["source"]) << 48 | words.entities.numbers[r["entity"]] << 20 | words.properties.numbers[r["property"]], r["high"])
+                for r in high if r["entity"] in words.entities.numbers and r["property"] in words.properties.numbers]
+        if rows:
+            self.once.remember(np.array([r[0] for r in rows], np.int64), np.array([r[1] for r in rows], np.int64))
+        return {"recovered": found, "groups": groups}
+
+    def _reload(self, spec: CellSpec, first: int, last: int, known: int) -> pa.Table:
+        return self.lake.query(panes_sql(spec, first, last, self.judge.properties), tables={"facets": self.facets()}, known=known)
+
+    def _people(self, level: Level) -> dict[int, int]:
+        return {a.code: a.population for a in self.areas.at(level) if a.population}
+
+    def _codes(self, level: Level) -> Codes:
+        return np.array(sorted(a.code for a in self.areas.at(level)), np.int64)
+
+    def close(self) -> None:
+        """Close in the opposite order."""
+        self.ledger.close()
+        self.desk.close()
+        self.journal.close()
+        self.lake.close()
+
+
+def open_city(settings: Settings, clock: Clock | None = None) -> Assembly:
+    """Open a city's parts, for a command that holds the lock."""
+    return Assembly(settings, clock or LiveClock())
+

@@ -1,0 +1,217 @@
+"""What the command line does to a city: by itself where nobody runs the city, through its owner where somebody does."""
+
+import json
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import shapely
+
+from zhongshu.act import consume, consumed, relay
+from zhongshu.app.assembly import Assembly, open_city
+from zhongshu.engines.owner_lock import OwnerLock, holder, is_owned, owner_token
+from zhongshu.govern import read_anchor
+from zhongshu.govern import verify as verify_ledger
+from zhongshu.judge import Values
+from zhongshu.kernel.area import Area, Level, show_area, unplaced
+from zhongshu.kernel.journal import Batch, Receipt
+from zhongshu.kernel.problem import declare
+from zhongshu.sense import UNKNOWN_SOURCE, Pipe, read_file, receive_own
+from zhongshu.settings import Settings
+from zhongshu.survey import Areas
+from zhongshu.survey import City as About
+
+OWNER_AWAY = declare(
+    "owner.unreachable", "unavailable",
+    zh=("正在运行这座城市的进程没有应答：{why}。", "请稍后再试，或停止它后重试。"),
+    en=("The process that runs this city does not answer: {why}.", "Try again shortly, or stop it first."),
+)
+NOT_EMPTY = declare(
+    "restore.not_empty", "conflict",
+    zh=("{folder} 里已经有数据。", "请恢复到一个空目录。"),
+    en=("{folder} holds data already.", "Restore into an empty folder."),
+)
+NO_FILE = declare(
+    "file.missing", "unknown",
+    zh=("没有文件 {path}。", "请检查路径。"),
+    en=("There is no file {path}.", "Check the path."),
+)
+
+Tell = Callable[[str, int], None]
+"""(what is being done, how many so far): progress for people."""
+BARE = 980000000000000
+
+
+def bare_city(folder: Path, zone: str = "UTC") -> None:
+    """Make the least city there is, for data that comes before any survey: one area, and one for what has no place."""
+    world = shapely.box(-180, -90, 180, 90)
+    rows = [Area(BARE, "未测绘城市", "Unsurveyed city"), Area(unplaced(BARE), "未定位", "Unplaced")]
+    Areas(rows, [world, None]).save(folder)
+    About("未测绘城市", "Unsurveyed city", BARE, zone, 0.0, 0.0, (-180.0, -90.0, 180.0, 90.0)).save(folder)
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[tuple[Assembly, Pipe]]:
+    """Own a city for one command: its parts, and a journal's writer that shows groups to the reader."""
+    lock = OwnerLock(settings.data).take()
+    try:
+        parts = open_city(settings)
+        pipe = Pipe(parts.journal, parts.stamp, parts.once, lambda e: parts.lake.show(e.table, e.offset) if e.table is not None else None, (settings.data, settings.disk_floor_mb << 20))
+        pipe.start()
+        try:
+            yield parts, pipe
+        finally:
+            pipe.close()
+            parts.lake.commit()
+            parts.close()
+    finally:
+        lock.release()
+
+
+def ingest(settings: Settings, path: Path, source: str, start: str, tell: Tell) -> dict[str, int]:
+    """Take a file in and return {accepted, quarantined, duplicates}; the same file again changes nothing."""
+    if not path.is_file():
+        raise NO_FILE(path=path)
+    if is_owned(settings.data):
+        return through_owner(settings, "ingest", {"path": str(path.absolute()), "source": source, "start": start}, tell)
+    if not (settings.data / "city.toml").exists():
+        settings.data.mkdir(parents=True, exist_ok=True)
+        bare_city(settings.data)
+    with alone(settings) as (parts, pipe):
+        counts = take_file(parts, pipe, path, source, start, tell)
+        _settle_desk(parts, pipe, tell)
+        return counts
+
+
+def take_file(parts: Assembly, pipe: Pipe, path: Path, source: str, start: str, tell: Tell) -> dict[str, int]:  # noqa: PLR0913, PLR0917 (what a file needs)
+    """Read a file into the journal; what a repeated batch holds counts as duplicates."""
+    from_source = parts.sources.get(source)
+    if from_source is None:
+        raise UNKNOWN_SOURCE(source=source)
+    counts = {"accepted": 0, "quarantined": 0, "duplicates": 0}
+    waiting: list[tuple[Batch, Future[Receipt]]] = []
+    for batch in read_file(path, from_source, parts.intake, start):
+        waiting.append((batch, pipe.submit(batch)))
+        if len(waiting) > 4:  # noqa: PLR2004 (batches under way)
+            _count(counts, waiting.pop(0))
+            tell(path.name, sum(counts.values()))
+    for each in waiting:
+        _count(counts, each)
+    tell(path.name, sum(counts.values()))
+    return counts
+
+
+def _count(counts: dict[str, int], sent: tuple[Batch, "Future[Receipt]"]) -> None:
+    receipt = sent[1].result()
+    counts["accepted"] += 0 if receipt.repeated else receipt.accepted
+    counts["quarantined"] += receipt.quarantined
+    counts["duplicates"] += receipt.duplicates + (receipt.accepted if receipt.repeated else 0)
+
+
+def _settle_desk(parts: Assembly, pipe: Pipe, tell: Tell) -> None:
+    """Let the desk take the requests that came in, and send its steps' readings, before the city is let go."""
+    done = 0
+    for entry in parts.journal.read(parts.desk.read(consumed), "requests"):
+        taken = consume(parts.office, entry.offset, entry.documents)
+        done += taken.new + taken.known + taken.closed
+        tell("cases", done)
+    source = parts.sources["desk"]
+    relay.run(parts.desk, lambda batch, rows: pipe.submit(receive_own(parts.intake, source, rows, batch)).result())
+
+
+def through_owner(settings: Settings, command: str, arguments: dict[str, Any], tell: Tell) -> Any:  # noqa: ANN401 (what the command gives)
+    """Have the owner do a command; progress comes back line by line."""
+    url = holder(settings.data).get("url", "")
+    try:
+        headers = {"Authorization": f"Bearer {owner_token(settings.data)}"}
+        with httpx.stream("POST", f"{url}/api/owner/{command}", json=arguments, headers=headers, timeout=None, trust_env=False) as answer:  # noqa: S113 (long work)
+            for line in answer.iter_lines():
+                said = json.loads(line)
+                if "code" in said:
+                    raise OWNER_SAID(code=said["code"], sentence=said["sentence"], remedy=said["remedy"])
+                if "done" in said:
+                    return said["done"]
+                tell(said["what"], said["count"])
+    except (httpx.HTTPError, OSError, ValueError) as error:
+        raise OWNER_AWAY(why=str(error) or type(error).__name__) from error
+    raise OWNER_AWAY(why="it broke off")
+
+
+OWNER_SAID = declare(
+    "owner.refused", "invalid",
+    zh=("{code}：{sentence}", "{remedy}"),
+    en=("{code}: {sentence}", "{remedy}"),
+)
+
+
+def recompute(parts: Assembly, indicator: str, level: Level, at: int) -> Values:
+    """Compute one sign's values of a level at a boundary, from the record alone."""
+    return parts.explainer.recompute(parts.explainer.indicator(indicator), level, at)
+
+
+def shown(parts: Assembly, values: Values) -> list[dict[str, Any]]:
+    """Return values as rows for people."""
+    return [
+        {"area": show_area(int(c)), "name": parts.areas.name(int(c)), "value": None if v != v else float(v), "level": str(s), "readings": int(n)}  # noqa: PLR0124 (NaN)
+        for c, v, s, n in zip(values.codes, values.value, values.status, values.count, strict=True)]
+
+
+def verify(parts: Assembly, tell: Tell) -> list[str]:
+    """Read everything there is and return what is not whole, one sentence each."""
+    tell("lake", 0)
+    wrong = parts.lake.verify()
+    tell("ledger", 0)
+    parts.ledger.flush()
+    wrong += [f"ledger: {line}" for line in parts.desk.read(lambda conn: verify_ledger(conn, read_anchor(parts.folder / "ledger.anchor")))]
+    if not parts.ledger.whole:
+        wrong.append("ledger: it did not agree with its anchor when the city was opened")
+    tell("evidence", 0)
+    return wrong + [f"evidence: {line}" for line in parts.evidence.verify()]
+
+
+def backup(parts: Assembly, target: Path, tell: Tell) -> None:
+    """Write one file that holds the whole city, while it is in use. The journal is copied last, so that nothing acknowledged is missing."""
+    with tempfile.TemporaryDirectory(dir=parts.folder) as held:
+        folder = Path(held)
+        tell("desk", 0)
+        parts.ledger.flush()
+        parts.desk.backup(str(folder / "desk.sqlite"))
+        tell("lake", 0)
+        parts.lake.backup(folder / "lake")
+        tell("journal", 0)
+        parts.journal.backup(folder / "journal.sqlite")
+        partial = target.with_suffix(".part")
+        with tarfile.open(partial, "w") as archive:
+            for name in ("city.toml", "format.toml", "sources.json", "ledger.anchor", "survey", "map", "evidence"):
+                if (parts.folder / name).exists():
+                    archive.add(parts.folder / name, name)
+            for path in sorted(folder.iterdir()):
+                archive.add(path, path.name)
+        partial.rename(target)
+
+
+def restore(source: Path, folder: Path) -> None:
+    """Unpack a backup into an empty folder."""
+    if folder.exists() and any(folder.iterdir()):
+        raise NOT_EMPTY(folder=folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tarfile.open(source) as archive:
+            archive.extractall(folder, filter="data")
+    except (tarfile.TarError, OSError) as error:
+        shutil.rmtree(folder)
+        raise BAD_BACKUP(why=str(error)) from error
+
+
+BAD_BACKUP = declare(
+    "restore.unreadable", "invalid",
+    zh=("备份文件不完整：{why}。", "请换一份备份。"),
+    en=("The backup is not whole: {why}.", "Use another backup."),
+)
+

@@ -1,0 +1,61 @@
+"""The packs that are installed, found by their entry points, first-party ones like any other; and what they declare, read once."""
+
+import importlib.metadata
+import importlib.resources
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from zhongshu.govern import PackPolicy
+from zhongshu.kernel.entity import EntityType
+from zhongshu.kernel.quantity import Property
+from zhongshu.sense import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """One installed pack."""
+
+    name: str
+    folder: Path
+    about: dict[str, Any]
+    module: ModuleType
+
+    @property
+    def properties(self) -> tuple[Property, ...]:
+        """Return the properties it declares."""
+        return tuple(getattr(self.module, "PROPERTIES", ()))
+
+    @property
+    def types(self) -> tuple[EntityType, ...]:
+        """Return the entity types it declares."""
+        return tuple(getattr(self.module, "TYPES", ()))
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Return the sources it declares."""
+        return tuple(getattr(self.module, "SOURCES", ()))
+
+    @property
+    def policy(self) -> PackPolicy | None:
+        """Return its policies, if it has any."""
+        path = self.folder / "policies.cedar"
+        return PackPolicy(self.name, path.read_text("utf-8"), frozenset(t.name for t in self.types)) if path.exists() else None
+
+    @property
+    def duties(self) -> str:
+        """Return its dispatch catalogue as CSV, or nothing."""
+        path = self.folder / "dispatch.csv"
+        return path.read_text("utf-8") if path.exists() else ""
+
+
+def installed_packs() -> list[Installed]:
+    """Return the installed packs by name."""
+    found = []
+    for point in sorted(importlib.metadata.entry_points(group="zhongshu.packs"), key=lambda p: p.name):
+        module = point.load()
+        folder = Path(str(importlib.resources.files(module)))
+        found.append(Installed(point.name, folder, tomllib.loads((folder / "pack.toml").read_text("utf-8")), module))
+    return found

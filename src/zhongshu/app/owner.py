@@ -1,0 +1,313 @@
+"""The owner: the one process that runs a city, and its threads: journal, pulse, desk, keeper, server; in a sandbox its life beside them."""
+
+import asyncio
+import logging
+import os
+import queue
+import threading
+import time
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from zhongshu.act import SYSTEM, consume, consumed, finding_ended, relay, sign_normal, sweep, take_finding
+from zhongshu.app.assembly import Assembly
+from zhongshu.app.commands import Tell, backup, recompute, shown, take_file, verify
+from zhongshu.app.people import make_token, make_user
+from zhongshu.app.seats import seat_accounts, seat_tokens
+from zhongshu.app.telling import seen_of
+from zhongshu.engines.owner_lock import TOKEN_FILE, OwnerLock
+from zhongshu.govern import Grant, Party
+from zhongshu.judge import Outcome, Pulse, record
+from zhongshu.kernel.area import Level, level_of, show_area
+from zhongshu.kernel.bus import News
+from zhongshu.kernel.clock import DAY, GRID, MINUTE, parse_clock, rfc3339
+from zhongshu.kernel.finding import Finding, Status
+from zhongshu.kernel.journal import Entry
+from zhongshu.kernel.reading import Readings, from_table
+from zhongshu.sense import Pipe, receive_own
+from zhongshu.serve.routes import build
+from zhongshu.settings import Settings
+
+LONGEST_CATCH_UP = 10 * MINUTE
+_log = logging.getLogger(__name__)
+
+
+class Owner:
+    """A running city."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the lock, open every part, and stand where the city stood."""
+        self.settings = settings
+        self.url = f"http://{settings.host}:{settings.port}"
+        self.lock = OwnerLock(settings.data).take(self.url)
+        self.parts = parts = Assembly(settings, parse_clock(settings.clock))
+        self.pipe = Pipe(parts.journal, parts.stamp, parts.once, self._deliver, (settings.data, settings.disk_floor_mb << 20))
+        self.pulse = Pulse(parts.clock, parts.live, parts.watch, self.pipe.settle, self._tell, self._played if parts.clock.mode == "replay" else None)
+        self.city = parts.city(self.pipe)
+        self._requests: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._normal: dict[tuple[str, int], int] = {}
+        self._saved = 0.0
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.city.commands = {"ingest": self._ingest, "recompute": self._recompute, "verify": self._verify, "backup": self._backup, "token": self._token, "user": self._user}
+        self._stand()
+        self.city.proof = {
+            "confirmed": sum(row["accepted"] for row in parts.journal.counts().values()), "recovered": parts.recovered["recovered"],
+            "duplicates": self._doubles(), "pid": os.getpid(), "started": rfc3339(time.time_ns() // 1000)}
+
+    def _doubles(self) -> int:
+        """Count readings that stand twice in the record under one key and known time: there must be none."""
+        table = self.parts.lake.query(
+            'SELECT count(*) - count(DISTINCT (source, entity, property, valid, known)) AS n FROM readings WHERE known > $since',
+            {"since": self.parts.clock.now() - DAY})
+        return int(table["n"][0].as_py())
+
+    def _stand(self) -> None:
+        """Put the cells where the watch last stood, then hand on what became known since; after a long pause, stand at now."""
+        parts, memory = self.parts, self.parts.watch.memory
+        now = parts.clock.now() // GRID * GRID
+        if parts.clock.mode == "replay" or not 0 <= now - memory.at <= LONGEST_CATCH_UP:
+            memory.at = now
+            parts.live.restore(now)
+            return
+        parts.live.restore(memory.at)
+        table = parts.lake.query('SELECT * FROM readings WHERE known > $at ORDER BY "offset"', {"at": memory.at})
+        for group in from_table(table, parts.registry.sources, parts.registry.entities, parts.registry.properties, parts.registry.units):
+            self.pulse.take(group)
+
+    def _played(self, after: int, until: int) -> list[Readings]:
+        """Return what the record holds of an interval of valid time, for a replay."""
+        table = self.parts.lake.query('SELECT * FROM readings WHERE valid > $after AND valid <= $until ORDER BY "offset"', {"after": after, "until": until})
+        words = self.parts.registry
+        return list(from_table(table, words.sources, words.entities, words.properties, words.units))
+
+    # what becomes durable
+
+    def _deliver(self, entry: Entry) -> None:
+        if entry.readings is not None and entry.table is not None:
+            self.parts.lake.show(entry.table, entry.offset)
+            self.pulse.take(entry.readings)
+        elif entry.kind == "requests":
+            self._requests.put(entry)
+
+    def _clerk(self) -> None:
+        """Take requests to the desk, in the journal's order, from where the desk left off."""
+        done = self.parts.desk.read(consumed)
+        for entry in self.parts.journal.read(done, "requests"):
+            self._consume(entry)
+        while (waiting := self._requests.get()) is not None:
+            self._consume(waiting)
+
+    def _consume(self, entry: Entry) -> None:
+        try:
+            taken = consume(self.parts.office, entry.offset, entry.documents)
+            for refused in taken.refused:
+                _log.warning("request.refused %s %s", refused.external, refused.code)
+        except Exception:
+            _log.exception("clerk.failed")
+
+    # what the pulse brings
+
+    def _tell(self, outcome: Outcome) -> None:
+        """Save findings with the watch's memory, tell open screens, and hand findings to the desk."""
+        parts = self.parts
+        if outcome.findings or time.monotonic() - self._saved > 5:  # noqa: PLR2004 (seconds)
+            self._saved = time.monotonic()
+            memory = parts.watch.memory.save()
+            parts.desk.submit(lambda conn: record.keep(conn, outcome, memory)).add_done_callback(_complain)
+        by_area: dict[int, list[dict[str, Any]]] = {}
+        for change in outcome.changes:
+            key = (change.indicator, change.area)
+            if change.status == Status.GREEN:
+                self._normal.setdefault(key, outcome.at)
+            else:
+                self._normal.pop(key, None)
+            if level_of(change.area) <= Level.STREET:
+                by_area.setdefault(change.area, []).append(
+                    {"indicator": change.indicator, "area": show_area(change.area), "value": change.value, "level": str(change.status), "as_of": rfc3339(change.at) if change.at else None})
+                self._spark(key, outcome.at, change.value)
+        for area, items in by_area.items():
+            parts.hub.publish(News("vital", area, {"items": items}))
+        for finding, document in zip(outcome.findings, record.documents(outcome.findings), strict=True):
+            parts.hub.publish(News("finding", finding.area, document))
+        for finding in outcome.opened:
+            self._open_lead(finding)
+        for finding in outcome.closed:
+            parts.office.submit(SYSTEM, lambda deed, id_=finding.id: finding_ended(deed, id_)).add_done_callback(_complain)  # type: ignore[misc]
+
+    def _open_lead(self, finding: Finding) -> None:
+        parts = self.parts
+        rule = next(r for held in parts.watch.rules.values() for r in held if r.code == finding.rule)
+        if rule.opens == "lead":
+            seen = seen_of(finding, rule, parts.watch.indicators[finding.indicator], parts.areas, parts.registry)
+            parts.office.submit(SYSTEM, lambda deed: take_finding(deed, finding, seen, file_it=rule.auto_file)).add_done_callback(_complain)
+
+    def _spark(self, key: tuple[str, int], at: int, value: float | None) -> None:
+        """Keep a day of a value, one point a quarter of an hour, the last one up to date."""
+        line = self.city.sparks.get(key, [])
+        quarter = at // (15 * MINUTE) * 15 * MINUTE
+        kept = [p for p in line if quarter - DAY <= p[0] < quarter]
+        self.city.sparks[key] = [*kept, (quarter, value)]
+
+    # what time brings
+
+    def _keeper(self) -> None:
+        """Commit, trim, merge, relay and sweep, each at its rhythm; a failure is told and tried again."""
+        work = [
+            (self.settings.commit_s, self._commit), (1.0, self._relay), (1.0, self._look_after), (1.0, self._beat), (60.0, self._merge),
+        ]
+        due = [time.monotonic() + rhythm for rhythm, _ in work]
+        while not self._stop.wait(0.1):
+            for i, (rhythm, do) in enumerate(work):
+                if time.monotonic() >= due[i]:
+                    due[i] = time.monotonic() + rhythm
+                    try:
+                        do()
+                    except Exception:
+                        _log.exception("keeper.failed %s", do.__name__)
+
+    def _commit(self) -> None:
+        offset = min(self.parts.lake.commit(), self._consumed())
+        self.pipe.do(lambda: self.parts.journal.trim(offset))
+
+    def _consumed(self) -> int:
+        """Return the offset up to which the journal's requests are taken: its head where none waits."""
+        waits = next(iter(self.parts.journal.read(done := self.parts.desk.read(consumed), "requests")), None)
+        return done if waits is not None else self.parts.journal.head()
+
+    def _relay(self) -> None:
+        source = self.parts.sources["desk"]
+        relay.run(self.parts.desk, lambda batch, rows: self.pipe.submit(receive_own(self.parts.intake, source, rows, batch)).result(60))
+
+    def _look_after(self) -> None:
+        """Count limits that ran out, and let signs that are normal again pass the checks that wait for them."""
+        office = self.parts.office
+        office.write(SYSTEM, sweep)
+        for (indicator, area), since in list(self._normal.items()):
+            if self._waits(indicator, area):
+                office.write(SYSTEM, lambda deed, i=indicator, a=area, s=since: sign_normal(deed, i, a, s))  # type: ignore[misc]
+
+    def _waits(self, indicator: str, area: int) -> bool:
+        return (indicator, area) in self._checks
+
+    def _beat(self) -> None:
+        """Tell open screens the time, how far the city is behind it, and what came in; see which cases wait for an instrument."""
+        parts = self.parts
+        now = parts.clock.now()
+        parts.hub.publish(News("clock", 0, {"now": rfc3339(now), "speed": parts.clock.speed, "delay_ms": max(0, (now - parts.watch.memory.at) // 1000)}))
+        counts = {name: row["accepted"] for name, row in parts.journal.counts().items()}
+        parts.hub.publish(News("reading", 0, {"total": sum(counts.values()), "by_source": counts}))
+        self._checks = parts.desk.read(_waiting_checks)
+
+    _checks: frozenset[tuple[str, int]] = frozenset()
+
+    def _merge(self) -> None:
+        if len(self.parts.lake.files()) >= self.settings.merge_files:
+            self.parts.lake.merge()
+
+    # commands of this machine's user, while the city runs
+
+    def _ingest(self, given: dict[str, Any], tell: Tell) -> dict[str, int]:
+        return take_file(self.parts, self.pipe, Path(given["path"]), given["source"], given.get("start", ""), tell)
+
+    def _recompute(self, given: dict[str, Any], _: Tell) -> list[dict[str, Any]]:
+        return shown(self.parts, recompute(self.parts, given["indicator"], Level[given["level"].upper()], given["at"] or self.parts.watch.memory.at))
+
+    def _verify(self, _: dict[str, Any], tell: Tell) -> list[str]:
+        return verify(self.parts, tell)
+
+    def _backup(self, given: dict[str, Any], tell: Tell) -> str:
+        backup(self.parts, Path(given["path"]), tell)
+        return str(given["path"])
+
+    def _token(self, given: dict[str, Any], _: Tell) -> str:
+        return make_token(self.parts, given["name"], given["role"], given.get("area"))
+
+    def _user(self, given: dict[str, Any], _: Tell) -> str:
+        return make_user(self.parts, given)
+
+    # running
+
+    def start(self) -> None:
+        """Start every thread but the server's."""
+        self.pipe.start()
+        self.pulse.start()
+        for name, run in (("clerk", self._clerk), ("keeper", self._keeper)):
+            thread = threading.Thread(target=run, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        self._own_token()
+        threading.Thread(target=self._first_sparks, name="sparks", daemon=True).start()
+
+    def _own_token(self) -> None:
+        """Leave a token for commands on this machine, readable by this user only."""
+        identity = self.parts.identity
+        held = next((p for p in identity.parties() if p["account"] == "owner"), None)
+        id_ = held["id"] if held else identity.add_party(Party("owner", "本机命令", "Commands on this machine", (Grant("admin", self.parts.about.code),), kind="service"), actor="system")
+        _, secret = identity.issue_token(id_, "owner", actor="system")
+        path = self.settings.data / TOKEN_FILE
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secret)
+
+    def _first_sparks(self) -> None:
+        """Draw the last day of the city's own values once, from the record."""
+        parts, code = self.parts, self.parts.about.code
+        for indicator in parts.watch.indicators.values():
+            try:
+                end = parts.clock.now() // (15 * MINUTE) * 15 * MINUTE
+                line = [(t, v) for t, v, _ in parts.explainer.series(indicator, code, end - DAY, end, 48) if v is not None]
+                self.city.sparks[indicator.code, code] = line + self.city.sparks.get((indicator.code, code), [])
+            except Exception:
+                _log.exception("sparks.failed %s", indicator.code)
+
+    def serve(self) -> None:
+        """Serve until told to stop."""
+        app = build(self.city, self.settings.data)
+        config = uvicorn.Config(app, host=self.settings.host, port=self.settings.port, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False)
+        server = uvicorn.Server(config)
+        if self.parts.about.sandbox and self.settings.loopback:
+            self._live_in()
+        server.run()
+
+    def _live_in(self) -> None:
+        """Let the sandbox's simulated people and devices in, each with an account of its own."""
+        module = next((p.module for p in self.parts.packs if p.name == "sandbox"), None)
+        if module is None:
+            return
+        accounts = seat_accounts(module.SEATS, self.parts.areas)
+        self.parts.identity.add_demo(accounts)
+        tokens = seat_tokens(module.SEATS, self.parts.identity, self.parts.about.code)
+        about = {"time_zone": self.parts.about.time_zone, "code": show_area(self.parts.about.code), "accounts": {s.name: s.name for s in module.SEATS}}
+        life = module.Sandbox(self.url, tokens, about)
+        self.city.life, self.city.seats = life, {s.name: s.name for s in module.SEATS if s.shown}
+        threading.Thread(target=lambda: asyncio.run(life.run()), name="sandbox", daemon=True).start()
+
+    def stop(self) -> None:
+        """Write what waits, and let go of the city."""
+        self._stop.set()
+        if self.city.life is not None:
+            self.city.life.stop()  # type: ignore[attr-defined]
+        self.pulse.stop()
+        self._requests.put(None)
+        for thread in self._threads:
+            thread.join(timeout=30)
+        self.pipe.close()
+        self.parts.lake.commit()
+        self.parts.close()
+        self.lock.release()
+
+
+def _waiting_checks(conn: Any) -> frozenset[tuple[str, int]]:  # noqa: ANN401 (a SQLAlchemy connection)
+    rows = conn.exec_driver_sql("SELECT indicator, area FROM case_file WHERE step = 'check' AND check_mode = 'instrument' AND mark = '' AND indicator != ''")
+    return frozenset((row[0], row[1]) for row in rows)
+
+
+def _complain(done: "Future[Any]") -> None:
+    if (error := done.exception()) is not None:
+        _log.error("deed.failed", exc_info=error)
+
+

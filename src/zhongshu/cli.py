@@ -1,0 +1,217 @@
+"""The command line: up, ingest, recompute, explain, city, pack, user, token, verify, backup, restore. It asks the assembly and shows what comes of it."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from zhongshu import app as assembly
+from zhongshu.kernel.area import Level
+from zhongshu.kernel.clock import parse_time
+from zhongshu.kernel.problem import Problem
+from zhongshu.settings import Settings, read
+from zhongshu.survey import Step, Wanted, import_areas, make
+from zhongshu.testing import check_pack
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Zhongshu 城市中枢: a city's digital foundation.", pretty_exceptions_enable=False)
+city_app = typer.Typer(no_args_is_help=True, help="Make a sandbox city, or import a real one's areas.")
+pack_app = typer.Typer(no_args_is_help=True, help="Look after packs.")
+user_app = typer.Typer(no_args_is_help=True, help="Look after accounts.")
+app.add_typer(city_app, name="city")
+app.add_typer(pack_app, name="pack")
+app.add_typer(user_app, name="user")
+screen = Console(stderr=True)
+Data = Annotated[str | None, typer.Option(help="Folder of the city.")]
+Tell = Callable[[str, int], None]
+
+
+@contextmanager
+def problems() -> Iterator[None]:
+    """Say a problem in both languages, and end with 2."""
+    try:
+        yield
+    except Problem as problem:
+        screen.print(f"[bold]{problem.kind.code}[/bold]\n{problem.sentence('zh')}{problem.remedy('zh')}\n{problem.sentence()} {problem.remedy()}", highlight=False)
+        raise typer.Exit(2) from None
+
+
+@contextmanager
+def progress() -> Iterator[Tell]:
+    """Show how far long work is."""
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=screen, transient=not screen.is_terminal) as bar:
+        task = bar.add_task("…", total=None)
+        yield lambda what, count: bar.update(task, description=f"{what} {count:,}" if count else what)
+
+
+@contextmanager
+def parts(settings: Settings) -> Iterator[assembly.Assembly]:
+    """Own the city for one command."""
+    with assembly.alone(settings) as (held, _):
+        yield held
+
+
+def _through(settings: Settings, command: str, arguments: dict[str, Any], by_itself: Callable[[assembly.Assembly, Tell], Any]) -> Any:  # noqa: ANN401 (what it gives)
+    """Do a command through the city's owner where it runs, else alone."""
+    with problems(), progress() as tell:
+        if assembly.is_owned(settings.data):
+            return assembly.through_owner(settings, command, arguments, tell)
+        with parts(settings) as held:
+            return by_itself(held, tell)
+
+
+@app.command()
+def up(
+    data: Data = None, host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None, port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    clock: Annotated[str | None, typer.Option(help="live, or replay@<RFC 3339>x<speed>.")] = None, population: Annotated[int, typer.Option(help="People in the sandbox city, if it must be made.")] = 300_000,
+) -> None:
+    """Run the city; a sandbox city is made where there is none."""
+    settings = read({"data": data, "host": host, "port": port, "clock": clock})
+    with problems():
+        if not (settings.data / "city.toml").exists():
+            screen.print("正在生成沙盒城市云汀市 · Making the sandbox city …")
+            with progress() as tell:
+                make(settings.data, population, 7, _steps(tell))
+        owner = assembly.Owner(settings)
+        owner.start()
+        about = owner.parts.about
+        print(f"{about.name_zh} {about.name_en}: {owner.url}", flush=True)
+        if about.sandbox and settings.loopback:
+            print(f"演示账号 demo accounts (密码 password {settings.demo_password}): acceptor dispatcher handler checker duty steward admin citizen", flush=True)
+        try:
+            owner.serve()
+        finally:
+            owner.stop()
+
+
+@app.command()
+def ingest(
+    file: Path, source: Annotated[str, typer.Option(help="Name of a registered source.")], data: Data = None,
+    start: Annotated[str, typer.Option(help="RFC 3339 time of the first row, for tables without a time column.")] = "",
+    json_: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,  # noqa: FBT002 (a flag)
+) -> None:
+    """Take a file of a source in; ends with one line of counts."""
+    with problems(), progress() as tell:
+        counts = assembly.ingest(read({"data": data}), file, source, start, tell)
+    print(json.dumps(counts) if json_ else f"accepted {counts['accepted']:,} · quarantined {counts['quarantined']:,} · duplicates {counts['duplicates']:,}")
+
+
+@app.command()
+def recompute(
+    indicator: str, data: Data = None, level: Annotated[str, typer.Option(help="city, district, street, community or cell.")] = "city",
+    at: Annotated[str | None, typer.Option(help="RFC 3339; the last boundary if not given.")] = None,
+) -> None:
+    """Compute a vital sign again from the warehouse alone, one JSON line an area."""
+    settings, moment = read({"data": data}), parse_time(at) if at else 0
+    rows = _through(
+        settings, "recompute", {"indicator": indicator, "level": level, "at": moment},
+        lambda held, _: assembly.shown(held, assembly.recompute(held, indicator, Level[level.upper()], moment or held.watch.memory.at)))
+    for row in rows:
+        print(json.dumps(row, ensure_ascii=False))
+
+
+@app.command()
+def explain(data: Data = None) -> None:
+    """Print the wiring: packs, sources, vital signs with their cells, rules."""
+    with problems(), parts(read({"data": data})) as held:
+        for pack in held.packs:
+            print(f"pack {pack.name}: {len(pack.properties)} properties, {len(pack.sources)} sources")
+        for indicator in held.watch.indicators.values():
+            print(f"{indicator.code} {indicator.name.get('zh', '')} [{indicator.unit}] {len(indicator.specs())} cells · {len(indicator.bands)} bands · version {indicator.version[:8]}")
+
+
+@app.command()
+def token(
+    role: Annotated[str, typer.Option(help="Role of the token.")], name: Annotated[str, typer.Option(help="Name of the service that will use it.")], data: Data = None,
+    area: Annotated[str | None, typer.Option(help="15-digit area; the city if not given.")] = None,
+) -> None:
+    """Make a bearer token; it is the last word printed."""
+    settings = read({"data": data})
+    print("token", _through(settings, "token", {"role": role, "name": name, "area": area}, lambda held, _: assembly.make_token(held, name, role, area)))
+
+
+@user_app.command("add")
+def user_add(  # noqa: PLR0913, PLR0917 (an account's rows)
+    account: str, role: Annotated[str, typer.Option(help="Role.")], password: Annotated[str, typer.Option(prompt=True, hide_input=True, help="Password.")], data: Data = None,
+    area: Annotated[str | None, typer.Option(help="15-digit area; the city if not given.")] = None, unit: Annotated[str, typer.Option(help="Department.")] = "",
+    name: Annotated[str, typer.Option(help="Name shown.")] = "",
+) -> None:
+    """Add a person's account."""
+    given = {"account": account, "role": role, "password": password, "area": area, "unit": unit, "name_zh": name, "name_en": name}
+    print(_through(read({"data": data}), "user", given, lambda held, _: assembly.make_user(held, given)))
+
+
+@app.command()
+def verify(data: Data = None) -> None:
+    """Read everything there is; exit 0 only when all of it is whole."""
+    wrong = _through(read({"data": data}), "verify", {}, assembly.verify)
+    for line in wrong:
+        print(line)
+    print("whole 完整" if not wrong else f"{len(wrong)} not whole 不完整")
+    raise typer.Exit(1 if wrong else 0)
+
+
+@app.command()
+def backup(file: Path, data: Data = None) -> None:
+    """Write the whole city to one file, also while it runs."""
+    _through(read({"data": data}), "backup", {"path": str(file.absolute())}, lambda held, tell: assembly.backup(held, file, tell))
+    print(f"{file} {file.stat().st_size:,} bytes")
+
+
+@app.command()
+def restore(file: Path, data: Data = None) -> None:
+    """Unpack a backup into an empty folder."""
+    settings = read({"data": data})
+    with problems():
+        assembly.restore(file, settings.data)
+    print(settings.data)
+
+
+@city_app.command("make")
+def city_make(
+    data: Data = None, population: Annotated[int, typer.Option(help="How many people.")] = 300_000, seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
+) -> None:
+    """Make the sandbox city 云汀市."""
+    settings = read({"data": data})
+    with problems(), progress() as tell:
+        make(settings.data, population, seed, _steps(tell))
+    print(settings.data)
+
+
+@city_app.command("import")
+def city_import(  # noqa: PLR0913, PLR0917 (what an import may be told)
+    file: Path, crs: Annotated[str, typer.Option(help="wgs84, cgcs2000, gcj02, EPSG:n, or file (as the file says).")], data: Data = None,
+    level: Annotated[str, typer.Option(help="Level of the polygons.")] = "street", codes: Annotated[Path | None, typer.Option(help="CSV from a feature's key to its code.")] = None,
+    name: Annotated[str, typer.Option(help="Name of the city.")] = "", zone: Annotated[str, typer.Option(help="IANA time zone.")] = "UTC",
+) -> None:
+    """Import a real city's areas from GeoJSON, GPKG or a shapefile."""
+    settings = read({"data": data})
+    with problems(), progress() as tell:
+        called = name or file.stem
+        report = import_areas(file, settings.data, crs, Wanted(called, called, zone, level, codes=codes), _steps(tell))
+    for note in (*report.skipped, *report.mended):
+        screen.print(note)
+    print(f"imported {report.imported} of {report.features} · skipped {len(report.skipped)} · mended {len(report.mended)}")
+
+
+@pack_app.command("check")
+def pack_check(folder: Path) -> None:
+    """Check a pack's form; says what is wrong with it."""
+    wrong = check_pack(folder)
+    for line in wrong:
+        print(line)
+    print("ok" if not wrong else f"{len(wrong)} wrong")
+    raise typer.Exit(1 if wrong else 0)
+
+
+def _steps(tell: Tell) -> Callable[[Step], None]:
+    return lambda step: tell(f"{step.number}/{step.total} {step.zh} · {step.en}", 0)
+
+
+if __name__ == "__main__":
+    sys.exit(app())

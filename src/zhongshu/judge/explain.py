@@ -1,0 +1,142 @@
+"""Every light opens: what stands behind one value in one area, live and computed again from the warehouse at the same boundary.
+
+Gives plain documents. Who may see them, and the cases they caused, are others' to add.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from zhongshu.judge.indicator import Indicator
+from zhongshu.judge.sql import parts_sql, to_parts
+from zhongshu.judge.value import Judge, Values
+from zhongshu.judge.watch import Watch
+from zhongshu.kernel.area import Level, interval, level_of, show_area
+from zhongshu.kernel.clock import rfc3339
+from zhongshu.kernel.finding import Status
+from zhongshu.kernel.live import CellSpec, Parts
+from zhongshu.kernel.problem import declare
+
+UNKNOWN_INDICATOR = declare(
+    "indicator.unknown", "unknown",
+    zh=("没有编号为 {code} 的体征指标。", "请查看体征目录。"),
+    en=("There is no vital sign {code}.", "See the list of indicators."),
+)
+
+Query = Callable[[str, int | None], pa.Table]
+"""Answer SQL over readings known by a time (µs; None: now)."""
+
+
+class Explainer:
+    """Reads the watch's latest values and asks the warehouse for the same ones."""
+
+    def __init__(self, judge: Judge, watch: Watch, query: Query) -> None:
+        """Take the judge, the watch, and a way to ask the warehouse."""
+        self.judge, self.watch, self._query = judge, watch, query
+
+    def indicator(self, code: str) -> Indicator:
+        """Return a sign by code."""
+        if code not in self.watch.indicators:
+            raise UNKNOWN_INDICATOR(code=code)
+        return self.watch.indicators[code]
+
+    def recompute(self, indicator: Indicator, level: Level, at: int) -> Values:
+        """Compute a sign's values of one level at a boundary, from the record alone."""
+        def ask(spec: CellSpec, lv: Level) -> Parts:
+            return to_parts(self._query(parts_sql(spec, lv, at, self.judge.properties), at), spec)
+
+        return self.judge.values(indicator, level, at, ask)
+
+    def row(self, indicator: Indicator, area: int, now: int) -> dict[str, Any]:
+        """Return the value, level, band and age of one area: what a tile shows."""
+        values = self.watch.latest.get((indicator.code, level_of(area)))
+        place = None if values is None else values.find(area)
+        if values is None or place is None:
+            return {"indicator": indicator.code, "area": show_area(area), "value": None, "unit": indicator.unit, "level": str(Status.STALE), "band": None,
+                    "native": "", "as_of": None, "age_s": None, "owner": indicator.owner}
+        value, at, band = float(values.value[place]), int(values.at[place]), int(values.band[place])
+        return {
+            "indicator": indicator.code, "area": show_area(area), "value": None if np.isnan(value) else value, "unit": indicator.unit, "level": str(values.status[place]),
+            "band": indicator.bands[band].describe() if band >= 0 else None, "native": str(values.native[place]), "as_of": rfc3339(at) if at else None,
+            "age_s": round(max(0, now - at) / 1e6, 1) if at else None, "owner": indicator.owner,
+        }
+
+    def explain(self, code: str, area: int, now: int) -> dict[str, Any]:
+        """Return everything about one value: formula, SQL, live beside recomputed, window, and the areas below."""
+        indicator, level = self.indicator(code), level_of(area)
+        live = self.watch.latest.get((code, level))
+        at = live.seen if live is not None else self.watch.memory.at
+        again = self.recompute(indicator, level, at)
+        spans = [spec.span(at) for spec in indicator.measures.values()]
+        both = self._both(live, again, area)
+        return self.row(indicator, area, now) | both | self.describe(indicator) | {
+            "window": {"from": rfc3339(min(s[0] for s in spans)), "to": rfc3339(max(s[1] for s in spans))},
+            "sql": self.sql(indicator, level, at), "contributing": self._below(indicator, area),
+        }
+
+    def sql(self, indicator: Indicator, level: Level, at: int) -> str:
+        """Return the SQL of every measure at a boundary."""
+        return "\n\n".join(f"-- {name}\n{parts_sql(spec, level, at, self.judge.properties)}" for name, spec in indicator.measures.items())
+
+    def describe(self, indicator: Indicator) -> dict[str, Any]:
+        """Return a declaration as people read it."""
+        name, words = indicator.name, indicator.words
+        return {
+            "code": indicator.code, "name_zh": name.get("zh", ""), "name_en": name.get("en", ""), "unit": indicator.unit, "decimals": indicator.decimals,
+            "owner": indicator.owner, "theme": indicator.theme, "formula_zh": words.get("zh", ""), "formula_en": words.get("en", ""),
+            "declared": indicator.declared, "version": indicator.version, "pack": indicator.pack, "bands": [b.describe() for b in indicator.bands],
+            "levels": [lv.name.lower() for lv in indicator.levels], "stale_after_s": indicator.stale_after / 1e6,
+        }
+
+    def _both(self, live: Values | None, again: Values, area: int) -> dict[str, Any]:
+        ours = None if live is None else live.find(area)
+        theirs = again.find(area)
+        a = None if live is None or ours is None else live.value[ours]
+        b = None if theirs is None else again.value[theirs]
+        equal = (a is None and b is None) or (a is not None and b is not None and a.tobytes() == b.tobytes())
+        at = rfc3339(again.seen)
+        return {"live": {"value": _plain(a), "at": at}, "recomputed": {"value": _plain(b), "at": at, "equal": bool(equal)}}
+
+    def _below(self, indicator: Indicator, area: int) -> list[dict[str, Any]]:
+        """Return the values of the next finer level inside an area, worst first."""
+        level = level_of(area)
+        values = self.watch.latest.get((indicator.code, Level(level + 1))) if level < Level.CELL else None
+        if values is None:
+            return []
+        low, high = interval(area)
+        places = [i for i in range(len(values.codes)) if low <= values.codes[i] < high]
+        rows = [{"area": show_area(int(values.codes[i])), "value": _plain(values.value[i]), "level": str(values.status[i])} for i in places]
+        order = {"red": 0, "orange": 1, "yellow": 2, "green": 3, "unset": 4, "stale": 5}
+        return sorted(rows, key=lambda r: (order[str(r["level"])], str(r["area"])))[:200]
+
+    def series(self, indicator: Indicator, area: int, start: int, end: int, points: int = 48) -> list[tuple[int, float | None, str]]:
+        """Return (time, value, level) at evenly spaced boundaries, computed in one scan per measure from the record."""
+        level, step = level_of(area), max((end - start) // points, 1)
+        times = [start + step * (i + 1) for i in range(points)]
+        low, high = interval(area)
+        held: dict[tuple[CellSpec, int], Parts] = {}
+        for spec in set(indicator.specs()):
+            sql = " UNION ALL BY NAME ".join(
+                f"(SELECT {i} AS i, * FROM ({_inside(parts_sql(spec, level, t, self.judge.properties), low, high)}))" for i, t in enumerate(times))
+            table = self._query(sql, None)
+            numbers = np.asarray(table["i"].cast(pa.int64()))
+            for i in range(points):
+                held[spec, i] = to_parts(table.filter(pa.array(numbers == i)).drop_columns(["i"]), spec)
+        out = []
+        for i, t in enumerate(times):
+            values = self.judge.values(indicator, level, t, lambda spec, _, i=i: held[spec, i])  # type: ignore[misc]
+            place = values.find(area)
+            out.append((t, None if place is None else _plain(values.value[place]), str(Status.STALE) if place is None else str(values.status[place])))
+        return out
+
+
+def _inside(sql: str, low: int, high: int) -> str:
+    return sql.replace("FROM readings", f"FROM (SELECT * FROM readings WHERE area >= {low} AND area < {high}) AS readings")
+
+
+def _plain(value: np.float64 | None) -> float | None:
+    return None if value is None or np.isnan(value) else float(value)
+
+

@@ -1,0 +1,194 @@
+"""Leads, requests, cases and their evidence."""
+
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import File, Response, UploadFile
+from pydantic import BaseModel, Field
+
+from zhongshu.act import CaseFilter, Deed, Given, NewCase, Voice, decide, do, keep_evidence, open_case, record, take_request, undo
+from zhongshu.kernel.area import parse_area, unplaced
+from zhongshu.kernel.clock import parse_time
+from zhongshu.kernel.ids import uuid7
+from zhongshu.kernel.problem import declare
+from zhongshu.serve.city import City
+from zhongshu.serve.door import Asked, Door
+
+UNKNOWN_LEAD = declare(
+    "lead.not_here", "unknown",
+    zh=("没有编号为 {id} 的线索。", "请刷新列表。"),
+    en=("There is no lead {id}.", "Refresh the list."),
+)
+UNKNOWN_FILE = declare(
+    "evidence.not_here", "unknown",
+    zh=("没有这份佐证材料。", "请刷新页面。"),
+    en=("There is no such evidence.", "Refresh the page."),
+)
+
+
+class Report(BaseModel):
+    """A citizen's report."""
+
+    text: str = Field(min_length=1, max_length=4000)
+    lon: float | None = Field(default=None, ge=-180, le=180)
+    lat: float | None = Field(default=None, ge=-90, le=90)
+    address: str = Field(default="", max_length=400)
+    class_: str = Field(default="", alias="class", max_length=100)
+    photo: str | None = Field(default=None, max_length=64)
+    external: str | None = Field(default=None, max_length=100)
+
+
+class Step(BaseModel):
+    """What a verb needs: the version seen, and what the verb asks for."""
+
+    version: int | None = None
+    reason: str = Field(default="", max_length=1000)
+    unit: str = Field(default="", max_length=100)
+    evidence: list[str] = Field(default_factory=list, max_length=20)
+    note: str = Field(default="", max_length=2000)
+    result: str = Field(default="", max_length=200)
+    answer: str = Field(default="", max_length=2000)
+    class_: str = Field(default="", alias="class", max_length=100)
+    until: str | None = Field(default=None, max_length=40)
+    of: str = Field(default="", max_length=64)
+    once: str | None = Field(default=None, max_length=100)
+
+    def given(self) -> Given:
+        """Return it in act's words."""
+        until = None if self.until is None else parse_time(self.until)
+        return Given(self.version, self.reason, self.unit, tuple(self.evidence), self.note or self.result, class_=self.class_, until=until, answer=self.answer, once=self.once)
+
+
+class OpenCase(BaseModel):
+    """A case entered by hand."""
+
+    class_: str = Field(alias="class", min_length=1, max_length=100)
+    title_zh: str = Field(min_length=1, max_length=200)
+    title_en: str = Field(default="", max_length=200)
+    area: str = Field(min_length=15, max_length=15)
+    address: str = Field(default="", max_length=400)
+    lon: float | None = Field(default=None, ge=-180, le=180)
+    lat: float | None = Field(default=None, ge=-90, le=90)
+    reason: str = Field(default="", max_length=1000)
+
+
+def _named(city: City, row: dict[str, Any]) -> dict[str, Any]:
+    code = int(row["area"])
+    out = row | {"area_name_zh": city.areas.name(code, "zh"), "area_name_en": city.areas.name(code, "en")}
+    for step in out.get("history", []):
+        for file in step["evidence"]:
+            file["url"] = f"/api/evidence/{file['sha256']}"
+    return out
+
+
+def leads(asked: Door, state: str = "", limit: int = 200, after: str = "") -> dict[str, Any]:
+    """List leads, newest first."""
+    page = asked.city.office.read(lambda conn: record.list_leads(conn, asked.scope, state, max(1, min(limit, 500)), after))
+    return page | {"items": [_named(asked.city, row) for row in page["items"]]}
+
+
+def decide_lead(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]:  # noqa: A002 (a path parameter)
+    """Confirm a lead (立案), call it a false alarm (误报), or a duplicate of another (重复)."""
+    city = asked.city
+    held = _lead(asked, id)
+    city.guard.require(asked.principal, "act", "lead", int(held["area"]), verb=verb)
+    city.office.write(asked.principal, lambda deed: decide(deed, held["id"], verb, body.given(), body.of))
+    return _named(city, _lead(asked, id))
+
+
+def undo_link(asked: Door, id: str, link: int) -> dict[str, Any]:  # noqa: A002 (a path parameter)
+    """Take back a link between voices and leads."""
+    city = asked.city
+    held = _lead(asked, id)
+    if link not in {each["id"] for each in held["links"]}:
+        raise UNKNOWN_LEAD(id=link)
+    city.guard.require(asked.principal, "act", "lead", int(held["area"]), verb="unlink")
+    city.office.write(asked.principal, lambda deed: undo(deed, link))
+    return _named(city, _lead(asked, id))
+
+
+def _lead(asked: Asked, id_: str) -> dict[str, Any]:
+    found = asked.city.office.read(lambda conn: record.get_lead(conn, asked.scope, id_))
+    if found is None:
+        raise UNKNOWN_LEAD(id=id_)
+    return found
+
+
+def report(asked: Door, body: Report, response: Response) -> dict[str, Any]:
+    """Take a citizen's report; the answer is its number, for following it."""
+    city = asked.city
+    area = unplaced(city.about.code) if body.lon is None or body.lat is None else int(city.intake.locate(np.array([body.lon]), np.array([body.lat]))[0])
+    reporter = "" if asked.principal.means == "anonymous" else asked.principal.id
+
+    def work(deed: Deed) -> dict[str, Any]:
+        voice = Voice(
+            "web", body.external or uuid7(), deed.now, area, body.class_, body.text, body.address, body.lon, body.lat, "web", reporter=reporter,
+            photos=(body.photo,) if body.photo else ())
+        return take_request(deed, voice)[0]
+
+    row = city.office.write(asked.principal, work)
+    response.status_code = 202
+    return {"id": row["id"], "number": row["number"]}
+
+
+def request(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
+    """Follow a request: who holds it, since when, due when, and the answer."""
+    found = asked.city.office.read(lambda conn: record.get_request(conn, id))
+    if found is None:
+        raise UNKNOWN_LEAD(id=id)
+    return found
+
+
+def cases(  # noqa: PLR0913, PLR0917 (query parameters)
+    asked: Door, state: str = "", step: str = "", area: str = "", mine: bool = False, q: str = "", order: str = "opened", limit: int = 100, after: str = "",  # noqa: FBT001, FBT002
+) -> dict[str, Any]:
+    """List cases within the asker's scope."""
+    city = asked.city
+    wanted = CaseFilter(state, step, parse_area(area) if area else None, asked.principal if mine else None, q, "due" if order == "due" else "opened", max(1, min(limit, 500)), after)
+    page = city.office.read(lambda conn: record.list_cases(conn, asked.scope, wanted, city.clock.now()))
+    counts = city.office.read(lambda conn: record.counts(conn, asked.scope, city.clock.now(), city.zone))
+    return page | {"items": [_named(city, row) for row in page["items"]], "counts": counts}
+
+
+def add_case(asked: Door, body: OpenCase) -> dict[str, Any]:
+    """Enter a case by hand, as reported to the person who enters it."""
+    city, area = asked.city, parse_area(body.area)
+    city.guard.require(asked.principal, "write", "case", area)
+    new = NewCase("report", body.class_, body.title_zh, body.title_en or body.title_zh, area, "desk", body.address, body.lon, body.lat, reason=body.reason)
+    row = city.office.write(asked.principal, lambda deed: open_case(deed, new))
+    return case(asked, row["id"])
+
+
+def case(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
+    """Return a case with its history, voices, clocks, the verbs offered to the asker, and the suggested department."""
+    city = asked.city
+    scope = city.guard.scope(asked.principal, "read", "case")
+    return _named(city, city.office.read(lambda conn: record.get_case(conn, scope, id, asked.principal, city.clock.now())))
+
+
+def act(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]:  # noqa: A002 (a path parameter)
+    """Do one verb on a case; an older version is a conflict."""
+    city = asked.city
+    seen = case(asked, id)
+    city.guard.require(asked.principal, "act", "case", int(seen["area"]), verb=verb)
+    city.office.write(asked.principal, lambda deed: do(deed, seen["id"], verb, body.given()))
+    return case(asked, seen["id"])
+
+
+async def add_evidence(asked: Door, file: Annotated[UploadFile, File()]) -> dict[str, Any]:
+    """Keep a photograph; its content type is found from its bytes."""
+    city = asked.city
+    content = await file.read(16 * 2**20)
+    kept = city.evidence.put(content)
+    city.office.write(asked.principal, lambda deed: keep_evidence(deed, kept))
+    return {"sha256": kept.sha256, "content_type": kept.content_type, "size": kept.size, "url": f"/api/evidence/{kept.sha256}"}
+
+
+def evidence(asked: Door, sha256: str) -> Response:
+    """Return a photograph that stands in a case the asker may see."""
+    city = asked.city
+    if len(sha256) != 64 or not city.office.read(lambda conn: record.evidence_visible(conn, asked.scope, sha256, asked.principal)):  # noqa: PLR2004 (hex digits)
+        raise UNKNOWN_FILE()
+    content = city.evidence.get(sha256)
+    kind = {b"\xff\xd8": "image/jpeg", b"\x89P": "image/png", b"RI": "image/webp"}.get(content[:2], "application/pdf")
+    return Response(content, media_type=kind, headers={"Content-Disposition": "inline" if kind.startswith("image") else "attachment", "Cache-Control": "private, max-age=86400"})

@@ -1,0 +1,60 @@
+"""Commands of this machine's user, done by the owner: only with the token that lies in the city's folder."""
+
+import asyncio
+import json
+import queue
+import threading
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+
+from zhongshu.kernel.problem import Problem, declare
+from zhongshu.serve.city import City
+from zhongshu.serve.door import Door
+from zhongshu.serve.problems import BROKEN, document
+
+NOT_LOCAL = declare(
+    "owner.not_local", "refused",
+    zh=("这个地址只供本机命令使用。", "请在服务器上运行 zhongshu 命令。"),
+    en=("This address is for commands on the machine itself.", "Run the zhongshu command on the server."),
+)
+UNKNOWN_COMMAND = declare(
+    "owner.unknown_command", "unknown",
+    zh=("没有命令“{command}”。", "请查看 zhongshu --help。"),
+    en=("There is no command '{command}'.", "See zhongshu --help."),
+)
+
+
+async def run(asked: Door, command: str, request: Request) -> StreamingResponse:
+    """Do a command and stream its progress, a JSON line each; the last line holds what it gave."""
+    city = asked.city
+    if "owner" not in {asked.principal.name, city.identity.profile(asked.principal).get("account")}:
+        raise NOT_LOCAL()
+    if command not in city.commands:
+        raise UNKNOWN_COMMAND(command=command)
+    try:
+        arguments = json.loads(await request.body() or b"{}")
+    except ValueError:
+        arguments = {}
+    return StreamingResponse(_lines(city, command, arguments if isinstance(arguments, dict) else {}), media_type="application/x-ndjson")
+
+
+async def _lines(city: City, command: str, arguments: dict[str, Any]) -> AsyncIterator[bytes]:
+    said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            said.put({"done": city.commands[command](arguments, lambda what, count: said.put({"what": what, "count": count}))})
+        except Problem as problem:
+            said.put(document(problem))
+        except Exception as error:  # noqa: BLE001 (it is told to the asker)
+            said.put(document(BROKEN(trace=f"{type(error).__name__} {error}")))
+
+    threading.Thread(target=work, name=f"command {command}", daemon=True).start()
+    while True:
+        line = await asyncio.to_thread(said.get)
+        yield json.dumps(line, ensure_ascii=False).encode() + b"\n"
+        if "what" not in line:
+            return

@@ -1,0 +1,211 @@
+"""Sources and their readings: taking them in, the quarantine, and asking for them again."""
+
+import asyncio
+import csv
+import io
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from zhongshu.kernel.area import show_area
+from zhongshu.kernel.clock import parse_time, rfc3339
+from zhongshu.kernel.journal import Receipt
+from zhongshu.kernel.problem import Problem, declare, kinds
+from zhongshu.kernel.reading import Flag
+from zhongshu.sense import MAX_BODY, TOO_LARGE, UNKNOWN_SOURCE, Source
+from zhongshu.serve.city import City
+from zhongshu.serve.door import Door, permit
+
+UNKNOWN_ROW = declare(
+    "quarantine.unknown", "unknown",
+    zh=("数据源 {source} 没有编号为 {id} 的问题数据。", "请刷新列表。"),
+    en=("Source {source} has no quarantined row {id}.", "Refresh the list."),
+)
+STILL_BAD = declare(
+    "quarantine.still_bad", "invalid",
+    zh=("更正后仍不能接收：{why}", "请再次更正。"),
+    en=("It still cannot be taken in: {why}", "Mend it again."),
+)
+BAD_OWNER = declare(
+    "source.taken", "conflict",
+    zh=("已有名为“{source}”的数据源，声明不同。", "请另取名称。"),
+    en=("There is another source '{source}' already.", "Choose another name."),
+)
+SMALL = 256 * 2**10
+
+
+class NewSource(BaseModel):
+    """A source to be registered. Durations in seconds."""
+
+    name: str = Field(min_length=1, max_length=100)
+    zh: str = Field(default="", max_length=200)
+    en: str = Field(default="", max_length=200)
+    owner: str = Field(default="", max_length=200)
+    zone: str = Field(default="UTC", max_length=60)
+    entities: str = Field(default="known", pattern="^(known|register)$")
+    rhythm_s: float = Field(default=60, gt=0, le=1e8)
+    future_s: float = Field(default=600, ge=0, le=3e7)
+    past_s: float | None = Field(default=None, ge=0, le=1e10)
+    grade: int = Field(default=1, ge=1, le=4)
+
+
+class Mended(BaseModel):
+    """A quarantined row, mended."""
+
+    raw: str = Field(max_length=65_536)
+
+
+def find(city: City, name: str) -> Source:
+    """Return a source by name."""
+    if name not in city.sources:
+        raise UNKNOWN_SOURCE(source=name)
+    return city.sources[name]
+
+
+def sources(asked: Door) -> dict[str, Any]:
+    """List the registered sources with their counts."""
+    counts = asked.city.journal.counts()
+    none = {"accepted": 0, "quarantined": 0, "duplicates": 0}
+    return {"items": [_shown(source, counts.get(name, none)) for name, source in sorted(asked.city.sources.items())], "next": None}
+
+
+def _shown(source: Source, counts: dict[str, int]) -> dict[str, Any]:
+    known = counts.get("known")
+    return source.describe() | {"counts": {k: counts[k] for k in ("accepted", "quarantined", "duplicates")}, "last_known": rfc3339(known) if known else None}
+
+
+def add_source(asked: Door, body: NewSource) -> dict[str, Any]:
+    """Register a source of native readings; the same declaration again changes nothing."""
+    city = asked.city
+    source = Source(
+        body.name, body.zh or body.name, body.en or body.name, body.owner or asked.principal.unit or "city", zone=body.zone, entities="register" if body.entities == "register" else "known",
+        rhythm=round(body.rhythm_s * 1e6), future=round(body.future_s * 1e6), past=None if body.past_s is None else round(body.past_s * 1e6), grade=body.grade)
+    if body.name in city.sources:
+        if city.sources[body.name] != source:
+            raise BAD_OWNER(source=body.name)
+    else:
+        city.add_source(source)
+    return _shown(source, {"accepted": 0, "quarantined": 0, "duplicates": 0})
+
+
+async def take(request: Request) -> Response:
+    """Take in native readings (NDJSON, JSON, CSV, Arrow IPC; gzip): 202 once they are on disk. The hot route, without the framework's help."""
+    await permit("write", "reading")(request)
+    city: City = request.app.state.city
+    source = find(city, request.path_params["source"])
+    body = await _body(request)
+    encoding, media = request.headers.get("content-encoding", ""), request.headers.get("content-type", "")
+    batch = (request.headers.get("zs-batch") or request.query_params.get("batch") or "")[:200]
+    if len(body) <= SMALL:
+        checked = city.intake.receive(source, body, media, encoding, batch)
+    else:
+        checked = await asyncio.to_thread(city.intake.receive, source, body, media, encoding, batch)
+    receipt = await asyncio.wrap_future(city.pipe.submit(checked))
+    return JSONResponse(show(receipt), 202)
+
+
+async def _body(request: Request) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise TOO_LARGE(limit=MAX_BODY)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def show(receipt: Receipt) -> dict[str, Any]:
+    """Return a receipt as a document."""
+    return {"batch": receipt.batch, "accepted": receipt.accepted, "quarantined": receipt.quarantined, "duplicates": receipt.duplicates, "offset": receipt.offset, "repeated": receipt.repeated}
+
+
+def quarantine(asked: Door, source: str, after: int = 0, limit: int = 100) -> dict[str, Any]:
+    """List a source's quarantined rows with the reason and what mends it."""
+    limit = max(1, min(limit, 1000))
+    rows = asked.city.journal.quarantine(find(asked.city, source).name, min(max(after, 0), 2**62), limit + 1)
+    return {"items": [_row(row) for row in rows[:limit]], "next": rows[limit - 1]["id"] if len(rows) > limit else None}
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    kind = kinds().get(row["code"])
+    told = {} if kind is None else {
+        f"{what}_{lang}": getattr(Problem(kind, row["detail"]), what)(lang) for lang in ("zh", "en") for what in ("sentence", "remedy")}
+    return {"id": row["id"], "batch": row["batch"], "row": row["row"], "code": row["code"], "raw": row["raw"], "known": rfc3339(row["known"]), "mended": row["mended"] is not None} | told
+
+
+def quarantine_csv(asked: Door, source: str) -> Response:
+    """Download a source's quarantine as CSV; a cell that a spreadsheet would take for a formula is quoted."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["id", "batch", "row", "code", "sentence", "remedy", "raw", "known", "mended"])
+    after = 0
+    while rows := asked.city.journal.quarantine(find(asked.city, source).name, after, 1000):
+        for row in map(_row, rows):
+            cells = [row["id"], row["batch"], row["row"], row["code"], row.get("sentence_zh", ""), row.get("remedy_zh", ""), row["raw"], row["known"], row["mended"]]
+            writer.writerow(["'" + c if isinstance(c, str) and c[:1] in "=+-@\t\r" else c for c in cells])
+        after = rows[-1]["id"]
+    return Response("\ufeff" + out.getvalue(), media_type="text/csv; charset=utf-8", headers={"Content-Disposition": 'attachment; filename="quarantine.csv"'})
+
+
+def mend(asked: Door, source: str, id: int, body: Mended) -> dict[str, Any]:  # noqa: A002 (a path parameter)
+    """Send a mended row in again; the old one stays, marked as mended."""
+    city = asked.city
+    declared = find(city, source)
+    if not 0 <= id < 2**62 or city.journal.refused(source, id) is None:
+        raise UNKNOWN_ROW(source=source, id=id)
+    batch = city.intake.receive(declared, body.raw.encode())
+    if batch.refused or batch.readings is None or not len(batch.readings):
+        refused = batch.refused[0] if batch.refused else None
+        why = Problem(kinds()[refused.code], refused.detail).sentence("zh") if refused else "—"
+        raise STILL_BAD(why=why)
+    batch.mends = (id,)
+    city.office.write(asked.principal, lambda deed: deed.witness(deed.connection, "quarantine.mend", str(id), {"source": source}))
+    return {"mended": True} | show(city.pipe.submit(batch).result(30))
+
+
+def readings(  # noqa: PLR0913, PLR0917 (query parameters)
+    asked: Door, request: Request, entity: str = "", property: str = "", to: str = "", after: str = "", limit: int = 200,  # noqa: A002
+) -> dict[str, Any]:
+    """List readings by entity, property and valid time, newest first; `after` is the `next` of the page before."""
+    where, bound = [], {}
+    since = request.query_params.get("from", "")
+    for name, value in (("entity", entity), ("property", property)):
+        if value:
+            where.append(f"{name} = ${name}")
+            bound[name] = value
+    where += [f"valid >= {parse_time(since)}"] if since else []
+    where += [f"valid < {parse_time(to)}"] if to else []
+    return page(asked, " AND ".join(where) or "TRUE", bound, after, limit)
+
+
+def page(asked: Door, where: str, bound: dict[str, Any], after: str, limit: int) -> dict[str, Any]:
+    """Return a page of readings within the asker's scope, the latest known first."""
+    limit = max(1, min(limit, 1000))
+    scope = " OR ".join(f"(area >= {low:d} AND area < {high:d})" for low, high in asked.scope.areas) or "FALSE"
+    skip = int(after) if after.isascii() and after.isdigit() and len(after) < 12 else 0  # noqa: PLR2004 (no page is that far)
+    table = asked.city.lake.query(
+        f"SELECT * FROM readings WHERE ({where}) AND ({scope}) ORDER BY valid DESC, known DESC, entity, property LIMIT {limit + 1} OFFSET {skip}", bound)  # noqa: S608
+    rows = [_reading(asked.city, row) for row in table.slice(0, limit).to_pylist()]
+    return {"items": rows, "next": str(skip + limit) if len(table) > limit else None}
+
+
+def _reading(city: City, row: dict[str, Any]) -> dict[str, Any]:
+    number = city.registry.properties.numbers.get(row["property"])
+    prop = None if number is None else city.registry.property_rows[number]
+    return {
+        "source": row["source"], "entity": row["entity"], "property": row["property"], "valid": rfc3339(row["valid"]), "known": rfc3339(row["known"]),
+        "value": None if prop is None else prop.value(row["ticks"]), "unit": "" if prop is None else prop.unit, "raw": row["raw"], "raw_unit": row["raw_unit"],
+        "flags": [f.name.lower() for f in Flag if row["flags"] & f and f.name], "area": show_area(row["area"]), "offset": row["offset"],
+    }
+
+
+async def take_requests(request: Request) -> Response:
+    """Take in requests of another system as JSON documents {id, created, text, lon, lat, …}: 202 once they are on disk."""
+    await permit("write", "request")(request)
+    city: City = request.app.state.city
+    source = find(city, request.path_params["source"])
+    batch = city.intake.requests(source, await _body(request), (request.headers.get("zs-batch") or request.query_params.get("batch") or "")[:200])
+    receipt = await asyncio.wrap_future(city.pipe.submit(batch))
+    return JSONResponse(show(receipt), 202)

@@ -1,0 +1,153 @@
+"""Vital signs, and what stands behind each: the explain panel's whole content; and the findings that rules made of them."""
+
+from typing import Any
+
+from zhongshu.act import record as desk
+from zhongshu.judge import Indicator, record
+from zhongshu.kernel.area import Level, interval, level_of, parse_area, show_area
+from zhongshu.kernel.clock import DAY, parse_time, rfc3339
+from zhongshu.kernel.condition import quote
+from zhongshu.kernel.grade import Scope
+from zhongshu.kernel.reading import Flag
+from zhongshu.serve.api.readings import page
+from zhongshu.serve.city import City
+from zhongshu.serve.door import Asked, Door
+
+LEVELS = {"city": Level.CITY, "district": Level.DISTRICT, "street": Level.STREET, "community": Level.COMMUNITY, "cell": Level.CELL}
+
+
+def indicators(asked: Door) -> dict[str, Any]:
+    """List the declared vital signs with their formula, SQL and bands."""
+    explainer = asked.city.explainer
+    at = asked.city.watch.memory.at or asked.city.clock.now()
+    return {"items": [explainer.describe(i) | {"sql": explainer.sql(i, Level.CITY, at)} for i in asked.city.watch.indicators.values()], "next": None}
+
+
+def vitals(asked: Door, area: str = "", indicator: str = "", depth: str = "", level: str = "") -> dict[str, Any]:
+    """List the values of an area, or with `depth` of all areas of that level inside it; one indicator or all."""
+    city = asked.city
+    within = parse_area(area) if area else city.about.code
+    codes = [city.explainer.indicator(indicator)] if indicator else list(city.watch.indicators.values())
+    now, todo = city.clock.now(), city.office.read(record.unacknowledged)
+    actions = city.office.read(lambda conn: desk.last_actions(conn, now - DAY))
+    low, high = interval(within)
+    areas = [within] if not depth else [a.code for a in city.areas.at(LEVELS.get(depth, Level.STREET)) if low <= a.code < high]
+    rows = [_tile(city, i, a, now, todo, actions) for i in codes for a in areas if asked.scope.holds(a)]
+    return {"items": [r for r in rows if not level or r["level"] == level], "next": None}
+
+
+def _tile(city: City, indicator: Indicator, area: int, now: int, todo: dict[tuple[str, int], str], actions: dict[tuple[str, int], Any]) -> dict[str, Any]:  # noqa: PLR0913, PLR0917 (fetched once for all tiles)
+    low, high = interval(area)
+    finding = next((id_ for (code, where), id_ in todo.items() if code == indicator.code and low <= where < high), None)
+    action = next((a for (code, where), a in reversed(actions.items()) if code == indicator.code and low <= where < high), None)
+    spark = [[rfc3339(t), v] for t, v in city.sparks.get((indicator.code, area), [])]
+    return city.explainer.row(indicator, area, now) | {"spark": spark, "last_action": action, "finding": finding, "acknowledged": finding is None}
+
+
+def explain(asked: Door, indicator: str, area: str) -> dict[str, Any]:
+    """Open one value: formula, band and source, SQL, live beside recomputed, raw readings, findings, cases, offset and ledger."""
+    city, code = asked.city, parse_area(area)
+    _within(asked, code)
+    held = city.explainer.explain(indicator, code, city.clock.now())
+    declared = city.explainer.indicator(indicator)
+    rows = readings(asked, indicator, area, limit=20)
+    cases = city.office.read(lambda conn: desk.of_sign(conn, _narrow(asked.scope, code), indicator, code, city.clock.now()))
+    below = [{**row, **_names(city, int(row["area"]))} for row in held["contributing"] if asked.scope.holds(int(row["area"]))]
+    return held | _names(city, code, "area_") | {
+        "contributing": below, "readings": rows, "flags": _flags(city, declared, code), "findings": city.office.read(lambda conn: _findings(asked, conn, declared, code)),
+        "cases": cases, "journal": {"offset": city.journal.head()}, "ledger": {"hash": city.ledger.head.hash},
+        "spark": [[rfc3339(t), v] for t, v in city.sparks.get((indicator, code), [])],
+    }
+
+
+def _within(asked: Asked, code: int) -> None:
+    asked.city.guard.require(asked.principal, "read", "vital", code)
+
+
+def _narrow(scope: Scope, code: int) -> Scope:
+    low, high = interval(code)
+    areas = tuple((max(a, low), min(b, high)) for a, b in scope.areas if a < high and low < b)
+    return Scope(areas, scope.grade, scope.hidden, scope.unit)
+
+
+def _findings(asked: Asked, conn: Any, declared: Indicator, code: int) -> list[dict[str, Any]]:  # noqa: ANN401 (a SQLAlchemy connection)
+    return with_words(asked.city, record.listing(conn, asked.scope, area=code, indicator=declared.code, limit=20), conn)
+
+
+def _names(city: City, code: int, prefix: str = "") -> dict[str, str]:
+    return {f"{prefix}name_zh": city.areas.name(code, "zh"), f"{prefix}name_en": city.areas.name(code, "en")}
+
+
+def _flags(city: City, declared: Indicator, code: int) -> dict[str, int]:
+    """Count the quality flags of the readings in the window."""
+    low, high = interval(code)
+    at, out = city.watch.memory.at or city.clock.now(), dict[str, int]()
+    for spec in declared.measures.values():
+        start, end = spec.span(at)
+        table = city.lake.query(f"SELECT flags, count(*) AS n FROM readings WHERE property = {quote(spec.property)} AND area >= {low} AND area < {high} AND valid >= {start} AND valid < {end} GROUP BY 1")  # noqa: S608
+        for row in table.to_pylist():
+            for flag in Flag:
+                if row["flags"] & flag and flag.name:
+                    out[flag.name.lower()] = out.get(flag.name.lower(), 0) + row["n"]
+    return out
+
+
+def readings(asked: Door, indicator: str, area: str, after: str = "", limit: int = 100) -> dict[str, Any]:
+    """List the raw readings behind a value, newest first, those of the last second too."""
+    city, code = asked.city, parse_area(area)
+    _within(asked, code)
+    low, high = interval(code)
+    at = city.watch.memory.at or city.clock.now()
+    parts = []
+    for spec in city.explainer.indicator(indicator).measures.values():
+        start, _ = spec.span(at)
+        parts.append(f"(property = {quote(spec.property)} AND valid >= {start})")
+    return page(asked, f"area >= {low} AND area < {high} AND ({' OR '.join(parts)})", {}, after, limit)
+
+
+def series(asked: Door, indicator: str, area: str, to: str = "", points: int = 48, hours: float = 24) -> dict[str, Any]:
+    """Return a value's history at evenly spaced boundaries, computed from the record."""
+    city, code = asked.city, parse_area(area)
+    _within(asked, code)
+    end = parse_time(to) if to else city.watch.memory.at or city.clock.now()
+    start = end - round(max(0.1, min(hours, 24 * 31)) * 3_600_000_000)
+    declared = city.explainer.indicator(indicator)
+    rows = city.explainer.series(declared, code, start, end, max(2, min(points, 96)))
+    return {"items": [{"at": rfc3339(t), "value": v, "level": lv} for t, v, lv in rows], "next": None}
+
+
+def findings(asked: Door, state: str = "open", area: str = "", indicator: str = "", limit: int = 200) -> dict[str, Any]:
+    """List findings, newest first."""
+    city, code = asked.city, parse_area(area) if area else None
+    return {"items": city.office.read(lambda conn: with_words(city, record.listing(conn, asked.scope, state, code, indicator, max(1, min(limit, 500))), conn)), "next": None}
+
+
+def with_words(city: City, rows: list[dict[str, Any]], conn: Any) -> list[dict[str, Any]]:  # noqa: ANN401 (a SQLAlchemy connection)
+    """Add names, units, and the lead and case of findings."""
+    rules = {rule.code: rule for held in city.watch.rules.values() for rule in held}
+    of = desk.of_findings(conn, [row["id"] for row in rows])
+    out = []
+    for row in rows:
+        rule, indicator = rules.get(row["rule"]), city.watch.indicators.get(row["indicator"])
+        names = {"rule_zh": rule.name.get("zh", row["rule"]) if rule else row["rule"], "rule_en": rule.name.get("en", row["rule"]) if rule else row["rule"]}
+        out.append(row | names | _names(city, int(row["area"]), "area_") | {"unit": indicator.unit if indicator else ""} | {"lead": None, "case": None} | of.get(row["id"], {}))
+    return out
+
+
+def acknowledge(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
+    """Take notice of a finding: its light stops blinking."""
+    city = asked.city
+    row = city.office.read(lambda conn: record.get(conn, id))
+    city.guard.require(asked.principal, "act", "finding", row["area"], verb="acknowledge")
+
+    def work(deed: Any) -> None:  # noqa: ANN401 (act's Deed)
+        record.acknowledge(deed.connection, id, asked.principal.id, deed.now)
+        deed.witness(deed.connection, "finding.acknowledge", id, {"area": show_area(row["area"])})
+
+    city.office.write(asked.principal, work)
+    return city.office.read(lambda conn: with_words(city, [record.document(record.get(conn, id))], conn)[0])
+
+
+def level_name(area: int) -> str:
+    """Return the name of an area's level."""
+    return Level(level_of(area)).name.lower()

@@ -1,0 +1,89 @@
+"""What handlers may reach of a running city: the stages' doors and the kernel's ports. It is put together elsewhere and only read here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from zhongshu.act import Office
+from zhongshu.govern import Guard, Identity, Ledger
+from zhongshu.judge import Explainer, Watch
+from zhongshu.kernel.clock import Clock
+from zhongshu.kernel.desk import Desk
+from zhongshu.kernel.entity import EntityType
+from zhongshu.kernel.evidence import EvidenceStore
+from zhongshu.kernel.journal import Journal
+from zhongshu.sense import Intake, Pipe, Registry, Source
+from zhongshu.serve.live import Hub
+from zhongshu.survey import Areas
+from zhongshu.survey import City as About
+
+
+Command = Callable[[dict[str, Any], Callable[[str, int], None]], Any]
+"""A command of this machine's user: from arguments and a teller of progress to what it gives."""
+
+
+class Sandbox(Protocol):
+    """The simulated life of a sandbox city, as far as its door shows it."""
+
+    def start_story(self) -> dict[str, Any]:
+        """Begin the storm's story."""
+        ...
+
+    def story(self) -> dict[str, Any]:
+        """Return the story as it stands."""
+        ...
+
+    def take_seat(self, seat: str) -> None:
+        """Let a visitor have a seat."""
+        ...
+
+
+class Warehouse(Protocol):
+    """The reader over lake ∪ tail, and how far the lake is."""
+
+    def query(self, sql: str, parameters: dict[str, Any] | None = None, tables: dict[str, pa.Table] | None = None, known: int | None = None) -> pa.Table:
+        """Answer SQL over `readings`."""
+        ...
+
+    def offset(self) -> int:
+        """Return the lake's offset."""
+        ...
+
+
+@dataclass(slots=True)
+class City:
+    """A running city."""
+
+    folder: Path
+    about: About
+    areas: Areas
+    types: dict[str, EntityType]
+    clock: Clock
+    zone: ZoneInfo
+    registry: Registry
+    sources: dict[str, Source]
+    intake: Intake
+    pipe: Pipe
+    journal: Journal
+    lake: Warehouse
+    desk: Desk
+    office: Office
+    evidence: EvidenceStore
+    watch: Watch
+    explainer: Explainer
+    guard: Guard
+    identity: Identity
+    ledger: Ledger
+    hub: Hub
+    loopback: bool
+    sandbox: bool
+    proof: dict[str, Any] = field(default_factory=dict)
+    sparks: dict[tuple[str, int], list[tuple[int, float | None]]] = field(default_factory=dict)
+    life: Sandbox | None = None
+    add_source: Callable[[Source], None] = lambda _: None
+    seats: dict[str, str] = field(default_factory=dict)
+    commands: dict[str, Command] = field(default_factory=dict)

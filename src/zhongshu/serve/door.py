@@ -1,0 +1,77 @@
+"""The door: who asks, what the guard allows, and the ledger's line of a read. Every route goes through it, with its own permission."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+
+from zhongshu.govern import guest
+from zhongshu.kernel.area import parse_area
+from zhongshu.kernel.grade import ANONYMOUS, Principal, Scope
+from zhongshu.kernel.problem import declare
+from zhongshu.serve.city import City
+
+FOREIGN_ORIGIN = declare(
+    "session.foreign_origin", "refused",
+    zh=("请求来自其他网站，已拒绝。", "请在本系统的页面上操作，或使用令牌。"),
+    en=("The request came from another site and was refused.", "Use this system's own pages, or a token."),
+)
+
+COOKIE = "zs_session"
+SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that was let in: the city, who asks, and the scope of what is allowed."""
+
+    city: City
+    principal: Principal
+    scope: Scope
+    secret: str = ""
+
+    def narrow(self, area: str | None) -> int | None:
+        """Read an area parameter; None stays None."""
+        return None if not area else parse_area(area)
+
+
+def principal_of(request: Request, city: City) -> tuple[Principal, str]:
+    """Return who asks, by token or cookie; a sandbox on the machine itself lets visitors look around as guests."""
+    bearer = request.headers.get("authorization", "")
+    if bearer.lower().startswith("bearer "):
+        return city.identity.principal_of(bearer=bearer[7:].strip()), ""
+    secret = request.cookies.get(COOKIE, "")
+    if secret and request.method not in SAFE:
+        origin = request.headers.get("origin") or request.headers.get("referer") or ""
+        if not origin or urlsplit(origin).netloc != request.headers.get("host", ""):
+            raise FOREIGN_ORIGIN()
+    principal = city.identity.principal_of(session_secret=secret) if secret else ANONYMOUS
+    if principal == ANONYMOUS and city.sandbox and city.loopback:
+        return guest(city.about.code), ""
+    return principal, secret
+
+
+def permit(action: str, kind: str) -> Callable[[Request], Awaitable[None]]:
+    """Return the check of one route: it asks the guard and leaves the answer with the request."""
+
+    async def check(request: Request) -> None:
+        city: City = request.app.state.city
+        principal, secret = principal_of(request, city)
+        source = str(request.path_params.get("source", ""))
+        scope = city.guard.require(principal, action, kind, source=source) if source else city.guard.require(principal, action, kind)
+        request.state.asked = Asked(city, principal, scope, secret)
+        if action == "read" and principal.means not in {"anonymous"} and kind not in {"health", "session", "story"}:
+            city.ledger.note_read(principal.id, kind, request.url.path[-80:])
+
+    return check
+
+
+async def _current(request: Request) -> Asked:
+    asked: Asked = request.state.asked
+    return asked
+
+
+Door = Annotated[Asked, Depends(_current)]
+"""What a handler takes to know who asks."""

@@ -1,0 +1,121 @@
+"""The table of routes: method, address, handler, and the permission the guard is asked for. Nothing is served that does not stand here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from starlette.exceptions import HTTPException
+
+from zhongshu import __version__
+from zhongshu.kernel.problem import Problem
+from zhongshu.serve.api import cases, cities, owner, readings, sandbox, sessions, vitals
+from zhongshu.serve.city import City
+from zhongshu.serve.door import permit
+from zhongshu.serve.page import SecurityHeaders, documentation, mount
+from zhongshu.serve.problems import on_broken, on_http, on_problem, on_validation
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row. `raw`: the handler takes the bare request and asks the guard itself, with this same permission (the hot routes)."""
+
+    method: str
+    url: str
+    handler: Callable[..., Any]
+    action: str
+    kind: str
+    raw: bool = False
+
+
+ROUTES = (
+    Route("GET", "/health", cities.health, "read", "health"),
+    Route("GET", "/api/city", cities.city, "read", "city"),
+    Route("POST", "/api/session", sessions.sign_in, "write", "session"),
+    Route("GET", "/api/session", sessions.current, "read", "session"),
+    Route("DELETE", "/api/session", sessions.sign_out, "write", "session"),
+    Route("GET", "/api/session/demo", sessions.demo, "read", "session"),
+    Route("GET", "/api/areas", cities.areas, "read", "area"),
+    Route("GET", "/api/areas/{code}", cities.area, "read", "area"),
+    Route("GET", "/api/entities", cities.entities, "read", "entity"),
+    Route("GET", "/api/sources", readings.sources, "read", "source"),
+    Route("POST", "/api/sources", readings.add_source, "manage", "source"),
+    Route("POST", "/api/sources/{source}/readings", readings.take, "write", "reading", raw=True),
+    Route("POST", "/api/sources/{source}/requests", readings.take_requests, "write", "request", raw=True),
+    Route("GET", "/api/sources/{source}/quarantine", readings.quarantine, "read", "quarantine"),
+    Route("GET", "/api/sources/{source}/quarantine.csv", readings.quarantine_csv, "read", "quarantine"),
+    Route("POST", "/api/sources/{source}/quarantine/{id}/mend", readings.mend, "manage", "quarantine"),
+    Route("GET", "/api/readings", readings.readings, "read", "reading"),
+    Route("GET", "/api/indicators", vitals.indicators, "read", "indicator"),
+    Route("GET", "/api/vitals", vitals.vitals, "read", "vital"),
+    Route("GET", "/api/vitals/{indicator}/{area}", vitals.explain, "read", "vital"),
+    Route("GET", "/api/vitals/{indicator}/{area}/readings", vitals.readings, "read", "vital"),
+    Route("GET", "/api/vitals/{indicator}/{area}/series", vitals.series, "read", "vital"),
+    Route("GET", "/api/findings", vitals.findings, "read", "finding"),
+    Route("POST", "/api/findings/{id}/acknowledge", vitals.acknowledge, "act", "finding"),
+    Route("GET", "/api/leads", cases.leads, "read", "lead"),
+    Route("POST", "/api/leads/{id}/{verb}", cases.decide_lead, "act", "lead"),
+    Route("DELETE", "/api/leads/{id}/links/{link}", cases.undo_link, "act", "lead"),
+    Route("POST", "/api/requests", cases.report, "write", "request"),
+    Route("GET", "/api/requests/{id}", cases.request, "read", "request"),
+    Route("GET", "/api/cases", cases.cases, "read", "case"),
+    Route("POST", "/api/cases", cases.add_case, "write", "case"),
+    Route("GET", "/api/cases/{id}", cases.case, "read", "case"),
+    Route("POST", "/api/cases/{id}/{verb}", cases.act, "act", "case"),
+    Route("POST", "/api/evidence", cases.add_evidence, "write", "evidence"),
+    Route("GET", "/api/evidence/{sha256}", cases.evidence, "read", "evidence"),
+    Route("GET", "/api/live", sandbox.live, "read", "vital"),
+    Route("GET", "/api/story", sandbox.story, "read", "story"),
+    Route("POST", "/api/story/start", sandbox.start, "act", "story"),
+    Route("POST", "/api/story/seats/{seat}", sandbox.take_seat, "act", "story"),
+    Route("GET", "/api/proof", sandbox.proof, "read", "health"),
+    Route("POST", "/api/owner/{command}", owner.run, "manage", "city"),
+    Route("GET", "/api/ledger", sandbox.ledger, "read", "ledger"),
+)
+
+_RAW_BODY = {"requestBody": {"required": True, "content": {
+    "application/x-ndjson": {"schema": {"type": "string"}}, "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
+    "text/csv": {"schema": {"type": "string"}}, "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}}}}}
+_SOURCE = {"parameters": [{"name": "source", "in": "path", "required": True, "schema": {"type": "string"}}, {"name": "batch", "in": "query", "schema": {"type": "string"}}]}
+_PROBLEM = {
+    "description": "A problem: code, sentence and remedy",
+    "content": {"application/problem+json": {"schema": {
+        "type": "object", "required": ["code", "sentence", "remedy", "status"],
+        "properties": {"code": {"type": "string"}, "sentence": {"type": "string"}, "remedy": {"type": "string"}, "status": {"type": "integer"}}}}},
+}
+_PROBLEMS: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 401, 403, 404, 409, 413, 429, 503, 507), _PROBLEM)
+
+
+def build(city: City, folder: Path) -> FastAPI:
+    """Return the application of a running city."""
+    app = FastAPI(
+        title="Zhongshu 城市中枢", version=__version__, docs_url=None, redoc_url=None, openapi_url="/openapi.json", separate_input_output_schemas=False,
+        description="A city's digital foundation. Errors are problems: a code, a sentence and a remedy.")
+    app.state.city = city
+    for route in ROUTES:
+        if route.raw:
+            extra = {**_SOURCE, **_RAW_BODY, "responses": {"202": {"description": "Durable: {batch, accepted, quarantined, duplicates, offset}"}}}
+            app.add_api_route(route.url, route.handler, methods=[route.method], summary=_first(route), openapi_extra=extra, response_model=None, status_code=202, responses=_PROBLEMS)
+        else:
+            app.add_api_route(
+                route.url, route.handler, methods=[route.method], summary=_first(route), dependencies=[Depends(permit(route.action, route.kind))], response_model=None,
+                responses=_PROBLEMS)
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Exception, on_broken)
+
+    async def docs(_: Any) -> HTMLResponse:  # noqa: ANN401 (Starlette's request)
+        return HTMLResponse(documentation(app.openapi()))
+
+    app.add_route("/docs", docs, include_in_schema=False)
+    mount(app, folder)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+def _first(route: Route) -> str:
+    return (route.handler.__doc__ or "").strip().split("\n")[0]
