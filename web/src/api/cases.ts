@@ -102,6 +102,7 @@ export interface Deal {
   note?: string
   result?: string
   until?: string
+  once?: string
 }
 
 export interface CaseQuery {
@@ -110,6 +111,7 @@ export interface CaseQuery {
   step?: string
   area?: string
   mine?: number
+  order?: 'due' | 'opened'
   q?: string
   limit?: number
   after?: string
@@ -123,7 +125,19 @@ function settled(told: Told): CaseFull {
   return { ...told, voices: Array.isArray(told.voices) ? heard.length : told.voices, voices_list: heard }
 }
 
-export const listCases = (query: CaseQuery) => get<Page<Case>>('/api/cases', query)
+/** 今日闭环 of the asker's whole scope, counted by the desk. */
+export interface CaseCounts {
+  received: number
+  open: number
+  overdue: number
+  closed: number
+}
+
+export interface CasePage extends Page<Case> {
+  counts?: CaseCounts
+}
+
+export const listCases = (query: CaseQuery) => get<CasePage>('/api/cases', query)
 export const readCase = async (id: string) => settled(await get<Told>(`/api/cases/${part(id)}`))
 export const openCase = (body: Record<string, unknown>) => send<Case>('POST', '/api/cases', body)
 export const dealCase = (id: string, verb: string, deal: Deal) => send<Case>('POST', `/api/cases/${part(id)}/${part(verb)}`, deal)

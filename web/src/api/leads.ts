@@ -1,9 +1,10 @@
 // Something seen that is not yet a case.
 import { get, part, send, type Page } from './http'
 
-export type LeadVerb = 'confirm' | 'false_alarm' | 'duplicate' | 'unlink'
+export type LeadVerb = 'confirm' | 'false_alarm' | 'duplicate'
 
 export interface LeadLink {
+  id?: number
   lead: string | null
   request?: string | null
   kind: string
@@ -33,3 +34,5 @@ export interface Lead {
 export const listLeads = (state?: string) => get<Page<Lead>>('/api/leads', { state, limit: 200 })
 export const settleLead = (id: string, verb: LeadVerb, body: { of?: string; version?: number } = {}) =>
   send<Lead>('POST', `/api/leads/${part(id)}/${verb}`, body)
+/** Takes a join back: both stand again as they stood before. */
+export const undoLink = (id: string, link: number) => send<Lead>('DELETE', `/api/leads/${part(id)}/links/${link}`)

@@ -32,9 +32,10 @@ export function listen(ears: Ears): () => void {
   let wait: ReturnType<typeof setTimeout> | undefined
   let tries = 0
   let stopped = false
+  let last = ''
 
   function open() {
-    stream = new EventSource(withQuery('/api/live', { topics: 'vital,finding,lead,case,clock,reading,story' }))
+    stream = new EventSource(withQuery('/api/live', { topics: 'vital,finding,lead,case,clock,reading,story', last }))
     stream.onopen = () => {
       tries = 0
       ears.onOpen()
@@ -48,6 +49,7 @@ export function listen(ears: Ears): () => void {
     for (const topic of TOPICS) {
       stream.addEventListener(topic, (event) => {
         const text = (event as MessageEvent<string>).data
+        last = (event as MessageEvent<string>).lastEventId
         try {
           ears.onChange(topic, (text ? JSON.parse(text) : null) as Changes[Topic])
         } catch (error) {

@@ -8,7 +8,9 @@ export interface RoleOf {
 
 export interface Principal {
   id: string
-  name: string
+  account?: string
+  name?: string
+  name_zh?: string
   name_en?: string
   roles: RoleOf[]
   unit?: string | null

@@ -17,7 +17,7 @@ export interface Source {
 }
 
 export interface BadRow {
-  id: string
+  id: string | number
   batch: string
   row: number
   code: string
@@ -35,5 +35,5 @@ const at = (source: string) => `/api/sources/${part(source)}/quarantine`
 export const listSources = () => get<Page<Source>>('/api/sources', { limit: 500 })
 export const listBadRows = (source: string, after?: string, limit = 50) => get<Page<BadRow>>(at(source), { after, limit })
 export const badRowsCsv = (source: string) => `${at(source)}.csv`
-export const mendRow = (source: string, id: string, raw: unknown) =>
-  send<{ mended: boolean; accepted?: number; quarantined?: number; duplicates?: number }>('POST', `${at(source)}/${part(id)}/mend`, { raw })
+export const mendRow = (source: string, id: string, raw: string) =>
+  send<{ mended: boolean; accepted?: number; quarantined?: number; duplicates?: number }>('POST', `${at(source)}/${part(String(id))}/mend`, { raw })

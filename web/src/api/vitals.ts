@@ -84,5 +84,5 @@ export const listVitals = (query: { area?: string; indicator?: string; level?: s
 export const explainVital = (indicator: string, area: string) => get<Explained>(at(indicator, area))
 export const pageReadings = (indicator: string, area: string, after: string, limit = 20) =>
   get<Page<RawReading>>(`${at(indicator, area)}/readings`, { after, limit })
-export const readSeries = (indicator: string, area: string, from: string, to: string, points = 288) =>
-  get<Page<SeriesPoint>>(`${at(indicator, area)}/series`, { from, to, points })
+export const readSeries = (indicator: string, area: string, hours = 24, points = 96) =>
+  get<Page<SeriesPoint>>(`${at(indicator, area)}/series`, { hours, points })

@@ -1,4 +1,4 @@
-// Deeds done without a network wait here, in order, and are sent exactly once: the case's version refuses a second arrival.
+// Deeds done without a network wait here, in order, and are sent exactly once: each carries a key of its own.
 import { defineStore } from 'pinia'
 import { ref } from 'vue'
 import { dealCase, readCase } from '@/api/cases'
@@ -17,10 +17,16 @@ export interface Waiting {
   reason?: string
   result?: string
   at: string
+  once?: string
 }
 
 const STORE = 'deeds'
 const RETRY_MS = 10_000
+
+/** A key of its own for every deed: sent twice it still counts once. */
+function key(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
 
 function open(): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
@@ -54,7 +60,7 @@ export const useOutbox = defineStore('outbox', () => {
   }
 
   async function put(deed: Waiting) {
-    await run('readwrite', (s) => s.add({ ...deed, photos: [...deed.photos] }))
+    await run('readwrite', (s) => s.add({ ...deed, photos: [...deed.photos], once: deed.once ?? key() }))
     await load()
     await send()
   }
@@ -73,7 +79,7 @@ export const useOutbox = defineStore('outbox', () => {
     }
     const kept = []
     for (const photo of deed.photos) kept.push((await keepEvidence(photo)).sha256)
-    await dealCase(deed.case, deed.verb, { version: now.version, evidence: kept.length ? kept : undefined, note: deed.note, reason: deed.reason, result: deed.result })
+    await dealCase(deed.case, deed.verb, { version: now.version, evidence: kept.length ? kept : undefined, note: deed.note, reason: deed.reason, result: deed.result, once: deed.once })
   }
 
   async function send() {

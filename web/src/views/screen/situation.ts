@@ -23,8 +23,8 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
   const closed = useFetched(async () => (await listFindings({ state: 'closed' })).items)
   const leads = useFetched(async () => (await listLeads('open')).items)
   const cases = useFetched(async () => {
-    const [open, done] = await Promise.all([listCases({ state: 'open', limit: 500 }), listCases({ state: 'closed', limit: 200 })])
-    return { items: [...open.items, ...done.items.filter((c) => c.closed)], next: open.next ?? null }
+    const [open, done] = await Promise.all([listCases({ state: 'open', order: 'due', limit: 500 }), listCases({ state: 'closed', limit: 200 })])
+    return { items: [...open.items, ...done.items.filter((c) => c.closed)], next: open.next ?? null, counts: open.counts ?? null }
   })
   const changed = ref<Record<string, number>>({})
   const fresh = shallowRef<Set<string>>(new Set())
