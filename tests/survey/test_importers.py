@@ -85,7 +85,8 @@ def test_bad_features_cost_no_good_one(tmp_path: Path) -> None:
     assert report.features == 12
     assert report.imported == 7
     assert {note.name: note.problem.kind.code for note in report.skipped} == {
-        "空": "survey.shape_null", "扁": "survey.shape_nothing_left", "远": "survey.shape_out_of_range", "点": "survey.shape_no_polygon", "无": "survey.shape_null"}
+        "空": "survey.shape_null", "扁": "survey.shape_nothing_left", "远": "survey.shape_out_of_range", "点": "survey.shape_no_polygon",
+        "无": "survey.shape_null"}
     assert [(note.feature, note.name, note.problem.kind.code) for note in report.mended] == [(8, "结", "survey.shape_mended")]
     areas = Areas.load(tmp_path / "city")
     assert {row.name_zh for row in areas.at(Level.STREET)} == {*(f"片区{column}" for column in range(6)), "结"}

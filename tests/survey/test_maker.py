@@ -49,7 +49,8 @@ def test_tells_every_step(tmp_path: Path) -> None:
     assert "虚构" in city.note_zh
 
 
-@pytest.mark.parametrize(("population", "seed", "code"), [(10, 1, "survey.bad_population"), (10**9, 1, "survey.bad_population"), (20_000, -1, "survey.bad_seed")])
+@pytest.mark.parametrize(("population", "seed", "code"), [
+    (10, 1, "survey.bad_population"), (10**9, 1, "survey.bad_population"), (20_000, -1, "survey.bad_seed")])
 def test_impossible_cities_are_problems(tmp_path: Path, population: int, seed: int, code: str) -> None:
     with pytest.raises(Problem) as told:
         make(tmp_path, population, seed)
