@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from zhongshu import app as assembly
+from zhongshu.app import check_pack
 from zhongshu.kernel.area import Level
 from zhongshu.kernel.clock import parse_time
 from zhongshu.kernel.problem import Problem
 from zhongshu.settings import Settings, read
 from zhongshu.survey import Step, Wanted, import_areas, make
-from zhongshu.testing import check_pack
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Zhongshu 城市中枢: a city's digital foundation.", pretty_exceptions_enable=False)
 city_app = typer.Typer(no_args_is_help=True, help="Make a sandbox city, or import a real one's areas.")

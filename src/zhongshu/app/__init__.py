@@ -4,10 +4,11 @@ from zhongshu.app.assembly import Assembly, open_city
 from zhongshu.app.commands import alone, backup, bare_city, ingest, recompute, restore, shown, through_owner, verify
 from zhongshu.app.installed import Installed, installed_packs
 from zhongshu.app.owner import Owner
+from zhongshu.app.pack_form import check_pack
 from zhongshu.app.people import make_token, make_user
 from zhongshu.engines.owner_lock import is_owned
 
 __all__ = [
-    "Assembly", "Installed", "Owner", "alone", "backup", "bare_city", "ingest", "installed_packs", "is_owned", "make_token", "make_user", "open_city", "recompute",
+    "Assembly", "Installed", "Owner", "alone", "backup", "bare_city", "check_pack", "ingest", "installed_packs", "is_owned", "make_token", "make_user", "open_city", "recompute",
     "restore", "shown", "through_owner", "verify",
 ]

@@ -34,7 +34,7 @@ class DuckLake:
         """Open or make the warehouse; `replay`: history counts as known when it was valid. Half-written files are removed."""
         self.folder, self.replay = folder, replay
         (folder / "readings").mkdir(parents=True, exist_ok=True)
-        self._db = duckdb.connect(config={"memory_limit": memory, "temp_directory": str(folder / "tmp"), "autoload_known_extensions": False, "autoinstall_known_extensions": False})
+        self._db = duckdb.connect(config={"memory_limit": memory, "temp_directory": str(folder / "tmp"), "autoload_known_extensions": False, "disabled_optimizers": "join_filter_pushdown", "autoinstall_known_extensions": False})
         for package in ("duckdb-extension-sqlite-scanner", "duckdb-extension-ducklake"):
             self._db.execute(f"LOAD '{_extension(package)}'")
         self._db.execute(

@@ -1,0 +1,16 @@
+"""What every test may ask for: the samples of real data beside the checkout, if they are there."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SAMPLES = Path(os.environ.get("ZHONGSHU_DATA_SAMPLES", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """Return the folder of real samples, or skip visibly."""
+    if not SAMPLES.is_dir():
+        pytest.skip(f"no real samples at {SAMPLES}: set ZHONGSHU_DATA_SAMPLES")
+    return SAMPLES
