@@ -5,18 +5,20 @@ import { listCases, type Case } from '@/api/cases'
 import { listFindings, type Finding } from '@/api/findings'
 import { listIndicators, type Indicator } from '@/api/indicators'
 import { listLeads, type Lead } from '@/api/leads'
-import { listVitals, type Vital } from '@/api/vitals'
+import { listVitals, type Point, type Vital } from '@/api/vitals'
 import { rank } from '@/say/level'
 import { calmly, useFetched, useHearing } from '@/state/use'
 
 const SPARK_POINTS = 96
 const NEW_FOR_MS = 2000
+const NEVER = 9
+const DAY_MS = 86_400_000
 
 export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<string | null>) {
   const indicators = useFetched(async () => (await listIndicators()).items)
   const here = useFetched(async () => readArea(area.value))
   const parent = useFetched(async () => (here.data.value?.parent ? readArea(here.data.value.parent) : null))
-  const vitals = useFetched(async () => (await listVitals({ area: area.value })).items)
+  const vitals = useFetched(async () => kept((await listVitals({ area: area.value })).items))
   const shapes = useFetched(async () => (await listAreas('street', true)).items)
   const streets = useFetched(async () => (await listVitals({ area: area.value, depth: 'street', indicator: chosen.value ?? undefined })).items)
   const findings = useFetched(async () => (await listFindings({ state: 'open' })).items)
@@ -34,11 +36,21 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
 
   const tiles = computed<Vital[]>(() => {
     const all = (vitals.data.value ?? []).filter((v) => !theme.value || byCode.value.get(v.indicator)?.theme === theme.value)
+    const place = (v: Vital) => (v.as_of === null ? NEVER : rank(v.level))
     const urgent = (v: Vital) => (!v.acknowledged && (v.level === 'red' || v.level === 'orange') ? 0 : 1)
-    return [...all].sort((a, b) => urgent(a) - urgent(b) || rank(a.level) - rank(b.level) || a.indicator.localeCompare(b.indicator))
+    return [...all].sort((a, b) => urgent(a) - urgent(b) || place(a) - place(b) || a.indicator.localeCompare(b.indicator))
   })
 
-  function merge(list: Vital[] | null, changes: { indicator: string; area: string; value: number | null; level: Vital['level']; as_of: string }[]) {
+  /** What was seen here since the page opened is finer than what the server keeps for a day: the longer line stays. */
+  function kept(fresh: Vital[]): Vital[] {
+    const held = new Map((vitals.data.value ?? []).map((v) => [`${v.indicator}|${v.area}`, v.spark]))
+    return fresh.map((v) => {
+      const mine = held.get(`${v.indicator}|${v.area}`)
+      return mine && mine.length > v.spark.length ? { ...v, spark: mine } : v
+    })
+  }
+
+  function merge(list: Vital[] | null, changes: { indicator: string; area: string; value: number | null; level: Vital['level']; as_of: string }[], lines: boolean) {
     if (!list) return list
     const told = new Map(changes.map((c) => [`${c.indicator}|${c.area}`, c]))
     let touched = false
@@ -46,9 +58,9 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
       const c = told.get(`${v.indicator}|${v.area}`)
       if (!c) return v
       touched = true
-      const spark = v.spark.length ? [...v.spark.slice(1 - SPARK_POINTS), [c.as_of, c.value] as [string, number | null]] : v.spark
+      const spark = lines ? grown(v.spark, c.as_of, c.value) : v.spark
       if (c.value !== v.value) changed.value = { ...changed.value, [`${v.indicator}|${v.area}`]: Date.now() }
-      return { ...v, value: c.value, level: c.level, as_of: c.as_of, spark: c.value === v.value ? v.spark : spark }
+      return { ...v, value: c.value, level: c.level, as_of: c.as_of, spark }
     })
     return touched ? next : list
   }
@@ -64,8 +76,8 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
   useHearing('open', everything)
   useHearing('vital', ({ items }) => {
     const before = new Map((vitals.data.value ?? []).map((v) => [v.indicator, v.level]))
-    vitals.data.value = merge(vitals.data.value, items)
-    streets.data.value = merge(streets.data.value, items)
+    vitals.data.value = merge(vitals.data.value, items, true)
+    streets.data.value = merge(streets.data.value, items, false)
     if ((vitals.data.value ?? []).some((v) => before.get(v.indicator) !== v.level)) relist()
   })
   useHearing('finding', (finding) => {
@@ -141,3 +153,12 @@ export function risingOf(cases: Case[]): Rising[] {
 }
 
 export type { Area, Finding, Indicator }
+
+/** A line with one more point; a point of the same moment replaces the last, what is older than a day leaves. */
+function grown(line: Point[], at: string, value: number | null): Point[] {
+  const when = Date.parse(at)
+  const last = line.at(-1)
+  const before = last && Date.parse(last[0]) >= when ? line.slice(0, -1) : line
+  const since = last && Date.parse(last[0]) > when ? last[0] : at
+  return [...before.filter((p) => when - Date.parse(p[0]) < DAY_MS), [since, value] as Point].slice(-SPARK_POINTS * 4)
+}
