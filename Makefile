@@ -21,7 +21,6 @@ INPUTS := pyproject.toml uv.lock hatch_build.py $(PAGE)
 SHORT := not port and not journey and not browser and not fuzz
 
 export UV_PYTHON_DOWNLOADS := never
-export UV_NO_PROGRESS ?=
 
 .PHONY: help up check test bench lint page short chromium
 
