@@ -67,6 +67,8 @@ class Assembly:
         self.once = Once(self._recorded)
         self.recovered = self._recover()
         # judge
+        self._people_at = {lv: {a.code: a.population for a in self.areas.at(lv) if a.population} for lv in Level}
+        self._codes_at = {lv: np.array(sorted(a.code for a in self.areas.at(lv)), np.int64) for lv in Level}
         self._facets: tuple[int, pa.Table] = (-1, pa.table({}))
         self.judge = Judge(properties, Statics(self.registry, self._people), ZoneInfo(self.about.time_zone), self._codes)
         indicators, rules = read_packs(((p.name, p.folder) for p in self.packs), properties, self.about.code if self.about.sandbox else 1)
@@ -138,10 +140,10 @@ class Assembly:
         return self.lake.query(panes_sql(spec, first, last, self.judge.properties), tables={"facets": self.facets()}, known=known)
 
     def _people(self, level: Level) -> dict[int, int]:
-        return {a.code: a.population for a in self.areas.at(level) if a.population}
+        return self._people_at[level]
 
     def _codes(self, level: Level) -> Codes:
-        return np.array(sorted(a.code for a in self.areas.at(level)), np.int64)
+        return self._codes_at[level]
 
     def close(self) -> None:
         """Close in the opposite order."""

@@ -14,7 +14,7 @@ import pyarrow as pa
 from zhongshu.kernel.area import UNIT, Level
 from zhongshu.kernel.condition import Rows, holds
 from zhongshu.kernel.histogram import bins, percentile
-from zhongshu.kernel.live import CellSpec, Facets, Ints, Parts
+from zhongshu.kernel.live import CellSpec, Facets, Ints, Parts, fields
 from zhongshu.kernel.quantity import NULL, Property
 from zhongshu.kernel.reading import Flag, Readings
 
@@ -22,15 +22,6 @@ LOW, HIGH = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 Reload = Callable[[CellSpec, int, int, int], pa.Table]
 """(spec, from pane, to pane, known) → rows (pane, area, sub, n, latest, total, low, high, last, hit, weight), `sub` an entity id, a bin, or ''."""
 _BLANK = {"n": 0, "at": LOW, "total": 0, "low": HIGH, "high": LOW, "last": LOW, "hit": 0, "weight": 0}
-
-
-def fields(spec: CellSpec) -> tuple[str, ...]:
-    """Return which fields cells of a spec keep: counts and latest times always, and what the measure needs."""
-    first = spec.each or spec.measure
-    more = {"sum": ("total",), "mean": ("total",), "min": ("low",), "max": ("high",), "last": ("last",)}.get(first, ())
-    if not spec.each and spec.measure == "share":
-        more = ("hit",)
-    return ("n", "at", *more, *(("weight",) if spec.weight and not spec.each else ()))
 
 
 class Cells:
@@ -42,12 +33,29 @@ class Cells:
         self.panes = spec.window // spec.hop
         self.current = LOW
         self.dirty: set[int] = set()
-        self.later: list[Readings] = []
+        self.later: dict[int, list[Readings]] = defaultdict(list)
         self.areas, self.subs = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._keys: dict[tuple[int, int], int] = {}
         self._room = 256
         self.data = {f: np.full((self.panes, self._room), _BLANK[f], np.int64) for f in fields(spec)}
         self._order: Ints | None = None
+        self._column_of, self._area_of = np.full(1024, -1, np.int64), np.zeros(1024, np.int64)
+
+    def columns(self, entity: Ints, areas: Ints, subs: Ints | None) -> Ints:
+        """Return the column of each reading. An entity keeps its column while it keeps its area; only others are looked up by key."""
+        if subs is not None:
+            return self.keys(areas, subs)
+        if len(entity) and (top := int(entity.max())) >= len(self._column_of):
+            more = max(top + 1, 2 * len(self._column_of)) - len(self._column_of)
+            self._column_of = np.append(self._column_of, np.full(more, -1))
+            self._area_of = np.append(self._area_of, np.zeros(more, np.int64))
+        found = self._column_of[entity]
+        new = (found < 0) | (self._area_of[entity] != areas)
+        if new.any():
+            by_entity = bool(self.spec.each) or self.spec.measure == "distinct"
+            found[new] = self.keys(areas[new], entity[new] if by_entity else np.zeros(int(new.sum()), np.int64))
+            self._column_of[entity[new]], self._area_of[entity[new]] = found[new], areas[new]
+        return found
 
     def keys(self, areas: Ints, subs: Ints) -> Ints:
         """Return the column of each (area, sub), making new ones."""
@@ -68,16 +76,20 @@ class Cells:
         return column
 
     def turn(self, pane: int) -> bool:
-        """Go to a pane; those that leave the window are blanked. Return whether anything moved."""
-        if pane == self.current:
+        """Go on to a pane; those that leave the window are blanked. Return whether anything moved."""
+        if pane <= self.current:
             return False
         steps = self.panes if self.current == LOW else min(pane - self.current, self.panes)
         for p in range(pane - steps + 1, pane + 1):
             for f, d in self.data.items():
                 d[p % self.panes] = _BLANK[f]
         self.current = pane
-        self.dirty = {p for p in self.dirty if pane - self.panes < p <= pane}
+        self.dirty = {p for p in self.dirty if p > pane - self.panes}
         return True
+
+    def due(self) -> list[Readings]:
+        """Hand out what waited for panes that have come."""
+        return [rows for pane in sorted(p for p in self.later if p <= self.current) for rows in self.later.pop(pane)]
 
     def add(self, pane: Ints, column: Ints, values: dict[str, Ints]) -> None:
         """Fold values into cells. `values` holds each field but `n`, or `n` too when whole panes are loaded."""
@@ -135,6 +147,7 @@ class LiveCells:
         self._cells: dict[CellSpec, Cells] = {}
         self._by_property: dict[str, list[Cells]] = defaultdict(list)
         self._changed: set[CellSpec] = set()
+        self._weight_of: dict[str, tuple[list[object], Ints, npt.NDArray[np.bool_]]] = {}
         self._rows = {p.name: p for p in properties}
         self._cache: dict[tuple[CellSpec, Level], Parts] = {}
 
@@ -146,8 +159,11 @@ class LiveCells:
                 self._by_property[spec.property].append(cells)
 
     def restore(self, at: int) -> None:
-        """Stand at a boundary with what the record knows at it."""
+        """Stand at a boundary with what the record knows at it; panes ahead that hold something already are read when they come."""
+        self._cache.clear()
         for cells in self._cells.values():
+            cells.current, cells.dirty = LOW, set()
+            cells.later.clear()
             pane = at // cells.spec.hop
             cells.turn(pane)
             self._load(cells, pane - cells.panes + 1, pane, at)
@@ -155,7 +171,7 @@ class LiveCells:
 
     def apply(self, readings: Readings) -> None:
         """Take in a durable group, known before the next boundary."""
-        for number in np.unique(readings.property):
+        for number in np.flatnonzero(np.bincount(readings.property)):
             cells = self._by_property.get(readings.properties[number])
             if cells:
                 rows = readings.select(readings.property == number)
@@ -169,8 +185,9 @@ class LiveCells:
         inside = (pane > cells.current - cells.panes) & (pane <= cells.current)
         if revised.any():
             cells.dirty.update(np.unique(pane[revised & (pane > cells.current - cells.panes)]).tolist())
-        if (ahead := pane > cells.current).any():
-            cells.later.append(rows.select(ahead))
+        if (ahead := (pane > cells.current) & ~revised).any():
+            for each in np.unique(pane[ahead]).tolist():
+                cells.later[each].append(rows.select(ahead & (pane == each)))
         now = inside & ~revised & (rows.ticks != NULL)
         if now.any():
             self._fold(cells, rows.select(now), pane[now])
@@ -189,21 +206,24 @@ class LiveCells:
             keep &= known
             values |= {"weight": weight, "total": rows.ticks * weight}
         if keep.any():
-            sub = rows.entity.astype(np.int64) if spec.each or spec.measure == "distinct" else bins(rows.ticks) if spec.measure == "p95" else np.zeros(len(rows), np.int64)
-            cells.add(pane[keep], cells.keys(rows.area[keep], sub[keep]), {f: v[keep] for f, v in values.items()})
+            subs = bins(rows.ticks[keep]) if spec.measure == "p95" and not spec.each else None
+            column = cells.columns(rows.entity[keep].astype(np.int64), rows.area[keep], subs)
+            cells.add(pane[keep], column, {f: values[f][keep] for f in (*fields(spec), "at") if f in values})
 
     def _weights(self, facet: str, entity: npt.NDArray[np.int32] | Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
-        of = [w if isinstance(w, int | float) else None for w in self._facets.facet(facet)]
-        weights = np.array([0 if w is None else round(w) for w in of], np.int64)
-        return weights[entity], np.array([w is not None for w in of], np.bool_)[entity]
+        held = self._facets.facet(facet)
+        kept = self._weight_of.get(facet)
+        if kept is None or kept[0] is not held or len(kept[1]) != len(held):
+            of = [w if isinstance(w, int | float) else None for w in held]
+            kept = self._weight_of[facet] = (held, np.array([0 if w is None else round(w) for w in of], np.int64), np.array([w is not None for w in of], np.bool_))
+        return kept[1][entity], kept[2][entity]
 
     def advance(self, at: int) -> set[CellSpec]:
         """Go to a boundary: turn panes, load what was revised, and return what may have changed."""
         for cells in self._cells.values():
             if cells.turn(at // cells.spec.hop):
                 self._changed.add(cells.spec)
-                waiting, cells.later = cells.later, []
-                for rows in waiting:
+                for rows in cells.due():
                     self._put(cells, rows)
             if due := sorted(p for p in cells.dirty if p <= cells.current):
                 cells.dirty -= set(due)
@@ -217,6 +237,7 @@ class LiveCells:
     def _load(self, cells: Cells, first: int, last: int, at: int) -> None:
         for pane in range(first, last + 1):
             cells.blank(pane)
+        ahead = last == at // cells.spec.hop and first < last
         table = self._reload(cells.spec, first, last, at)
         if len(table):
             sub = np.array([self._numbers[s] for s in table["sub"].to_pylist()], np.int64) if cells.spec.each or cells.spec.measure == "distinct" else np.asarray(table["sub"].cast(pa.int64()))
@@ -279,6 +300,6 @@ def _measure(spec: CellSpec, subs: Ints, have: dict[str, Ints], starts: Ints) ->
         case "share":
             return np.add.reduceat(have["hit"], starts), n
         case "distinct":
-            return np.diff(np.append(starts, len(subs))), one
+            return _distinct(subs, starts), one
         case _:
             return percentile(subs, have["n"], starts, 95), one

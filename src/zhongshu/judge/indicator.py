@@ -11,6 +11,7 @@ from typing import Any
 
 from zhongshu.kernel.area import Level
 from zhongshu.kernel.clock import DAY, parse_duration
+from zhongshu.kernel.condition import check
 from zhongshu.kernel.expression import Expression, names
 from zhongshu.kernel.finding import SEVERITY, Status
 from zhongshu.kernel.ids import stable_id
@@ -104,8 +105,8 @@ def widen(spec: CellSpec, window: int) -> CellSpec:
 
 
 def default_hop(window: int) -> int:
-    """Return the window's twelfth, in whole seconds where that divides it."""
-    return window // 12
+    """Return the window's twelfth, or the next larger part that divides it."""
+    return next(window // panes for panes in range(12, 0, -1) if window % panes == 0)
 
 
 def read_indicator(row: dict[str, Any], properties: Mapping[str, Property], pack: str = "") -> Indicator:
@@ -149,8 +150,12 @@ def _measure(row: dict[str, Any], whole: dict[str, Any], properties: Mapping[str
     hop = parse_duration(row.get("hop", whole.get("hop"))) if row.get("hop", whole.get("hop")) else default_hop(window)
     if window % hop or not 1 <= window // hop <= MAX_PANES:
         raise ValueError(f"the hop must divide the window into at most {MAX_PANES} panes")  # noqa: EM102, TRY003
-    return CellSpec(
-        row["of"], measure, window, hop, each, parse(row["where"]) if row.get("where") else None, parse(row["when"]) if row.get("when") else None, row.get("weight", ""))
+    where, when = (parse(row[name]) if row.get(name) else None for name in ("where", "when"))
+    if where is not None:
+        check(where)
+    if when is not None:
+        check(when, of_entities=bool(each))
+    return CellSpec(row["of"], measure, window, hop, each, where, when, row.get("weight", ""))
 
 
 def _check(row: dict[str, Any], measures: Mapping[str, CellSpec], tree: Expression | None, properties: Mapping[str, Property]) -> None:

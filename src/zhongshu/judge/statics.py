@@ -1,7 +1,7 @@
 """Standing facts that formulas divide by: how many entities of a type are registered in an area, their lengths, and its population."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -32,18 +32,34 @@ class Statics:
 
     register: Register
     population: Callable[[Level], Mapping[int, int]]
+    _kept: dict[tuple[str, str, Level], tuple[Codes, npt.NDArray[np.float64]]] = field(default_factory=dict)
+    _size: int = 0
+
+    def _fresh(self) -> dict[tuple[str, str, Level], tuple[Codes, npt.NDArray[np.float64]]]:
+        """Return what is kept, nothing if entities were added since."""
+        if (size := len(self.register.areas())) != self._size:
+            self._size = size
+            self._kept.clear()
+        return self._kept
 
     def registered(self, type_: str, level: Level) -> tuple[Codes, npt.NDArray[np.float64]]:
         """Return the areas of a level that have entities of a type, and how many."""
-        codes, counts = np.unique(self._codes(type_, level), return_counts=True)
-        return codes, counts.astype(np.float64)
+        key = (type_, "", level)
+        if key not in self._fresh():
+            codes, counts = np.unique(self._codes(type_, level), return_counts=True)
+            self._kept[key] = codes, counts.astype(np.float64)
+        return self._kept[key]
 
     def total(self, type_: str, facet: str, level: Level) -> tuple[Codes, npt.NDArray[np.float64]]:
         """Return the sum of a numeric facet over the entities of a type, per area."""
+        key = (type_, facet, level)
+        if key in self._fresh():
+            return self._kept[key]
         of = self.register.facet(facet)
         values = np.array([float(v) if isinstance(v, int | float) else 0.0 for v in (of[i] for i in self.register.of_type(type_))])
         codes, inverse = np.unique(self._codes(type_, level), return_inverse=True)
-        return codes, np.bincount(inverse, weights=values, minlength=len(codes)) if len(codes) else np.zeros(0)
+        self._kept[key] = codes, np.asarray(np.bincount(inverse, weights=values, minlength=len(codes)), np.float64) if len(codes) else np.zeros(0)
+        return self._kept[key]
 
     def people(self, level: Level) -> tuple[Codes, npt.NDArray[np.float64]]:
         """Return the areas of a level with their population."""

@@ -12,7 +12,7 @@ from math import ceil, floor
 import numpy as np
 import numpy.typing as npt
 
-from zhongshu.kernel.expression import COMPARISONS, Call, Expression, Name, Number, Text
+from zhongshu.kernel.expression import COMPARISONS, Call, Expression, Name, Number, Text, show
 from zhongshu.kernel.live import Facets, Ints
 from zhongshu.kernel.problem import declare
 from zhongshu.kernel.quantity import Property
@@ -40,6 +40,26 @@ class Rows:
     source: npt.NDArray[np.int32] | None = None
 
 
+def check(tree: Expression, *, of_entities: bool = False) -> None:
+    """Refuse a condition that could not be asked; `of_entities`: it looks at an entity's own value, which has no source and no flags."""
+    match tree:
+        case Call("and" | "or", (a, b)):
+            check(a, of_entities=of_entities)
+            check(b, of_entities=of_entities)
+        case Call("not", (a,)):
+            check(a, of_entities=of_entities)
+        case Name("good", "") if not of_entities:
+            pass
+        case Call(op, (Name("value", ""), Number())) if op in COMPARISONS:
+            pass
+        case Call("=" | "!=", (Name("source", ""), Text())) if not of_entities:
+            pass
+        case Call(op, (Name(_, "entity"), Text() | Number())) if op in COMPARISONS:
+            pass
+        case _:
+            raise BAD_CONDITION(text=show(tree))
+
+
 def holds(tree: Expression, rows: Rows, prop: Property, facets: Facets, sources: list[str]) -> Mask:
     """Return for which rows the condition holds."""
     match tree:
@@ -57,8 +77,23 @@ def holds(tree: Expression, rows: Rows, prop: Property, facets: Facets, sources:
         case Call(op, (Name("source", ""), Text(value))) if op in {"=", "!="} and rows.source is not None:
             return np.array([_PYTHON[op](s, value) for s in sources], np.bool_)[rows.source]
         case Call(op, (Name(facet, "entity"), Text() | Number() as word)) if op in COMPARISONS:
-            return np.array([_facet_holds(op, f, word) for f in facets.facet(facet)], np.bool_)[rows.entity]
-    raise BAD_CONDITION(text=str(tree))
+            return _by_facet(op, facets.facet(facet), word)[rows.entity]
+    raise BAD_CONDITION(text=show(tree))
+
+
+_masks: dict[tuple[str, Text | Number, int], tuple[list[object], Mask]] = {}
+KEPT = 500
+
+
+def _by_facet(op: str, held: list[object], word: Text | Number) -> Mask:
+    """Return for which entities a comparison holds, kept as long as the list of facets is the same one."""
+    key = (op, word, id(held))
+    found = _masks.get(key)
+    if found is None or found[0] is not held or len(found[1]) != len(held):
+        if len(_masks) >= KEPT:
+            _masks.clear()
+        found = _masks[key] = (held, np.array([_facet_holds(op, f, word) for f in held], np.bool_))
+    return found[1]
 
 
 def _facet_holds(op: str, facet: object, word: Text | Number) -> bool:
@@ -92,8 +127,8 @@ def to_sql(tree: Expression, prop: Property, value: str = "ticks") -> str:
         case Call(op, (Name(facet, "entity"), Text(word))) if op in COMPARISONS:
             return f"(entity IN (SELECT entity FROM facets WHERE name = {quote(facet)} AND text {_sql(op)} {quote(word)}))"
         case Call(op, (Name(facet, "entity"), Number(text))) if op in COMPARISONS:
-            return f"(entity IN (SELECT entity FROM facets WHERE name = {quote(facet)} AND number {_sql(op)} {text}))"
-    raise BAD_CONDITION(text=str(tree))
+            return f"(entity IN (SELECT entity FROM facets WHERE name = {quote(facet)} AND number {_sql(op)} {quote(text)}::DOUBLE))"
+    raise BAD_CONDITION(text=show(tree))
 
 
 def _sql(op: str) -> str:

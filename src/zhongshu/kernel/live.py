@@ -41,6 +41,15 @@ class CellSpec:
         return end - self.window, end
 
 
+def fields(spec: CellSpec) -> tuple[str, ...]:
+    """Return which integers a cell of a spec keeps: count and latest time always, and what the measure needs."""
+    first = spec.each or spec.measure
+    more = {"sum": ("total",), "mean": ("total",), "min": ("low",), "max": ("high",), "last": ("last",)}.get(first, ())
+    if not spec.each and spec.measure == "share":
+        more = ("hit",)
+    return ("n", "at", *more, *(("weight",) if spec.weight and not spec.each else ()))
+
+
 @dataclass(slots=True)
 class Parts:
     """For areas of one level, codes ascending: `num` over `den` in ticks (den 0: no value), how many readings, and the latest valid time."""

@@ -3,6 +3,7 @@
 All aggregates later are over these ticks; so equal readings give equal bits on every engine.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -97,6 +98,9 @@ class Property:
 
     def factor(self, unit: str | None) -> tuple[float, float]:
         """Return (scale, shift): ticks = rint(value · scale + shift) for values in `unit` (None: the canonical one)."""
+        return _factor(self, unit)
+
+    def _factor(self, unit: str | None) -> tuple[float, float]:
         ours = known_unit(self.unit)
         theirs = ours if unit is None else known_unit(unit)
         if ours is None or theirs is None or ours[0] != theirs[0]:
@@ -110,14 +114,26 @@ class Property:
         return None if ticks is None or ticks == NULL else float(Fraction(int(ticks)) * self.tick)
 
 
+@functools.lru_cache(10_000)
+def _factor(prop: Property, unit: str | None) -> tuple[float, float]:
+    return prop._factor(unit)  # noqa: SLF001 (its own cache)
+
+
 def known_unit(unit: str) -> tuple[str, Fraction, Fraction] | None:
     """Return (dimension, factor, offset) of a unit, or None if it is unknown."""
     return _UNITS.get(_ALIASES.get(unit, unit))
+
+
+@functools.lru_cache(10_000)
+def _bounds(prop: Property) -> tuple[float, float]:
+    tick = float(prop.tick)
+    return float(np.floor(prop.low / tick)), float(np.ceil(prop.high / tick))
 
 
 def to_ticks(values: npt.NDArray[np.float64], scale: float, shift: float, prop: Property) -> tuple[Ticks, npt.NDArray[np.bool_]]:
     """Turn values into ticks, rounded half to even; the mask tells which were in range (NaN, infinity and overflow are not)."""
     with np.errstate(over="ignore", invalid="ignore"):
         raw = np.rint(values * scale + shift)
-        inside = (raw >= np.floor(prop.low / float(prop.tick))) & (raw <= np.ceil(prop.high / float(prop.tick)))
+        low, high = _bounds(prop)
+        inside = (raw >= low) & (raw <= high)
     return np.where(inside, raw, 0).astype(np.int64), inside

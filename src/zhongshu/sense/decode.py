@@ -162,7 +162,7 @@ def read_times(times: list[Any]) -> npt.NDArray[np.int64]:
     if not times:
         return np.zeros(0, np.int64)
     if all(type(t) is int for t in times):
-        return _scale([min(max(t, -(2**62)), 2**62) for t in times])
+        return _scale(times)
     try:
         return np.asarray(pa.array(times, pa.string()).cast(pa.timestamp("us", "UTC")).cast(pa.int64()))
     except (pa.ArrowInvalid, pa.ArrowTypeError):
@@ -170,13 +170,16 @@ def read_times(times: list[Any]) -> npt.NDArray[np.int64]:
 
 
 def _scale(times: list[int]) -> npt.NDArray[np.int64]:
-    stamps = np.array(times, np.int64)
+    try:
+        stamps = np.array(times, np.int64)
+    except OverflowError:
+        stamps = np.array([min(max(t, -(2**62)), 2**62) for t in times], np.int64)
     return np.where(np.abs(stamps) < 10**14, stamps * 1000, stamps)
 
 
 def _read_time(time: Any) -> int:
     if isinstance(time, int):
-        return int(_scale([min(max(time, -(2**62)), 2**62)])[0])
+        return int(_scale([time])[0])
     try:
         return parse_time(time)
     except Problem:

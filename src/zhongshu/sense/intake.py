@@ -148,7 +148,7 @@ class Intake:
         ticks, inside = np.zeros(len(prop), np.int64), np.zeros(len(prop), np.bool_)
         why: dict[int, Problem] = {}
         pairs = prop.astype(np.int64) << 32 | (units.astype(np.int64) + 1)
-        for pair in np.unique(pairs):
+        for pair in set(pairs.tolist()):
             at = np.flatnonzero(pairs == pair)
             number, unit = int(pair >> 32), int(pair & 0xFFFFFFFF) - 1
             if number < 0:
@@ -167,8 +167,7 @@ class Intake:
 
     def _flags(self, rows: Decoded, prop: npt.NDArray[np.int32], now: int) -> npt.NDArray[np.int32]:
         flags = np.zeros(len(prop), np.int32)
-        late = np.array([p.lateness for p in self.registry.property_rows] or [0], np.int64)
-        flags[now - rows.time > late[np.maximum(prop, 0)]] |= Flag.LATE
+        flags[now - rows.time > self.registry.lateness()[np.maximum(prop, 0)]] |= Flag.LATE
         for word in set(rows.quality) - {None, "", "good"}:
             flag = Flag.ESTIMATED if word == "estimated" else Flag.SUSPECT
             flags[np.array([q == word for q in rows.quality])] |= flag

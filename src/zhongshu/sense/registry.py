@@ -49,6 +49,8 @@ class Registry:
         self.types = Words()
         self.property_type = np.zeros(0, np.int32)
         self._area, self._type = np.zeros(1024, np.int64), np.zeros(1024, np.int32)
+        self._lateness = np.zeros(0, np.int64)
+        self._facets: dict[str, list[object]] = {}
         self._lock = threading.Lock()
         for prop in properties:
             self.add_property(prop)
@@ -84,6 +86,12 @@ class Registry:
         """Return every entity's type number, by number."""
         return self._type[: len(self.rows)]
 
+    def lateness(self) -> npt.NDArray[np.int64]:
+        """Return every property's lateness in µs, by number."""
+        if len(self._lateness) != len(self.property_rows):
+            self._lateness = np.array([p.lateness for p in self.property_rows], np.int64)
+        return self._lateness
+
     def of_type(self, name: str) -> npt.NDArray[np.int64]:
         """Return the numbers of the entities of a type."""
         return np.flatnonzero(self.entity_types() == self.types.numbers.get(name, -1))
@@ -94,8 +102,11 @@ class Registry:
         return None if number is None else self.rows[number]
 
     def facet(self, name: str) -> list[object]:
-        """Return a facet of every entity, None where it has none."""
-        return [row.facets.get(name) for row in self.rows]
+        """Return a facet of every entity, None where it has none; the same list as long as no entity is added."""
+        held = self._facets.setdefault(name, [])
+        if len(held) < len(self.rows):
+            self._facets[name] = held = held + [row.facets.get(name) for row in self.rows[len(held):]]
+        return held
 
 
 def to_document(entity: Entity) -> dict[str, Any]:

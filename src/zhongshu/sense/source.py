@@ -120,9 +120,11 @@ class Source:
     past: int | None = None
     mapping: Wide | Matrix | RequestTable | None = None
     licence: str = ""
+    version: str = dataclasses.field(default="", init=False, compare=False)
+    """The mapping's version: a hash of all that decides how a row is read."""
 
     def __post_init__(self) -> None:
-        """Refuse what no reader could follow."""
+        """Refuse what no reader could follow; hash what is declared."""
         if not self.name or any(c.isspace() or c == "/" for c in self.name) or len(self.name) > 100:  # noqa: PLR2004
             raise BAD_SOURCE(source=self.name, why="the name is empty, too long or holds a space or a slash")
         try:
@@ -133,15 +135,12 @@ class Source:
             raise BAD_SOURCE(source=self.name, why="future, rhythm or grade is out of range")
         if self.future > 400 * DAY:
             raise BAD_SOURCE(source=self.name, why="a valid time may not lie more than 400 days ahead")
-
-    @property
-    def version(self) -> str:
-        """Return the version of the mapping: a hash of all that decides how a row is read."""
-        return stable_id(json.dumps(dataclasses.asdict(self), sort_keys=True, default=str))[:12]
+        declared = {key: value for key, value in dataclasses.asdict(self).items() if key != "version"}
+        object.__setattr__(self, "version", stable_id(json.dumps(declared, sort_keys=True, default=str))[:12])
 
     def describe(self) -> dict[str, Any]:
         """Return the row as plain values for the API."""
-        row = {key: value for key, value in dataclasses.asdict(self).items() if key not in {"mapping", "past", "future", "rhythm"}}
+        row = {key: value for key, value in dataclasses.asdict(self).items() if key not in {"mapping", "past", "future", "rhythm", "version"}}
         return row | {
             "rhythm_s": self.rhythm / 1e6, "future_s": self.future / 1e6, "past_s": None if self.past is None else self.past / 1e6,
             "mapping": type(self.mapping).__name__ if self.mapping else None, "mapping_version": self.version,

@@ -1,0 +1,87 @@
+"""CPU per reading, stage by stage, on the way from bytes to findings: in one process, one thread, no network. Prints µs of CPU per reading."""
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from zhongshu.app import open_city
+from zhongshu.kernel.clock import boundary
+from zhongshu.kernel.journal import Batch
+from zhongshu.kernel.reading import join
+from zhongshu.sense.decode import decode
+from zhongshu.sense.once import stream_keys
+from zhongshu.settings import read
+from zhongshu.survey import make
+
+BATCH, BATCHES, GROUP = 100, 1000, 50
+
+
+def bodies(entities: list[tuple[str, str, float]], now_ms: int) -> list[bytes]:
+    """Return NDJSON bodies of 100 readings, each of another device, time moving forward."""
+    rng = np.random.default_rng(1)
+    out = []
+    for k in range(BATCHES):
+        rows = []
+        for i in rng.integers(0, len(entities), BATCH):
+            id_, prop, value = entities[int(i)]
+            rows.append(f'{{"entity":"{id_}","property":"{prop}","time":{now_ms - (BATCHES - k) * 50 + int(i) % 50},"value":{value + int(i) % 7}}}')
+        out.append("\n".join(rows).encode())
+    return out
+
+
+def main() -> dict[str, float]:
+    """Run the stages over the same readings and return µs of CPU per reading of each."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-stages-"))
+    try:
+        make(folder, 300_000, 7)
+        parts = open_city(read({"data": folder}))
+        source = next(s for s in parts.sources.values() if s.name == "sandbox.devices")
+        of = {"TrafficDetector": ("TrafficDetector.speed", 40.0), "WaterLevelSensor": ("WaterLevelSensor.depth", 3.0), "NoiseMonitor": ("NoiseMonitor.leq", 50.0), "AirQualityStation": ("AirQualityStation.pm25", 30.0)}
+        devices = [(e.id, *of[e.type]) for e in parts.registry.rows if e.type in of]
+        sent = bodies(devices, parts.clock.now() // 1000)
+        count = BATCH * BATCHES
+        used: dict[str, float] = {}
+
+        def timed(name: str, work: Callable[[], None]) -> None:
+            begun = time.process_time()
+            work()
+            used[name] = (time.process_time() - begun) / count * 1e6
+
+        checked: list[Batch] = []
+        timed("decode", lambda: [decode(b, "") for b in sent] and None)
+        timed("decode + check", lambda: checked.extend(parts.intake.receive(source, b, batch=str(i)) for i, b in enumerate(sent)))
+        groups = [checked[i : i + GROUP] for i in range(0, BATCHES, GROUP)]
+        entries = []
+
+        def append() -> None:
+            for group in groups:
+                kept, _ = parts.once.sift(join([b.readings for b in group if b.readings is not None]))
+                parts.once.remember(stream_keys(kept), kept.valid)
+                batch = Batch("readings", source.name, f"g{len(entries)}", "", readings=kept)
+                entries.extend(parts.journal.append([batch], parts.stamp.next())[1])
+
+        timed("once + journal", append)
+        parts.live.restore(boundary(parts.clock.now()))
+        timed("live cells", lambda: [parts.live.apply(e.readings) for e in entries if e.readings is not None] and None)
+        timed("tail + lake", lambda: ([parts.lake.show(e.table, e.offset) for e in entries if e.table is not None], parts.lake.commit()) and None)
+        steps = 20
+        begun = time.process_time()
+        for i in range(steps):
+            for e in entries[i : i + 1]:
+                if e.readings is not None:
+                    parts.live.apply(e.readings)
+            parts.watch.step(boundary(parts.clock.now()) + i * 200_000)
+        boundary_ms = (time.process_time() - begun) / steps * 1e3
+        parts.close()
+        return used | {"boundary_ms": boundary_ms}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(), indent=1))
