@@ -7,3 +7,6 @@ const RANK: Record<Level, number> = { red: 0, orange: 1, yellow: 2, stale: 3, gr
 
 export const rank = (level: Level) => RANK[level] ?? 6
 export const isBad = (level: Level | null | undefined) => level === 'yellow' || level === 'orange' || level === 'red'
+
+/** A band's steps from the mildest to the worst, however they were declared. */
+export const mildFirst = <T extends { level: string }>(steps: readonly T[]): T[] => [...steps].sort((a, b) => rank(b.level as Level) - rank(a.level as Level))
