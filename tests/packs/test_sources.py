@@ -36,7 +36,7 @@ def rows_of(path: Path) -> tuple[list[str], list[list[str]]]:
 def local(text: str) -> datetime:
     for form in DATE_FORMATS:
         try:
-            return datetime.strptime(text, form)  # noqa: DTZ007 (local on purpose)
+            return datetime.strptime(text, form)
         except ValueError:
             continue
     raise AssertionError(text)

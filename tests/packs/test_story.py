@@ -90,7 +90,7 @@ class FakeCity:
             self.finding = {"id": "f1", "indicator": "DR02", "area": CELL, "opened": stamp(self.now), "lead": lead["id"], "case": None}
 
     def _lead(self, kind: str, finding: str | None) -> Item:
-        lead = {"id": f"L{next(self._ids)}", "kind": kind, "area": CELL, "finding": finding, "state": "open", "links": [], "case": None, "voices": 0}
+        lead: Item = {"id": f"L{next(self._ids)}", "kind": kind, "area": CELL, "finding": finding, "state": "open", "links": [], "case": None, "voices": 0}
         self.leads[lead["id"]] = lead
         return lead
 
@@ -114,7 +114,7 @@ class FakeCity:
         if verb == "duplicate":
             lead |= {"state": "duplicate", "of": json.loads(request.content)["of"]}
             return lead
-        case = {
+        case: Item = {
             "id": f"C{next(self._ids)}", "number": f"990101-{ident}", "class": "drainage.ponding" if lead["finding"] else "hotline.garbage", "area": CELL,
             "step": "dispatch", "mark": "", "version": 1, "history": [], "unit": "", "lead": ident,
             "suggestion": {"unit": "dept-drainage" if lead["finding"] else "dept-sanitation", "reason_zh": "派遣目录"},
@@ -202,9 +202,10 @@ def test_the_eight_steps_come_in_order_and_in_time() -> None:
     play = Play()
     asyncio.run(play.run(175))
     document = play.sandbox.story()
-    at = offsets(document)
-    assert list(at) == list(STEPS)
-    times = [t for t in at.values() if t is not None]
+    told = offsets(document)
+    assert list(told) == list(STEPS)
+    at = {key: t for key, t in told.items() if t is not None}
+    times = list(at.values())
     assert len(times) == 8
     assert times == sorted(times)
     assert at["rain"] == 20
@@ -357,5 +358,21 @@ def test_the_story_plays_where_an_underpass_has_a_pump() -> None:
     ([], CELL, True), (["000000000000000"], CELL, True), (["990100000000000"], CELL, True), (["990101001000000"], CELL, True), ([CELL], CELL, True),
     (["990102000000000"], CELL, False), (["990101002000000", "990101003000000"], CELL, False),
 ])
-def test_an_account_reaches_what_lies_in_its_areas(areas: list[str], code: str, held: bool) -> None:  # noqa: FBT001 (a table)
+def test_an_account_reaches_what_lies_in_its_areas(areas: list[str], code: str, held: bool) -> None:
     assert covers(areas, code) == held
+
+
+def test_a_seat_long_left_goes_back_to_its_robot_with_the_next_storm() -> None:
+    play = Play()
+    asyncio.run(play.run(1))
+
+    def robots_at_work() -> dict[str, bool]:
+        return {s["seat"]: s["taken_by_robot"] for s in play.sandbox.story()["seats"]}
+
+    play.sandbox.take_seat("handler")
+    play.fake.now += 1000
+    play.sandbox.take_seat("checker")
+    assert (robots_at_work()["handler"], robots_at_work()["checker"]) == (False, False)
+    play.sandbox.start_story()
+    assert (robots_at_work()["handler"], robots_at_work()["checker"]) == (True, False)
+    assert (play.sandbox._robots["handler"].taken, play.sandbox._robots["checker"].taken) == (False, True)

@@ -1,6 +1,6 @@
 """Simulated staff and citizens: each looks at its own queue as a person would, thinks, and does one thing, by the API alone.
 
-A robot leaves its seat for good when a visitor takes it. It never knows why a thing is so: what it may do is what the city offers it.
+A robot leaves its seat while a visitor has it. It never knows why a thing is so: what it may do is what the city offers it.
 """
 
 import asyncio
@@ -41,9 +41,10 @@ class Robot:
     photos: dict[str, str] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Work until a visitor takes the seat."""
-        while not self.taken:
-            await self.turn()
+        """Work, but while a visitor has the seat."""
+        while True:
+            if not self.taken:
+                await self.turn()
             await asyncio.sleep(PACE if self.story.active(self.clock()) else LEISURE)
 
     async def turn(self) -> bool:
@@ -83,10 +84,8 @@ class Robot:
 
     async def _due(self, case: Item, verb: str) -> bool:
         now = self.clock()
-        if case["id"] == self.story.case:
-            ready = self.story.after(verb, now)
-        else:
-            ready = now - self.seen[case["id"], case["step"], case["version"]] >= PATIENCE[verb]
+        since = self.seen[case["id"], case["step"], case["version"]]
+        ready = self.story.after(verb, now) if case["id"] == self.story.case else now - since >= PATIENCE[verb]
         if ready and verb in {"feedback", "check_pass"} and case["class"] == CLASS:
             depth = await self._depth(case)
             return depth is not None and depth < DRY_CM
@@ -193,9 +192,10 @@ class Citizens:
     next_ordinary: float = 0.0
 
     async def run(self) -> None:
-        """Speak until a visitor takes the seat."""
-        while not self.taken:
-            await self.turn()
+        """Speak, but while a visitor has the seat."""
+        while True:
+            if not self.taken:
+                await self.turn()
             await asyncio.sleep(PACE if self.story.active(self.clock()) else LEISURE)
 
     async def turn(self) -> None:

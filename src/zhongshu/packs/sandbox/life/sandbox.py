@@ -47,6 +47,8 @@ TYPES = (
     "AirQualityStation", "WeatherStation", "RainGauge", "WaterLevelSensor", "PumpStation", "TrafficDetector", "NoiseMonitor", "ParkingLot",
     "StreetLight", "TrashBin", "ManholeCover", "Camera", "BusStop",
 )
+LENT = 600.0
+"""Seconds a visitor keeps a seat at least."""
 _ZEROS = (11, 9, 6, 3, 0)
 
 
@@ -65,7 +67,7 @@ class Sandbox:
         self._accounts: dict[str, str] = dict(city.get("accounts", {}))
         self._entities: list[dict[str, Any]] = []
         self._units: set[str] = set()
-        self._taken: set[str] = set()
+        self._taken: dict[str, float] = {}
         self._tellings = 0
         self._wanted = False
         self._running = True
@@ -109,8 +111,8 @@ class Sandbox:
         return document | {"started": document["started"] or self._wanted, "seats": seats}
 
     def take_seat(self, seat: str) -> None:
-        """Let a visitor have a seat: its robot stops before its next act."""
-        self._taken.add(seat)
+        """Let a visitor have a seat: its robot stops before its next act, and comes back with a storm after `LENT` seconds."""
+        self._taken[seat] = self._clock()
         if seat in self._robots:
             self._robots[seat].taken = True
 
@@ -142,7 +144,7 @@ class Sandbox:
         places = [(e["lon"], e["lat"]) for e in self._entities if e["type"] in {"TrashBin", "StreetLight", "BusStop"} and e.get("lon") is not None and self._reachable(e)]
         people = {"citizen": Citizens(citizens, city, self._story, self._clock, places, self._units)} if citizens else {}
         self._robots = {**staff, **people}
-        for seat in self._taken & set(self._robots):
+        for seat in self._taken.keys() & self._robots.keys():
             self._robots[seat].taken = True
         if self._wanted:
             self._begin()
@@ -153,6 +155,7 @@ class Sandbox:
 
     def _begin(self) -> None:
         """Choose an underpass the crew can reach, another one each time, and start the story there."""
+        self._return_seats()
         fleet = self._story.fleet
         by_id = {e["id"]: e for e in self._entities}
         sites = list(range(len(fleet.sensors)))
@@ -162,6 +165,13 @@ class Sandbox:
             self._story.start(self._clock(), site, str(by_id[fleet.sensors.ids[site]]["area"]))
             self._tellings += 1
             self._wanted = False
+
+    def _return_seats(self) -> None:
+        """Give seats that visitors took long ago back to their robots, so that the next storm is not left alone."""
+        for seat in [seat for seat, since in self._taken.items() if self._clock() - since >= LENT]:
+            del self._taken[seat]
+            if seat in self._robots:
+                self._robots[seat].taken = False
 
     async def _devices(self, city: City) -> None:
         """Send every second what devices say; the first time all of them speak."""
