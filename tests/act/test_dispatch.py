@@ -32,7 +32,7 @@ from zhongshu.act.tables import case_file, case_step, lead_link, request
 from zhongshu.kernel.clock import DAY, HOUR, MINUTE, to_us
 from zhongshu.kernel.finding import Finding, Status
 
-BALTIMORE = Path(__file__).parents[3] / "shared" / "data" / "b-311-baltimore" / "311_sample.csv.gz"
+BALTIMORE = "b-311-baltimore/311_sample.csv.gz"
 
 
 def document(city: Any, name: str, **more: Any) -> dict[str, Any]:
@@ -187,22 +187,21 @@ def test_a_case_goes_from_finding_to_close_and_tells_every_step(city: Any) -> No
     assert names == ["opened", "dispatched", "redone", "dispatch_returned", "dispatched", "due", "closed", "closed_on_time"]
 
 
-def baltimore(area: int) -> list[dict[str, Any]]:
+def baltimore(samples: Path, area: int) -> list[dict[str, Any]]:
     zone = ZoneInfo("America/New_York")
 
     def time(text: str) -> int | None:
         return to_us(datetime.strptime(text, "%m/%d/%Y %I:%M:%S %p").replace(tzinfo=zone)) if text else None
 
-    with gzip.open(BALTIMORE, "rt", encoding="utf-8-sig") as file:
+    with gzip.open(samples / BALTIMORE, "rt", encoding="utf-8-sig") as file:
         return [{
             "id": row["SRRecordID"], "created": time(row["CreatedDate"]), "due": time(row["DueDate"]), "closed": time(row["CloseDate"]),
             "class": row["SRType"], "area": area, "imported": True, "duplicate": "Duplicate" in row["SRStatus"], "unit": row["Agency"],
         } for row in csv.DictReader(file)]
 
 
-@pytest.mark.skipif(not BALTIMORE.is_file(), reason="the real requests of Baltimore are not here (../shared/data)")
-def test_real_requests_of_baltimore_come_in_with_their_real_times(city: Any) -> None:
-    rows = baltimore(city.cell)[::4]
+def test_real_requests_of_baltimore_come_in_with_their_real_times(city: Any, samples: Path) -> None:
+    rows = baltimore(samples, city.cell)[::4]
     for start in range(0, len(rows), 500):
         take(city, start + 1, rows[start:start + 500], "baltimore")
     distinct = {row["id"]: row for row in reversed(rows)}

@@ -1,0 +1,65 @@
+"""The documents: the generated half says what the program says, links lead somewhere, and every noun stands in the glossary."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from zhongshu.govern import KINDS
+from zhongshu.kernel.problem import kinds
+from zhongshu.settings import SETTINGS
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "README.md", ROOT / "README.zh.md"]
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+LATER = {"docs/screen.png"}
+
+
+def test_the_reference_is_up_to_date() -> None:
+    told = subprocess.run([sys.executable, str(DOCS / "generate.py"), "--check"], capture_output=True, text=True, check=False)
+    assert told.returncode == 0, f"{told.stdout}{told.stderr}\nrun: python docs/generate.py"
+
+
+def test_every_setting_and_every_problem_has_its_line() -> None:
+    settings, problems = ((DOCS / "reference" / f"{name}.md").read_text("utf-8") for name in ("settings", "problems"))
+    assert [s.name for s in SETTINGS if f"`ZS_{s.name.upper()}`" not in settings] == []
+    assert [code for code in kinds() if not code.startswith("test.") and f"`{code}`" not in problems] == []
+
+
+def test_every_link_leads_somewhere() -> None:
+    wrong = []
+    for page in PAGES:
+        for target in LINK.findall(page.read_text("utf-8")):
+            if "://" in target or target.startswith("mailto:"):
+                continue
+            path = (page.parent / target).resolve()
+            if not path.exists() and str(path.relative_to(ROOT)) not in LATER:
+                wrong.append(f"{page.relative_to(ROOT)} → {target}")
+    assert wrong == []
+
+
+def test_every_noun_is_in_the_glossary() -> None:
+    glossary = (DOCS / "glossary.md").read_text("utf-8")
+    assert [zh for zh, _ in KINDS.values() if zh not in glossary] == []
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    numbers = [int(path.name[:4]) for path in sorted((DOCS / "decisions").glob("[0-9]*.md"))]
+    assert numbers == list(range(1, len(numbers) + 1)) != []
+
+
+def test_the_tree_in_the_readme_is_the_tree() -> None:
+    floors = {path.name for path in (ROOT / "src" / "zhongshu").iterdir() if path.is_dir() and (path / "__init__.py").exists()}
+    for name in ("README.md", "README.zh.md"):
+        text = (ROOT / name).read_text("utf-8")
+        assert [floor for floor in sorted(floors) if f"{floor}/" not in text] == []
+
+
+def test_paths_that_the_documents_name_are_there() -> None:
+    wrong = []
+    for page in PAGES:
+        for name in re.findall(r"`((?:src|tests|web|docs|benchmarks)/[\w./-]+)`", page.read_text("utf-8")):
+            if not (ROOT / name).exists():
+                wrong.append(f"{page.relative_to(ROOT)}: {name}")
+    assert wrong == []
