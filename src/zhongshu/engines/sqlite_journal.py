@@ -7,13 +7,14 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from zhongshu.kernel.clock import DAY
-from zhongshu.kernel.journal import Batch, Entry, Receipt
+from zhongshu.kernel.journal import Batch, Entry, Receipt, document_digest
 from zhongshu.kernel.problem import declare
 from zhongshu.kernel.reading import join
 
@@ -31,7 +32,7 @@ CREATE INDEX IF NOT EXISTS batch_known ON batch (known);
 CREATE TABLE IF NOT EXISTS quarantine (id INTEGER PRIMARY KEY, source TEXT NOT NULL, batch TEXT NOT NULL, line INTEGER NOT NULL, code TEXT NOT NULL,
   detail TEXT NOT NULL, raw TEXT NOT NULL, known INTEGER NOT NULL, mapping TEXT NOT NULL, mended INTEGER);
 CREATE INDEX IF NOT EXISTS quarantine_source ON quarantine (source, id);
-CREATE TABLE IF NOT EXISTS request_key (source TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (source, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS request_key (source TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL DEFAULT '', PRIMARY KEY (source, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counter (source TEXT PRIMARY KEY, accepted INTEGER NOT NULL, quarantined INTEGER NOT NULL, duplicates INTEGER NOT NULL, known INTEGER NOT NULL)
   WITHOUT ROWID;
 """
@@ -49,6 +50,8 @@ class SqliteJournal:
         self.path = path
         self._write = self._connect()
         self._write.executescript(_TABLES)
+        if "digest" not in {row[1] for row in self._write.execute("PRAGMA table_info(request_key)")}:
+            self._write.execute("ALTER TABLE request_key ADD COLUMN digest TEXT NOT NULL DEFAULT ''")
         self._reads = threading.local()
         (self._head,) = self._write.execute("SELECT coalesce(max(offset), 0) FROM entry").fetchone()
 
@@ -88,15 +91,13 @@ class SqliteJournal:
             self._commit(batches, receipts, entries, known)
         except sqlite3.OperationalError as error:
             if "full" in str(error):
-                raise JOURNAL_FULL from error
+                raise JOURNAL_FULL() from error
             raise
         self._head = head
         return receipts, entries
 
     def _commit(self, batches: list[Batch], receipts: list[Receipt], entries: list[Entry], known: int) -> None:
-        c = self._write
-        c.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction() as c:
             for e in entries:
                 payload = _arrow(e.table) if e.table is not None else "\n".join(json.dumps(d, ensure_ascii=False) for d in e.documents).encode()
                 c.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", (e.offset, e.kind, known, len(e.table) if e.table is not None else len(e.documents), payload))
@@ -107,8 +108,16 @@ class SqliteJournal:
                     "INSERT INTO quarantine (source, batch, line, code, detail, raw, known, mapping) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     [(b.source, b.batch, q.row, q.code, json.dumps(q.detail, default=str, ensure_ascii=False), q.raw, known, b.mapping) for q in b.refused],
                 )
-                c.executemany("INSERT OR IGNORE INTO request_key VALUES (?, ?)", [(b.source, d["id"]) for d in b.documents])
+                c.executemany("INSERT OR REPLACE INTO request_key VALUES (?, ?, ?)", [(b.source, d["id"], document_digest(d)) for d in b.documents])
                 c.executemany("UPDATE quarantine SET mended = ? WHERE id = ?", [(known, i) for i in b.mends])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Give the writer in a transaction that is over at the end, whatever happens."""
+        c = self._write
+        c.execute("BEGIN IMMEDIATE")
+        try:
+            yield c
             c.execute("COMMIT")
         except BaseException:
             if c.in_transaction:
@@ -120,14 +129,13 @@ class SqliteJournal:
         row = self._write.execute("SELECT digest, accepted, quarantined, duplicates, offset FROM batch WHERE source = ? AND batch = ?", (source, batch)).fetchone()
         return None if row is None else (row[0], Receipt(batch, row[1], row[2], row[3], row[4], repeated=True))
 
-    def unseen(self, source: str, keys: list[str]) -> list[bool]:
-        """Tell of external ids which are new to this source."""
-        known = {
-            row[0] for start in range(0, len(keys), 500)
-            for row in self._write.execute(
-                f"SELECT key FROM request_key WHERE source = ? AND key IN ({','.join('?' * len(keys[start : start + 500]))})", (source, *keys[start : start + 500]))  # noqa: S608 (marks only)
-        }
-        return [key not in known for key in keys]
+    def digests(self, source: str, keys: list[str]) -> dict[str, str]:
+        """Return the digests of the known ones among a source's external ids."""
+        found: dict[str, str] = {}
+        for start in range(0, len(keys), 500):
+            part = keys[start : start + 500]
+            found |= self._write.execute(f"SELECT key, digest FROM request_key WHERE source = ? AND key IN ({','.join('?' * len(part))})", (source, *part)).fetchall()
+        return found
 
     def read(self, after: int, kind: str = "") -> Iterator[Entry]:
         """Yield entries after an offset, of one kind or all."""
@@ -140,20 +148,18 @@ class SqliteJournal:
 
     def trim(self, upto: int) -> None:
         """Forget readings and requests up to an offset, and batches remembered long enough; entities stay. Called by the writer's thread."""
-        c = self._write
-        c.execute("BEGIN IMMEDIATE")
-        c.execute("DELETE FROM entry WHERE offset <= ? AND kind != 'entities' AND offset < (SELECT max(offset) FROM entry)", (upto,))
-        c.execute("DELETE FROM batch WHERE known < (SELECT max(known) FROM batch) - ?", (REMEMBERED,))
-        c.execute("COMMIT")
+        with self._transaction() as c:
+            c.execute("DELETE FROM entry WHERE offset <= ? AND kind != 'entities' AND offset < (SELECT max(offset) FROM entry)", (upto,))
+            c.execute("DELETE FROM batch WHERE known < (SELECT max(known) FROM batch) - ?", (REMEMBERED,))
 
     def head(self) -> int:
         """Return the last durable offset."""
-        return self._head
+        return int(self._head)
 
     def last_known(self) -> int:
         """Return the latest known time, µs, 0 when empty."""
         row = self._read().execute("SELECT max(k) FROM (SELECT max(known) AS k FROM entry UNION ALL SELECT max(known) FROM batch)").fetchone()
-        return row[0] or 0
+        return int(row[0] or 0)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return {source: {accepted, quarantined, duplicates, known}}."""
@@ -186,7 +192,7 @@ def _arrow(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue())
 
 
 def _refused(row: tuple[Any, ...]) -> dict[str, Any]:

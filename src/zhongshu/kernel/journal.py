@@ -1,5 +1,7 @@
 """The journal's port: the one place where what comes in is made durable, in one order, before it is acknowledged."""
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -37,6 +39,12 @@ class Batch:
     """Ids of quarantined rows that this batch mends."""
 
 
+def document_digest(document: dict[str, Any]) -> str:
+    """Return the digest of a request's content: what its reader noted as `digest` (what was sent), else all its keys."""
+    held = document.get("digest")
+    return str(held) if held else hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()[:24]
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What a sender is told: counts, and the journal offset at which it is durable."""
@@ -72,8 +80,8 @@ class Journal(Protocol):
         """Return the digest and receipt of a batch taken in before, if it is remembered."""
         ...
 
-    def unseen(self, source: str, keys: list[str]) -> list[bool]:
-        """Tell of external ids of requests which are new."""
+    def digests(self, source: str, keys: list[str]) -> dict[str, str]:
+        """Return, for the external ids of requests that are known, the digest of what was last taken in under them."""
         ...
 
     def read(self, after: int) -> Iterator[Entry]:

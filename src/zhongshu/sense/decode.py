@@ -5,7 +5,9 @@ Knows the registry's numbers; knows nothing of journals, networks or packs. A ba
 
 import gzip
 import io
+import json
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +45,10 @@ BAD_ROW = declare(
 
 MAX_BODY = 64 * 2**20
 MAX_LINE = 64 * 2**10
+MAX_ROWS = 2_000_000
+_GZIP = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
+_WORDS = ("entity", "property", "time", "unit", "quality", "value")
 
 
 class Row(msgspec.Struct, gc=False):
@@ -58,7 +64,7 @@ class Row(msgspec.Struct, gc=False):
 
 @dataclass(slots=True)
 class Decoded:
-    """Columns as sent, not yet checked; `line` is each row's place in the body, `raw` gives the row as it was sent."""
+    """Columns as sent, not yet checked; `line` is each row's place in the body, `sent` gives the i-th row as it was sent, so that it can be mended."""
 
     entity: list[str]
     property: list[str]
@@ -69,19 +75,26 @@ class Decoded:
     missing: npt.NDArray[np.bool_]
     line: npt.NDArray[np.int64]
     refused: list[Refused] = field(default_factory=list)
+    sent: Callable[[int], str] | None = None
 
 
 _rows = msgspec.json.Decoder(list[Row])
 _one = msgspec.json.Decoder(Row)
+_raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
 BAD = np.int64(-(2**63))
 """A time that could not be read."""
+EARLIEST = np.int64(-(2**53))
+"""No reading is older (the year 1684): what says so was misread."""
 
 
 def unpack(body: bytes, encoding: str) -> bytes:
     """Undo gzip, refusing what is torn or would grow beyond the limit."""
     if len(body) > MAX_BODY:
         raise TOO_LARGE(limit=MAX_BODY)
-    if encoding not in {"gzip", "x-gzip"} and body[:2] != b"\x1f\x8b":
+    encoding = encoding.strip().lower()
+    if encoding not in {"", "identity", "gzip", "x-gzip"}:
+        raise BAD_BODY(form=encoding, why="only gzip is undone here")
+    if "gzip" not in encoding and not body.startswith(_GZIP):
         return body
     try:
         with gzip.open(io.BytesIO(body)) as stream:
@@ -95,65 +108,113 @@ def unpack(body: bytes, encoding: str) -> bytes:
 
 def decode(body: bytes, media: str) -> Decoded:
     """Decode a body by its media type; unknown types are taken for NDJSON or JSON by their first byte."""
+    media = media.lower()
     if "arrow" in media:
-        return _from_table(_arrow(body))
+        return _from_table(_arrow(body), "Arrow IPC")
+    body = body.removeprefix(_BOM)
     if "csv" in media:
-        return _from_table(_csv(body))
+        return _csv(body)
     if body.lstrip()[:1] == b"[":
-        try:
-            return _from_rows(_rows.decode(body), None, [])
-        except msgspec.ValidationError:
-            return _json_rows(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BAD_BODY(form="JSON", why=str(error)) from None
+        return _json(body)
     return _ndjson(body)
 
 
 def _ndjson(body: bytes) -> Decoded:
-    lines = [line for line in body.split(b"\n") if line.strip()]
+    every = body.split(b"\n")
+    lines = [line for line in every if line.strip()]
+    at = np.arange(len(lines)) if len(lines) >= len(every) - 1 else np.flatnonzero([bool(line.strip()) for line in every])
+
+    def sent(i: int) -> str:
+        return lines[i].decode("utf-8", "backslashreplace")
+
     if max(map(len, lines), default=0) <= MAX_LINE:
         try:
-            return _from_rows(_rows.decode(b"[" + b",".join(lines) + b"]"), None, [])
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            rows = _rows.decode(b"[" + b",".join(lines) + b"]")
+            if len(rows) == len(lines):
+                return _from_rows(rows, at, [], sent)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
-    good, at, refused = [], [], []
-    for number, line in enumerate(lines):
+    return _one_by_one(lines, at) or _whole(body)
+
+
+def _one_by_one(lines: list[bytes], at: npt.NDArray[np.int64]) -> Decoded | None:
+    """Decode lines of which some are bad; None if they are one document written over several lines."""
+    good, kept, refused = [], [], []
+    for i, line in enumerate(lines):
+        number = int(at[i])
         if len(line) > MAX_LINE:
-            refused.append(_refuse(number, LONG_LINE(row=number + 1, limit=MAX_LINE), line[:500]))
+            refused.append(_refuse(number, LONG_LINE(row=number + 1, limit=MAX_LINE), line[:MAX_LINE]))
             continue
         try:
             good.append(_one.decode(line))
-            at.append(number)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            kept.append(i)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             refused.append(_refuse(number, BAD_ROW(why=str(error)), line))
-    return _from_rows(good, np.array(at, np.int64), refused)
+    if not good and len(lines) > 1 and lines[0].strip() == b"{":
+        return None
+    return _from_rows(good, at[kept] if kept else at[:0], refused, lambda i: lines[kept[i]].decode("utf-8", "backslashreplace"))
 
 
-def _json_rows(body: bytes) -> Decoded:
-    """Decode a JSON list of which some rows are bad, one by one."""
+def _whole(body: bytes) -> Decoded:
+    """Decode a body that is one row, written over several lines."""
+    try:
+        rows = [_one.decode(body)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BAD_BODY(form="JSON", why=str(error)) from None
+    return _from_rows(rows, np.zeros(1, np.int64), [], lambda _: body.decode())
+
+
+def _json(body: bytes) -> Decoded:
+    """Decode a JSON list; where some rows are bad, one by one."""
+    try:
+        rows = _rows.decode(body)
+        return _from_rows(rows, np.arange(len(rows)), [], _Rows(body))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        held = _held(body, error)
     good, at, refused = [], [], []
-    for number, raw in enumerate(msgspec.json.decode(body, type=list[msgspec.Raw])):
+    for number, raw in enumerate(held):
         try:
             good.append(_one.decode(raw))
             at.append(number)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            refused.append(_refuse(number, BAD_ROW(why=str(error)), bytes(raw)))
-    return _from_rows(good, np.array(at, np.int64), refused)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            refused.append(_refuse(number, BAD_ROW(why=str(error)), raw[:MAX_LINE]))
+    return _from_rows(good, np.array(at, np.int64), refused, lambda i: held[at[i]].decode("utf-8", "backslashreplace"))
+
+
+def _held(body: bytes, error: Exception) -> list[bytes]:
+    """Return a list's rows as they stand; a bare NaN or Infinity, which JSON does not have, costs its own row only."""
+    try:
+        if isinstance(error, msgspec.ValidationError):
+            return [bytes(raw) for raw in _raw_rows.decode(body)]
+        rows = json.loads(body)
+        return [json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace") for row in rows]
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        raise BAD_BODY(form="JSON", why=str(error)) from None
+
+
+class _Rows:
+    """A list's rows as they were sent, found when one is first asked for."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body, self._rows = body, [msgspec.Raw()][:0]
+
+    def __call__(self, i: int) -> str:
+        self._rows = self._rows or _raw_rows.decode(self._body)
+        return bytes(self._rows[i]).decode("utf-8", "backslashreplace")[:MAX_LINE]
 
 
 def _refuse(row: int, problem: Problem, raw: bytes) -> Refused:
     return Refused(row, problem.kind.code, problem.particulars, raw.decode("utf-8", "backslashreplace"))
 
 
-def _from_rows(rows: list[Row], at: npt.NDArray[np.int64] | None, refused: list[Refused]) -> Decoded:
+def _from_rows(rows: list[Row], at: npt.NDArray[np.int64], refused: list[Refused], sent: Callable[[int], str]) -> Decoded:
     """Turn rows into columns (the one loop per reading)."""
     times: list[Any] = [r.time for r in rows]
     values = [r.value for r in rows]
     missing = np.fromiter((v is None for v in values), np.bool_, len(values))
     return Decoded(
         [r.entity for r in rows], [r.property for r in rows], [r.unit for r in rows], [r.quality for r in rows], read_times(times),
-        np.array([np.nan if v is None else v for v in values], np.float64), missing,
-        np.arange(len(rows), dtype=np.int64) if at is None or len(at) != len(rows) else at, refused,
+        np.array([np.nan if v is None else v for v in values], np.float64), missing, at, refused, sent,
     )
 
 
@@ -174,65 +235,104 @@ def _scale(times: list[int]) -> npt.NDArray[np.int64]:
         stamps = np.array(times, np.int64)
     except OverflowError:
         stamps = np.array([min(max(t, -(2**62)), 2**62) for t in times], np.int64)
-    return np.where(np.abs(stamps) < 10**14, stamps * 1000, stamps)
+    small = (stamps > -(10**14)) & (stamps < 10**14)
+    return np.where(small, np.where(small, stamps, 0) * 1000, stamps)
 
 
-def _read_time(time: Any) -> int:
+def _read_time(time: Any) -> int:  # noqa: ANN401 (what a row holds)
+    """Read one time: RFC 3339, or ms or µs since 1970, also as digits."""
+    if isinstance(time, str) and _MS_DIGITS <= len(time) <= 2 * _MS_DIGITS and time.isascii() and time.isdigit():
+        time = int(time)
     if isinstance(time, int):
         return int(_scale([time])[0])
     try:
-        return parse_time(time)
+        return parse_time(str(time))
     except Problem:
         return int(BAD)
 
 
+_MS_DIGITS = 12
+"""Fewer digits are no milliseconds of our day; `20240101` is a date without a time."""
+
+
 def _arrow(body: bytes) -> pa.Table:
     try:
-        table = pa.ipc.open_stream(body).read_all()
+        table = (pa.ipc.open_file(body) if body.startswith(b"ARROW1") else pa.ipc.open_stream(body)).read_all()
         table.validate(full=True)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise BAD_BODY(form="Arrow IPC", why=str(error).split("\n")[0]) from None
     return table
 
 
-def _csv(body: bytes) -> pa.Table:
+def _csv(body: bytes) -> Decoded:
+    """Read CSV; a line with too few or too many cells is refused alone."""
+    refused: list[Refused] = []
+
+    def odd(line: pacsv.InvalidRow) -> str:
+        problem = BAD_ROW(why=f"{line.actual_columns} cells where {line.expected_columns} are expected")
+        refused.append(Refused(line.number - 2, problem.kind.code, problem.particulars, line.text))
+        return "skip"
+
     try:
-        return pacsv.read_csv(io.BytesIO(body), convert_options=pacsv.ConvertOptions(column_types=dict.fromkeys(("entity", "property", "time", "unit", "quality", "value"), pa.string())))
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        table = pacsv.read_csv(
+            io.BytesIO(body), read_options=pacsv.ReadOptions(use_threads=False), parse_options=pacsv.ParseOptions(invalid_row_handler=odd),
+            convert_options=pacsv.ConvertOptions(column_types=dict.fromkeys(_WORDS, pa.string())))
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise BAD_BODY(form="CSV", why=str(error).split("\n")[0]) from None
+    out = _from_table(table, "CSV")
+    bad = {r.row for r in refused}
+    if bad:
+        out.line = np.array([i for i in range(len(table) + len(bad)) if i not in bad][: len(table)], np.int64)
+        out.refused = refused
+    return out
 
 
-def _from_table(table: pa.Table) -> Decoded:
+def _from_table(table: pa.Table, form: str) -> Decoded:
     """Turn a table with the native columns into ours."""
-    absent = [name for name in ("entity", "property", "time", "value") if name not in table.column_names]
-    if absent:
-        raise BAD_BODY(form="table", why=f"no column {', '.join(absent)}")
-    n = len(table)
-
-    def words(name: str) -> list[Any]:
-        return table[name].cast(pa.string()).to_pylist() if name in table.column_names else [None] * n
-
-    time = table["time"]
-    if pa.types.is_timestamp(time.type):
-        times = np.asarray(pc.fill_null(time.cast(pa.timestamp("us", "UTC")).cast(pa.int64()), int(BAD)))
-    else:
-        times = read_times([t if t is not None else "" for t in time.to_pylist()])
-    value = table["value"]
-    if not (pa.types.is_floating(value.type) or pa.types.is_integer(value.type)):
-        texts = value.cast(pa.string()).to_pylist()
-        numbers = np.array([_number(t) for t in texts], np.float64)
-        missing = np.array([t is None or t == "" for t in texts], np.bool_)
-    else:
-        missing = np.asarray(value.is_null())
-        numbers = np.asarray(value.cast(pa.float64()).fill_null(np.nan))
-    entity, prop = words("entity"), words("property")
-    return Decoded(
-        [e or "" for e in entity], [p or "" for p in prop], [u or None for u in words("unit")], words("quality"), times, numbers, missing, np.arange(n, dtype=np.int64),
-    )
-
-
-def _number(text: str | None) -> float:
+    if len(table) > MAX_ROWS or table.nbytes > 4 * MAX_BODY:
+        raise TOO_LARGE(limit=4 * MAX_BODY)
+    wrong = [name for name in _WORDS[:3] + _WORDS[5:] if table.column_names.count(name) != 1] + [name for name in _WORDS[3:5] if table.column_names.count(name) > 1]
+    if wrong:
+        raise BAD_BODY(form=form, why=f"it must have one column {', '.join(wrong)}")
     try:
-        return float(text) if text else np.nan
+        held = {name: table[name].combine_chunks() for name in _WORDS if name in table.column_names}
+        words: dict[str, list[Any]] = {name: held[name].cast(pa.string()).to_pylist() if name in held else [None] * len(table) for name in ("entity", "property", "unit", "quality")}
+        times, values = _column_of_times(held["time"]), _column_of_values(held["value"])
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise BAD_BODY(form=form, why=str(error).split("\n")[0]) from None
+
+    def sent(i: int) -> str:
+        return json.dumps({name: column[i].as_py() for name, column in held.items()}, ensure_ascii=False, default=str)
+
+    return Decoded(
+        [e or "" for e in words["entity"]], [p or "" for p in words["property"]], [u or None for u in words["unit"]], words["quality"], times, *values,
+        np.arange(len(table), dtype=np.int64), sent=sent)
+
+
+def _column_of_times(time: pa.Array) -> npt.NDArray[np.int64]:
+    if pa.types.is_timestamp(time.type):
+        if time.type.tz is None:
+            message = "its times have no time zone"
+            raise ValueError(message)
+        return np.asarray(pc.fill_null(time.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64()), int(BAD)))
+    if pa.types.is_integer(time.type):
+        return np.where(np.asarray(time.is_null()), BAD, _scale(time.fill_null(0).to_pylist()))
+    return read_times([t or "" for t in time.cast(pa.string()).to_pylist()])
+
+
+def _column_of_values(value: pa.Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return numbers (NaN where there is none to be read) and which are absent."""
+    if pa.types.is_floating(value.type) or pa.types.is_integer(value.type):
+        return np.asarray(value.cast(pa.float64(), safe=False).fill_null(np.nan)), np.asarray(value.is_null())
+    texts = value.cast(pa.string()).to_pylist()
+    return np.array([number(t) for t in texts], np.float64), np.array([t is None or t == "" for t in texts], np.bool_)
+
+
+def number(text: str | None) -> float:
+    """Read a number as people and machines write it (no `1_000`, no full-width digits); NaN for what is none."""
+    if not text or not text.isascii() or "_" in text:
+        return np.nan
+    try:
+        return float(text)
     except ValueError:
         return np.nan

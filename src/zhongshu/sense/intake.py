@@ -7,20 +7,21 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from zhongshu.kernel.area import parse_area, unplaced
-from zhongshu.kernel.clock import Clock, parse_time, rfc3339
-from zhongshu.kernel.entity import UNKNOWN_ENTITY, Entity
+from zhongshu.kernel.area import city_of, parse_area, unplaced
+from zhongshu.kernel.clock import Clock, parse_time, to_datetime
+from zhongshu.kernel.entity import BAD_ENTITY, UNKNOWN_ENTITY, Entity
 from zhongshu.kernel.ids import is_urn, uuid7
 from zhongshu.kernel.journal import Batch, Refused
 from zhongshu.kernel.problem import Problem, declare
-from zhongshu.kernel.quantity import NULL, to_ticks
+from zhongshu.kernel.quantity import NULL, WRONG_UNIT, known_unit, to_ticks
 from zhongshu.kernel.reading import Flag, Readings
-from zhongshu.sense.decode import BAD, BAD_BODY, BAD_ROW, Decoded, decode, unpack
+from zhongshu.sense.decode import BAD, BAD_BODY, BAD_ROW, EARLIEST, MAX_LINE, Decoded, decode, unpack
 from zhongshu.sense.registry import Registry, to_document
 from zhongshu.sense.source import Source
 
@@ -66,39 +67,52 @@ class Intake:
         plain = unpack(body, encoding)
         return self.check(source, decode(plain, media), batch or uuid7(), hashlib.sha256(plain).hexdigest())
 
+    def unreadable(self, source: Source, body: bytes, problem: Problem, batch: str) -> Batch:
+        """Return a body that could not be read at all as a batch of one refused row: for senders who cannot be answered."""
+        digest = hashlib.sha256(body).hexdigest()
+        refused = [Refused(0, problem.kind.code, problem.particulars, body.decode("utf-8", "backslashreplace"))]
+        return Batch(source.kind, source.name, batch, digest, source.version, refused=refused)
+
     def requests(self, source: Source, body: bytes, batch: str = "", encoding: str = "") -> Batch:
         """Decode a body of requests: JSON documents {id, created, text, area or lon and lat, …}, one, a list, or one a line."""
         plain = unpack(body, encoding)
         out = Batch("requests", source.name, batch or uuid7(), hashlib.sha256(plain).hexdigest(), source.version)
-        try:
-            text = plain.decode()
-            held = json.loads(text) if text.lstrip()[:1] == "[" else None
-        except (ValueError, RecursionError) as error:
-            raise BAD_BODY(form="JSON", why=str(error)) from None
-        lines = [json.dumps(d, ensure_ascii=False) for d in held] if isinstance(held, list) else [line for line in text.split("\n") if line.strip()]
-        for number, line in enumerate(lines):
+        for number, line in _documents(plain):
             try:
                 out.documents.append(self._request(json.loads(line)))
-            except (ValueError, KeyError, TypeError, OverflowError, RecursionError, Problem) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, Problem) as error:
                 problem = error if isinstance(error, Problem) else BAD_ROW(why=f"{type(error).__name__} {error}")
-                out.refused.append(Refused(number, problem.kind.code, problem.particulars, line[:2000]))
+                raw = line[:MAX_LINE].encode("utf-8", "backslashreplace").decode()
+                out.refused.append(Refused(number, problem.kind.code, {k: _plain(v) for k, v in problem.particulars.items()}, raw))
         return out
 
     def _request(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Check the keys a request must have, read its time and find its area."""
+        """Check the keys a request must have, read its time and find its area; what is odd but usable is flagged."""
+        if not isinstance(document, dict):
+            raise BAD_ROW(why="a request is an object {id, created, text, …}")
+        sent = json.dumps(document, ensure_ascii=False, sort_keys=True, allow_nan=False)
+        digest = hashlib.sha256(sent.encode()).hexdigest()[:24]
         created = document.get("created")
-        at = self.clock.now() if created is None else parse_time(str(created)) if not isinstance(created, int) else created
-        lon, lat = document.get("lon"), document.get("lat")
-        if "area" in document:
-            area = parse_area(str(document["area"]))
+        at = self.clock.now() if created is None else parse_time(str(created)) if isinstance(created, bool) or not isinstance(created, int) else created
+        if not EARLIEST <= at < -EARLIEST:
+            raise BAD_READING_TIME()
+        key = document["id"]
+        if not isinstance(key, str | int) or isinstance(key, bool) or not str(key).strip():
+            raise BAD_ROW(why="id is empty or no text")
+        kept = document | {"id": str(key).strip()[:200], "created": at, "digest": digest}
+        return kept | self._where(document)
+
+    def _where(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return a request's area, its coordinates if they are any, and a flag if neither could be had."""
+        city, found = self.registry.city, None
+        lon, lat = (_degrees(document.get(name), most) for name, most in (("lon", 180.0), ("lat", 90.0)))
+        if document.get("area") not in {None, ""}:
+            found = parse_area(str(document["area"]).zfill(15))
         elif lon is not None and lat is not None:
-            area = int(self.locate(np.array([float(lon)]), np.array([float(lat)]))[0])
-        else:
-            area = unplaced(self.registry.city)
-        key = str(document["id"])[:200]
-        if not key:
-            raise BAD_ROW(why="id is empty")
-        return {**document, "id": key, "created": at, "area": area}
+            found = int(self.locate(np.array([lon]), np.array([lat]))[0])
+        placed = found is not None and city_of(found) == city_of(city)
+        flags = [str(f) for f in document.get("flags") or ()] + ([] if placed else ["unplaced"])
+        return {"area": found if placed else unplaced(city), "lon": lon, "lat": lat} | ({"flags": flags} if flags else {})
 
     def check(self, source: Source, rows: Decoded, batch: str, digest: str) -> Batch:
         """Check columns against the registry, units, ranges and the clock; return good readings and refused rows."""
@@ -108,7 +122,7 @@ class Intake:
         prop = np.array([registry.properties.numbers.get(p, -1) for p in rows.property], np.int32)
         fits = (entity >= 0) & (prop >= 0)
         fits[fits] = registry.entity_types()[entity[fits]] == registry.property_type[prop[fits]]
-        good = fits & (rows.time != BAD) & (rows.time <= now + source.future)
+        good = fits & (rows.time >= EARLIEST) & (rows.time <= now + source.future)
         if source.past is not None:
             good &= rows.time >= now - source.past
         ticks, inside, units, why = self._measure(rows, prop)
@@ -137,27 +151,30 @@ class Intake:
         return entity
 
     def register(self, entity: Entity, out: Batch) -> None:
-        """Register an entity that a batch brings; the journal keeps it with the batch."""
+        """Register an entity that a batch brings; the journal keeps it with the batch, or with the next one if this one fails."""
+        document = to_document(entity)
+        self.registry.unkept.add([document])  # first: once it is registered, another batch may bring readings of it
         self.registry.register(entity)
-        out.entities.append(to_document(entity))
+        out.entities.append(document)
 
     def _measure(self, rows: Decoded, prop: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.int32], dict[int, Problem]]:
         """Turn values into ticks, one step per (property, unit) in use; a missing value is null."""
         words = self.registry.units
-        units = np.array([-1 if u is None else words.number(u) for u in rows.unit], np.int32)
+        numbers = {u: -1 if u is None else words.number(u) if known_unit(u) is not None else _UNKNOWN_UNIT for u in set(rows.unit)}
+        units = np.array([numbers[u] for u in rows.unit], np.int32)
         ticks, inside = np.zeros(len(prop), np.int64), np.zeros(len(prop), np.bool_)
         why: dict[int, Problem] = {}
-        pairs = prop.astype(np.int64) << 32 | (units.astype(np.int64) + 1)
+        pairs = prop.astype(np.int64) << 32 | (units.astype(np.int64) + 2)
         for pair in set(pairs.tolist()):
             at = np.flatnonzero(pairs == pair)
-            number, unit = int(pair >> 32), int(pair & 0xFFFFFFFF) - 1
+            number, unit = int(pair >> 32), int(pair & 0xFFFFFFFF) - 2
             if number < 0:
                 continue
             row = self.registry.property_rows[number]
             try:
-                scale, shift = row.factor(None if unit < 0 else words.names[unit])
-            except Problem as problem:
-                why |= dict.fromkeys(at.tolist(), problem)
+                scale, shift = row.factor(None if unit == -1 else words.names[unit] if unit >= 0 else str(rows.unit[at[0]]))
+            except Problem:
+                why |= {i: WRONG_UNIT(property=row.name, canonical=row.unit, unit=rows.unit[i]) for i in at.tolist()}
                 continue
             ticks[at], inside[at] = to_ticks(rows.value[at], scale, shift, row)
         ticks[rows.missing], inside[rows.missing] = NULL, True
@@ -168,12 +185,12 @@ class Intake:
     def _flags(self, rows: Decoded, prop: npt.NDArray[np.int32], now: int) -> npt.NDArray[np.int32]:
         flags = np.zeros(len(prop), np.int32)
         flags[now - rows.time > self.registry.lateness()[np.maximum(prop, 0)]] |= Flag.LATE
-        for word in set(rows.quality) - {None, "", "good"}:
-            flag = Flag.ESTIMATED if word == "estimated" else Flag.SUSPECT
-            flags[np.array([q == word for q in rows.quality])] |= flag
+        odd = {word: int(Flag.ESTIMATED if word == "estimated" else Flag.SUSPECT) for word in set(rows.quality) - {None, "", "good"}}
+        if odd:
+            flags |= np.array([odd.get(word, 0) for word in rows.quality], np.int32)
         return flags
 
-    def _explain(  # noqa: PLR0913 (every argument is one of the checks that the reason is found from)
+    def _explain(
         self, source: Source, rows: Decoded, entity: npt.NDArray[np.int32], fits: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_],
         good: npt.NDArray[np.bool_], why: dict[int, Problem], now: int,
     ) -> list[Refused]:
@@ -181,11 +198,13 @@ class Intake:
         refused = []
         for i in np.flatnonzero(~good).tolist():
             name, time = rows.property[i], int(rows.time[i])
-            if entity[i] < 0:
-                problem = UNKNOWN_ENTITY(id=rows.entity[i])
+            if name not in self.registry.properties.numbers:
+                problem = UNKNOWN_PROPERTY(property=name)
+            elif entity[i] < 0:
+                problem = UNKNOWN_ENTITY(id=rows.entity[i]) if is_urn(rows.entity[i]) else BAD_ENTITY(id=rows.entity[i])
             elif not fits[i]:
                 problem = UNKNOWN_PROPERTY(property=name)
-            elif time == BAD:
+            elif time < EARLIEST:
                 problem = BAD_READING_TIME()
             elif time > now + source.future:
                 problem = FUTURE(time=_show(time), limit_s=source.future // 1_000_000)
@@ -196,13 +215,45 @@ class Intake:
                 problem = OUT_OF_RANGE(property=name, value=rows.value[i], low=row.low, high=row.high, unit=row.unit)
             else:
                 problem = PAST(time=_show(time))
-            refused.append(Refused(int(rows.line[i]), problem.kind.code, problem.particulars, _as_sent(rows, i)))
+            refused.append(Refused(int(rows.line[i]), problem.kind.code, problem.particulars, (rows.sent or partial(_as_sent, rows))(i)))
         return refused
+
+
+_UNKNOWN_UNIT = -2
+
+
+def _documents(plain: bytes) -> list[tuple[int, str]]:
+    """Split a body into requests with their places: a list, one document over several lines, or one a line."""
+    try:
+        text = plain.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BAD_BODY(form="JSON", why=str(error)) from None
+    whole = text.lstrip()[:1] == "["
+    try:
+        held = json.loads(text) if whole or text.split("\n", 1)[0].strip() == "{" else None
+    except (ValueError, RecursionError) as error:
+        raise BAD_BODY(form="JSON", why=str(error)) from None
+    if held is None:
+        return [(number, line) for number, line in enumerate(text.split("\n")) if line.strip()]
+    return [(number, json.dumps(d, ensure_ascii=False)) for number, d in enumerate(held if whole else [held])]
+
+
+def _degrees(value: Any, most: float) -> float | None:  # noqa: ANN401 (a document's value)
+    """Return a coordinate, None where there is none that could be one."""
+    try:
+        degrees = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return degrees if abs(degrees) <= most else None
+
+
+def _plain(value: object) -> object:
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _show(time: int) -> str:
     try:
-        return rfc3339(time)
+        return to_datetime(time).isoformat().replace("+00:00", "Z")
     except (OverflowError, ValueError):
         return str(time)
 

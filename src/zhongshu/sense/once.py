@@ -1,9 +1,12 @@
 """Once: a reading's key is (source, entity, property, valid time). Same key and value: a duplicate. Same key, other value: a revision.
 
-Each stream's latest valid time is remembered, so what moves forward needs no look-up; the rest is looked up in the record.
+Each stream's latest valid time is remembered, so what moves forward needs no look-up. What steps back a little is found among the last
+groups, held in memory; only what lies further back is looked up in the record.
 """
 
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +20,20 @@ Lookup = Callable[[pa.Table], pa.Table]
 """From rows (i, source, entity, property, valid) to rows (i, ticks) of what the record holds for them, latest known."""
 
 
+RECENT_ROWS = 2_000_000
+RECENT_GROUPS = 256
+
+
+@dataclass(slots=True)
+class _Group:
+    """One appended group, sorted by a mix of key and valid time."""
+
+    mix: npt.NDArray[np.uint64]
+    key: Ints
+    valid: Ints
+    ticks: Ints
+
+
 class Once:
     """Called by the journal's one thread, so that what it remembers is what was appended."""
 
@@ -24,18 +41,40 @@ class Once:
         """Start with no stream known."""
         self._lookup = lookup
         self._keys, self._high = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._before = np.zeros(0, np.int64)
+        self._recent: deque[_Group] = deque()
+        self._held = 0
+
+    def appended(self, readings: Readings) -> None:
+        """Remember a group that is durable now: its streams' latest times, and its rows for a while."""
+        keys = stream_keys(readings)
+        self._raise(keys, readings.valid, recorded=False)
+        mix = _mix(keys, readings.valid)
+        order = np.argsort(mix, kind="stable")
+        self._recent.append(_Group(mix[order], keys[order], readings.valid[order], readings.ticks[order]))
+        self._held += len(keys)
+        while self._held > RECENT_ROWS or len(self._recent) > RECENT_GROUPS:
+            old = self._recent.popleft()
+            self._held -= len(old.key)
+            place, _ = self._find(old.key)
+            np.maximum.at(self._before, place, old.valid)
 
     def remember(self, keys: Ints, high: Ints) -> None:
-        """Take the latest valid time of streams."""
-        order = np.lexsort((high, keys))
-        keys, high = keys[order], high[order]
-        last = np.append(keys[1:] != keys[:-1], True) if len(keys) else np.zeros(0, np.bool_)
-        keys, high = keys[last], high[last]
-        place, old = self._find(keys)
-        self._high[place[old]] = np.maximum(self._high[place[old]], high[old])
+        """Take the latest valid time of streams that the record holds."""
+        self._raise(keys, high, recorded=True)
+
+    def _raise(self, keys: Ints, high: Ints, *, recorded: bool) -> None:
+        """Raise the streams' latest times; `recorded`: the rows are not among the recent groups."""
+        known, old = self._find(keys)
         if not old.all():
-            self._keys = np.insert(self._keys, place[~old], keys[~old])
-            self._high = np.insert(self._high, place[~old], high[~old])
+            new = np.unique(keys[~old])
+            place = np.searchsorted(self._keys, new)
+            low = np.full(len(new), np.iinfo(np.int64).min)
+            self._keys, self._high, self._before = np.insert(self._keys, place, new), np.insert(self._high, place, low), np.insert(self._before, place, low)
+            known, _ = self._find(keys)
+        np.maximum.at(self._high, known, high)
+        if recorded:
+            np.maximum.at(self._before, known, high)
 
     def _find(self, keys: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
         place = np.searchsorted(self._keys, keys)
@@ -70,13 +109,37 @@ class Once:
         return kept, order[keep]
 
     def _recorded(self, readings: Readings, at: Ints) -> tuple[npt.NDArray[np.bool_], Ints]:
-        asked = readings.select(at).table().select(["source", "entity", "property", "valid"]).append_column("i", pa.array(np.arange(len(at))))
-        found = self._lookup(asked)
-        held, ticks = np.zeros(len(at), np.bool_), np.full(len(at), NULL)
-        i = np.asarray(found["i"])
-        held[i] = True
-        ticks[i] = np.asarray(found["ticks"].fill_null(int(NULL)))
+        held, ticks, further = self._among_recent(stream_keys(readings)[at], readings.valid[at])
+        if len(further):
+            asked = readings.select(at[further]).table().select(["source", "entity", "property", "valid"]).append_column("i", pa.array(further))
+            found = self._lookup(asked)
+            i = np.asarray(found["i"])
+            held[i] = True
+            ticks[i] = np.asarray(found["ticks"].fill_null(int(NULL)))
         return held, ticks
+
+    def _among_recent(self, keys: Ints, valid: Ints) -> tuple[npt.NDArray[np.bool_], Ints, Ints]:
+        """Find rows among the recent groups, the latest first; return which were found, their ticks, and which must be looked up in the record."""
+        held, ticks, open_ = np.zeros(len(keys), np.bool_), np.full(len(keys), NULL), np.arange(len(keys))
+        mix, doubtful = _mix(keys, valid), np.zeros(len(keys), np.bool_)
+        for group in reversed(self._recent):
+            place = np.minimum(np.searchsorted(group.mix, mix[open_], side="right") - 1, len(group.mix) - 1)
+            met = (place >= 0) & (group.mix[place] == mix[open_])
+            same = met & (group.key[place] == keys[open_]) & (group.valid[place] == valid[open_])
+            doubtful[open_[met & ~same]] = True
+            held[open_[same]], ticks[open_[same]] = True, group.ticks[place[same]]
+            open_ = open_[~same]
+            if not len(open_):
+                break
+        place, old = self._find(keys)
+        older = np.full(len(keys), np.iinfo(np.int64).min)
+        older[old] = self._before[place[old]]
+        return held, ticks, np.flatnonzero(~held & ((valid <= older) | doubtful))
+
+
+def _mix(keys: Ints, valid: Ints) -> npt.NDArray[np.uint64]:
+    with np.errstate(over="ignore"):
+        return keys.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15) ^ valid.view(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)
 
 
 def stream_keys(readings: Readings) -> Ints:
@@ -85,6 +148,6 @@ def stream_keys(readings: Readings) -> Ints:
 
 
 def _runs(again: npt.NDArray[np.bool_]) -> Ints:
-    """Number the members of each run: 0 where a run begins."""
+    """Return each place within its run: 0 where a run begins."""
     position = np.arange(len(again))
     return position - np.maximum.accumulate(np.where(again, 0, position))

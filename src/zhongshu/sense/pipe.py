@@ -3,6 +3,7 @@
 Knows the journal and the stamp of known time; knows nothing of what is done with a group afterwards.
 """
 
+import logging
 import queue
 import shutil
 import threading
@@ -14,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from zhongshu.kernel.clock import Stamp
-from zhongshu.kernel.journal import Batch, Entry, Journal, Receipt
+from zhongshu.kernel.journal import Batch, Entry, Journal, Receipt, document_digest
 from zhongshu.kernel.problem import declare
 from zhongshu.kernel.reading import join
-from zhongshu.sense.once import Once, stream_keys
+from zhongshu.sense.once import Once
+from zhongshu.sense.registry import Unkept
 
 BATCH_CONFLICT = declare(
     "batch.conflict", "conflict",
@@ -35,6 +37,13 @@ DISK_LOW = declare(
     en=("Only {free_mb} MB of disk are left, below {floor_mb} MB; intake has stopped.", "Free or add space; nothing acknowledged is lost."),
 )
 
+CLOSED = declare(
+    "intake.closed", "unavailable",
+    zh=("城市正在停止，不再接收数据。", "请在城市重新运行后重试；已确认的数据没有丢失。"),
+    en=("The city is stopping and takes nothing in any more.", "Try again when it runs; nothing acknowledged is lost."),
+)
+
+_log = logging.getLogger(__name__)
 MAX_WAITING = 2_000_000
 MAX_GROUP = 200_000
 
@@ -45,13 +54,17 @@ Task = tuple[Callable[[], Any], "Future[Any]"]
 class Pipe:
     """Group commit: while one group is on its way to the disk, the next one gathers."""
 
-    def __init__(self, journal: Journal, stamp: Stamp, once: Once, deliver: Callable[[Entry], None], floor: tuple[Path, int]) -> None:
-        """Take the journal to write, the stamp of known time, and who gets each durable group; `floor`: folder and bytes that must stay free."""
+    def __init__(self, journal: Journal, stamp: Stamp, once: Once, deliver: Callable[[Entry], None], floor: tuple[Path, int], unkept: Unkept | None = None) -> None:
+        """Take the journal to write, the stamp of known time, and who gets each durable group; `floor`: folder and bytes that must stay free.
+
+        `unkept`: the registry's entities that the journal does not hold yet; every group keeps them first.
+        """
         self._journal, self._stamp, self._once, self._deliver = journal, stamp, once, deliver
         self._folder, self._floor = floor
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._waiting = 0
-        self._owed: list[dict[str, Any]] = []
+        self._unkept = unkept or Unkept()
+        self._closed = False
         self._lock = threading.Condition()
         self._under_way = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -61,20 +74,28 @@ class Pipe:
         self._thread.start()
 
     def submit(self, batch: Batch) -> "Future[Receipt]":
-        """Queue a batch; the future holds its receipt once it is on disk."""
+        """Queue a batch; the future holds its receipt once it is on disk. A sender who goes away takes nothing back."""
         rows = _size(batch)
+        self._unkept.add(batch.entities)
+        done: Future[Receipt] = Future()
+        done.set_running_or_notify_cancel()
         with self._lock:
+            if self._closed:
+                raise CLOSED()
             if self._waiting and self._waiting + rows > MAX_WAITING:
                 raise BUSY(waiting=self._waiting)
             self._waiting += rows
-        done: Future[Receipt] = Future()
-        self._queue.put((batch, done, rows))
+            self._queue.put((batch, done, rows))
         return done
 
     def do(self, work: Callable[[], Any]) -> "Future[Any]":
         """Run something between groups, in the writer's thread."""
         done: Future[Any] = Future()
-        self._queue.put((work, done))
+        done.set_running_or_notify_cancel()
+        with self._lock:
+            if self._closed:
+                raise CLOSED()
+            self._queue.put((work, done))
         return done
 
     def settle(self, at: int) -> None:
@@ -88,8 +109,10 @@ class Pipe:
         return self._waiting
 
     def close(self) -> None:
-        """Write what waits, then stop."""
-        self._queue.put(None)
+        """Write what waits, then stop; what comes later is refused."""
+        with self._lock:
+            self._closed = True
+            self._queue.put(None)
         self._thread.join()
 
     def _run(self) -> None:
@@ -150,31 +173,43 @@ class Pipe:
     def _append(self, group: list[Waiting]) -> None:
         batches = [b for b, _, _ in group]
         ranks = self._sift_readings([b for b in batches if b.readings is not None])
-        for batch in batches:
-            self._sift_requests(batch)
+        self._sift_requests([b for b in batches if b.documents])
         for batch, _, rows in group:
             batch.duplicates += rows - _size(batch)
-        batches[0].entities = self._owed + batches[0].entities
-        self._owed = []
+            batch.entities = []
+        batches[0].entities = self._unkept.take()
         with self._lock:
             known = self._stamp.next(ranks)
             self._under_way = True
         try:
-            receipts, entries = self._journal.append(batches, known)
-            for batch in batches:
-                if batch.readings is not None and len(batch.readings):
-                    self._once.remember(stream_keys(batch.readings), batch.readings.valid)
+            receipts, entries = self._keep(batches, known)
             for entry in entries:
-                self._deliver(entry)
-        except BaseException:
-            self._owed = [d for b in batches for d in b.entities]
-            raise
+                self._hand_on(entry)
         finally:
             with self._lock:
                 self._under_way = False
                 self._lock.notify_all()
         for (_, done, _), receipt in zip(group, receipts, strict=True):
             done.set_result(receipt)
+
+    def _keep(self, batches: list[Batch], known: int) -> tuple[list[Receipt], list[Entry]]:
+        """Make a group durable, and remember what it brought."""
+        try:
+            receipts, entries = self._journal.append(batches, known)
+        except BaseException:
+            self._unkept.add(batches[0].entities)
+            raise
+        for batch in batches:
+            if batch.readings is not None and len(batch.readings):
+                self._once.appended(batch.readings)
+        return receipts, entries
+
+    def _hand_on(self, entry: Entry) -> None:
+        """Hand a durable entry on; a taker's failure is told, and is no reason to tell the sender that nothing was kept."""
+        try:
+            self._deliver(entry)
+        except Exception:  # noqa: BLE001 (whatever it is, the group is durable and its senders are told so)
+            _log.exception("deliver.failed offset=%d", entry.offset)
 
     def _sift_readings(self, batches: list[Batch]) -> int:
         """Leave out the group's duplicates, seen across all its batches; return how many ranks its readings need."""
@@ -187,11 +222,19 @@ class Pipe:
             batch.readings = kept if len(parts) == 1 else kept.select(origin == i)
         return 1 if kept.rank is None else int(kept.rank.max(initial=0)) + 1
 
-    def _sift_requests(self, batch: Batch) -> None:
-        """Leave out requests whose external id is known to the source, or stands in the batch twice."""
-        new = self._journal.unseen(batch.source, [d["id"] for d in batch.documents])
-        first = {d["id"]: i for i, d in reversed(list(enumerate(batch.documents)))}
-        batch.documents = [d for i, d in enumerate(batch.documents) if new[i] and first[d["id"]] == i]
+    def _sift_requests(self, batches: list[Batch]) -> None:
+        """Leave out requests that the source sent before with the same content, seen across the group; other content is news of a known request."""
+        held: dict[tuple[str, str], str] = {}
+        for batch in batches:
+            digests = self._journal.digests(batch.source, [d["id"] for d in batch.documents])
+            held = {(batch.source, key): digest for key, digest in digests.items()} | held
+            kept = []
+            for document in batch.documents:
+                key, digest = (batch.source, document["id"]), document_digest(document)
+                if held.get(key) != digest:
+                    held[key] = digest
+                    kept.append(document)
+            batch.documents = kept
 
 
 def _size(batch: Batch) -> int:

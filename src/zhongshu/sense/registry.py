@@ -16,24 +16,49 @@ from zhongshu.kernel.quantity import Property
 
 
 class Words:
-    """Names and their numbers; the list only grows."""
+    """Names and their numbers; the list only grows. Threads may ask at once."""
 
     def __init__(self) -> None:
         """Start with no name."""
         self.names: list[str] = []
         self.numbers: dict[str, int] = {}
+        self._lock = threading.Lock()
 
     def number(self, name: str) -> int:
         """Return a name's number, giving it one if it is new."""
         number = self.numbers.get(name)
         if number is None:
-            number = self.numbers[name] = len(self.names)
-            self.names.append(name)
+            with self._lock:
+                if (number := self.numbers.get(name)) is None:
+                    number = len(self.names)
+                    self.names.append(name)
+                    self.numbers[name] = number
         return number
 
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self.names)
+
+
+class Unkept:
+    """Entities that are registered here and not in the journal yet: whatever becomes of the batch that brought one, the next group keeps it."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._documents: dict[str, dict[str, Any]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, documents: Iterable[dict[str, Any]]) -> None:
+        """Note what is to be kept."""
+        with self._lock:
+            for document in documents:
+                self._documents.setdefault(document["id"], document)
+
+    def take(self) -> list[dict[str, Any]]:
+        """Return what is to be kept, to be added again if that fails."""
+        with self._lock:
+            documents, self._documents = self._documents, {}
+            return list(documents.values())
 
 
 class Registry:
@@ -47,6 +72,7 @@ class Registry:
         self.property_rows: list[Property] = []
         self.rows: list[Entity] = []
         self.types = Words()
+        self.unkept = Unkept()
         self.property_type = np.zeros(0, np.int32)
         self._area, self._type = np.zeros(1024, np.int64), np.zeros(1024, np.int32)
         self._lateness = np.zeros(0, np.int64)

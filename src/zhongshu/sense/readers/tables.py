@@ -7,11 +7,14 @@ import csv
 import dataclasses
 import gzip
 import hashlib
-import io
+import json
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,12 +23,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zhongshu.kernel.area import unplaced
-from zhongshu.kernel.clock import parse_time
+from zhongshu.kernel.clock import parse_time, to_us
 from zhongshu.kernel.entity import Entity
-from zhongshu.kernel.ids import urn
+from zhongshu.kernel.ids import stable_id, urn
 from zhongshu.kernel.journal import Batch, Refused
-from zhongshu.kernel.problem import Problem, declare
-from zhongshu.sense.decode import BAD, BAD_BODY, LONG_LINE, MAX_LINE, Decoded
+from zhongshu.kernel.problem import declare
+from zhongshu.sense.decode import BAD, BAD_BODY, EARLIEST, LONG_LINE, MAX_BODY, MAX_LINE, TOO_LARGE, Decoded, number
 from zhongshu.sense.intake import Intake
 from zhongshu.sense.source import BAD_SOURCE, DATE_FORMATS, Matrix, RequestTable, Source, Wide
 
@@ -51,8 +54,20 @@ NO_TIME = declare(
 )
 
 SLICE = 20_000
-"""Lines per batch."""
+"""Lines per batch at most."""
+CELLS = 400_000
+"""Cells per batch at most."""
+MAX_FILE = 16 * MAX_BODY
 Strings = npt.NDArray[np.object_]
+
+
+@dataclass(slots=True)
+class _Slice:
+    """Some lines of a table: their numbers (the header is line 0, blank lines are none), cells, and what was refused among them."""
+
+    lines: list[int] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
 
 
 def read_file(path: Path, source: Source, intake: Intake, start: str = "") -> Iterator[Batch]:
@@ -66,29 +81,33 @@ def read_file(path: Path, source: Source, intake: Intake, start: str = "") -> It
         return
     if isinstance(mapping, Matrix) and start:
         mapping = dataclasses.replace(mapping, start=start)
-    header, slices = _slices(content, path.name)
-    for number, (first, rows, refused) in enumerate(slices):
-        table = {column: np.array([row[i] for row in rows], object) for i, column in enumerate(header)}
-        lines = np.arange(first, first + len(rows))
-        batch, batch_digest = f"{name}:{number}", hashlib.sha256(f"{digest}:{number}".encode()).hexdigest()
+    header, slices = _slices(content)
+    for number_, part in enumerate(slices):
+        table = {column: np.array([row[i] for row in part.rows], object) for i, column in enumerate(header)}
+        lines = np.array(part.lines, np.int64)
+        of = (f"{name}:{number_}", hashlib.sha256(f"{digest}:{number_}".encode()).hexdigest())
         if isinstance(mapping, RequestTable):
-            yield _requests(mapping, source, intake, table, lines, refused, (batch, batch_digest))
+            yield _requests(mapping, source, intake, table, lines, part.refused, of)
         else:
-            entity = Batch("readings", source.name, batch, batch_digest)
-            decoded = _wide(mapping, source, intake, table, lines, entity) if isinstance(mapping, Wide) else _matrix(mapping, source, intake, table, first, entity)
-            decoded.refused += refused
-            out = intake.check(source, decoded, batch, batch_digest)
+            entity = Batch("readings", source.name, *of)
+            decoded = _wide(mapping, source, intake, table, lines, entity) if isinstance(mapping, Wide) else _matrix(mapping, source, intake, table, lines, entity)
+            decoded.refused += part.refused
+            out = intake.check(source, decoded, *of)
             out.entities = entity.entities + out.entities
             yield out
 
 
 def _content(path: Path) -> bytes:
+    """Return a file's text as UTF-8 without its mark; refuse what is torn, too large, empty or in another encoding."""
     raw = path.read_bytes()
-    if raw[:2] == b"\x1f\x8b":
+    if raw.startswith(b"\x1f\x8b"):
         try:
-            raw = gzip.decompress(raw)
+            with gzip.open(path) as stream:
+                raw = stream.read(MAX_FILE + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise BAD_BODY(form="gzip", why=str(error)) from None
+    if len(raw) > MAX_FILE:
+        raise TOO_LARGE(limit=MAX_FILE)
     try:
         raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -98,28 +117,63 @@ def _content(path: Path) -> bytes:
     return raw.removeprefix(b"\xef\xbb\xbf")
 
 
-def _slices(content: bytes, name: str) -> tuple[list[str], Iterator[tuple[int, list[list[str]], list[Refused]]]]:
-    del name
-    reader = csv.reader(io.TextIOWrapper(io.BytesIO(content), "utf-8", newline=""))
-    csv.field_size_limit(64 * 2**20)
-    header = next(reader)
+class _TooLong(Exception):  # noqa: N818 (a sign between two functions)
+    """A row goes on for longer than any row may: a quote was never closed."""
 
-    def slices() -> Iterator[tuple[int, list[list[str]], list[Refused]]]:
-        rows: list[list[str]] = []
-        refused: list[Refused] = []
-        first = done = 0
-        for row in reader:
-            done += 1
-            if len(row) != len(header) or sum(map(len, row)) > MAX_LINE:
-                problem = BAD_LINE(found=len(row), wanted=len(header)) if len(row) != len(header) else LONG_LINE(row=done, limit=MAX_LINE)
-                refused.append(Refused(done, problem.kind.code, problem.particulars, ",".join(row)[:2000]))
+
+def _records(lines: list[str], columns: int) -> Iterator[tuple[list[str], str]]:
+    """Yield each row's cells and text. Where a row over several lines does not fit the table, its first line is a row of its own: a stray quote costs one line."""
+    at, held = 0, 0
+
+    def feed() -> Iterator[str]:
+        nonlocal at, held
+        while at < len(lines):
+            held += len(lines[at])
+            if held > MAX_LINE:
+                raise _TooLong
+            at += 1
+            yield lines[at - 1] + "\n"
+
+    reader = csv.reader(feed())
+    while at < len(lines):
+        first, held = at, 0
+        try:
+            cells = next(reader)
+            fits = at == first + 1 or len(cells) == columns
+        except (_TooLong, csv.Error):
+            cells, fits = [], False
+        if not fits:
+            at = first + 1
+            cells, reader = lines[first].split(","), csv.reader(feed())
+            if len(cells) == columns:
+                cells = [*cells, ""]
+        yield cells, "\n".join(lines[first:at])
+
+
+def _slices(content: bytes) -> tuple[list[str], Iterator[_Slice]]:
+    """Return the header and the table in slices of lines; a blank line is none."""
+    csv.field_size_limit(MAX_FILE)
+    lines = [line for line in content.decode().replace("\r\n", "\n").replace("\r", "\n").split("\n") if line.strip()]
+    header = [name.strip() for name in next(csv.reader(lines[:1]))]
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise BAD_BODY(form="CSV", why=f"it has more than one column {', '.join(twice)}")
+    size = max(1, min(SLICE, CELLS // len(header)))
+
+    def slices() -> Iterator[_Slice]:
+        part = _Slice()
+        for done, (row, text) in enumerate(_records(lines[1:], len(header)), 1):
+            if len(row) != len(header) or len(text) > MAX_LINE:
+                problem = LONG_LINE(row=done, limit=MAX_LINE) if len(text) > MAX_LINE else BAD_LINE(found=len(row), wanted=len(header))
+                part.refused.append(Refused(done, problem.kind.code, problem.particulars, text[:MAX_LINE]))
             else:
-                rows.append(row)
-            if done % SLICE == 0:
-                yield first, rows, refused
-                first, rows, refused = done, [], []
-        if rows or refused:
-            yield first, rows, refused
+                part.lines.append(done)
+                part.rows.append(row)
+            if done % size == 0:
+                yield part
+                part = _Slice()
+        if part.rows or part.refused:
+            yield part
 
     return header, slices()
 
@@ -142,59 +196,65 @@ def _wide(mapping: Wide, source: Source, intake: Intake, table: dict[str, String
     return _decoded([(names[at], c.property, c.unit, times[at], table[c.header][at], lines[at]) for c, at in picked])
 
 
-def _matrix(mapping: Matrix, source: Source, intake: Intake, table: dict[str, Strings], first: int, out: Batch) -> Decoded:
-    """One reading per cell: the column is the entity, the row the time."""
+def _matrix(mapping: Matrix, source: Source, intake: Intake, table: dict[str, Strings], lines: npt.NDArray[np.int64], out: Batch) -> Decoded:
+    """One reading per cell: the column is the entity, the line's number the time (a refused line is a step as well)."""
     ids = np.array(list(table), object)
     names = _entities(mapping, source, intake, ids, out)
-    begin, count = parse_time(mapping.start), len(next(iter(table.values()), []))
-    times = begin + (first + np.arange(count)) * mapping.step
-    lines = first + np.arange(count)
-    rows = [(name, ~np.isin(table[id_], ("", "NA", "NaN", "null"))) for id_, name in zip(ids, names, strict=True)]
+    times = parse_time(mapping.start) + (lines - 1) * mapping.step
+    rows = [(id_, name, ~np.isin(table[id_], ("", "NA", "NaN", "null"))) for id_, name in zip(ids, names, strict=True)]
     return _decoded([
-        (np.full(int(have.sum()), name, object), mapping.property, mapping.unit, times[have], table[id_][have], lines[have])
-        for id_, (name, have) in zip(ids, rows, strict=True)])
+        (np.full(int(have.sum()), name, object), mapping.property, mapping.unit, times[have], table[id_][have], lines[have]) for id_, name, have in rows])
 
 
 def _entities(mapping: Wide | Matrix, source: Source, intake: Intake, ids: Strings, out: Batch) -> Strings:
     """Return the URN of each id, registering those that are new: placed if their place is a known fact, else unplaced."""
-    found = {id_: urn(mapping.type, id_.strip()) for id_ in set(ids)}
+    found = {id_: _urn(mapping.type, id_.strip()) for id_ in set(ids)}
     for id_, name in sorted(found.items()):
-        if source.entities == "register" and id_.strip() and name not in intake.registry.entities.numbers:
-            lon, lat = mapping.places.get(id_, (None, None))
+        called = id_.strip()
+        if source.entities == "register" and called and name not in intake.registry.entities.numbers:
+            lon, lat = mapping.places.get(called, (None, None))
             area = unplaced(intake.registry.city) if lon is None or lat is None else int(intake.locate(np.array([lon]), np.array([lat]))[0])
-            intake.register(Entity(name, mapping.type, id_, id_, area, lon, lat, mapping.owner or source.owner), out)
+            intake.register(Entity(name, mapping.type, called, called, area, lon, lat, mapping.owner or source.owner), out)
     return np.array([found[id_] for id_ in ids], object)
+
+
+_LONGEST = 160
+
+
+def _urn(kind: str, id_: str) -> str:
+    """Make the URN of a table's id: what may not stand in one is percent-encoded, so that no two ids ever become one."""
+    name = quote(id_, safe="._~:-")
+    return urn(kind, name if len(name) <= _LONGEST else stable_id(id_))
 
 
 def _decoded(parts: list[tuple[Strings, str, str | None, npt.NDArray[np.int64], Strings, npt.NDArray[np.int64]]]) -> Decoded:
     n = [len(p[0]) for p in parts]
-    value = np.concatenate([_numbers(p[4]) for p in parts])
+    texts = np.concatenate([p[4] for p in parts])
+    entity = np.concatenate([p[0] for p in parts]).tolist()
+    props = [p[1] for p, count in zip(parts, n, strict=True) for _ in range(count)]
+    units = [p[2] for p, count in zip(parts, n, strict=True) for _ in range(count)]
+    times = np.concatenate([p[3] for p in parts])
+
+    def sent(i: int) -> str:
+        """Return a cell as a native reading with its value as it stood in the table."""
+        value = number(str(texts[i]).strip())
+        row = {"entity": entity[i], "property": props[i], "time": "" if times[i] < EARLIEST else int(times[i]), "value": value if np.isfinite(value) else str(texts[i])}
+        return json.dumps(row | ({"unit": units[i]} if units[i] else {}), ensure_ascii=False)
+
     return Decoded(
-        np.concatenate([p[0] for p in parts]).tolist(), [p[1] for p, k in zip(parts, n, strict=True) for _ in range(k)],
-        [p[2] for p, k in zip(parts, n, strict=True) for _ in range(k)], [None] * sum(n), np.concatenate([p[3] for p in parts]), value,
-        np.zeros(sum(n), np.bool_), np.concatenate([p[5] for p in parts]))
+        entity, props, units, [None] * sum(n), times, _numbers(texts), np.zeros(sum(n), np.bool_), np.concatenate([p[5] for p in parts]), sent=sent)
 
 
 def _numbers(texts: Strings) -> npt.NDArray[np.float64]:
-    try:
-        return texts.astype(np.float64)
-    except ValueError:
-        return np.array([_number(t) for t in texts], np.float64)
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
+    return np.array([number(t.strip()) for t in texts], np.float64)
 
 
 def _times(texts: list[str], zone: str, parts: int = 1) -> npt.NDArray[np.int64]:
     """Read local times: year month day hour columns, or one of the known forms; RFC 3339 keeps its own offset. Unreadable: `BAD`."""
-    if parts > 1:
+    if parts in {3, 4}:
         texts = [_from_parts(t.split()) for t in texts]
     out = np.full(len(texts), BAD)
-    column = pa.array(texts, pa.string())
+    column = pa.array([t.strip() for t in texts], pa.string())
     for form in DATE_FORMATS:
         open_ = np.flatnonzero(out == BAD)
         if not len(open_):
@@ -204,13 +264,20 @@ def _times(texts: list[str], zone: str, parts: int = 1) -> npt.NDArray[np.int64]
             local = pc.assume_timezone(stamps, zone, ambiguous="earliest", nonexistent="latest")
         except pa.ArrowInvalid as error:
             raise BAD_SOURCE(source=zone, why=str(error)) from None
-        out[open_] = np.asarray(pc.fill_null(local.cast(pa.int64()), int(BAD)))
+        read = np.asarray(pc.fill_null(local.cast(pa.int64()), int(BAD)))
+        out[open_] = np.where(read >= EARLIEST, read, BAD)  # 1/4/14 is no day of the year 1
     for i in np.flatnonzero(out == BAD).tolist():
-        try:
-            out[i] = parse_time(texts[i].strip())
-        except Problem:
-            continue
+        out[i] = _time(texts[i].strip(), zone)
     return out
+
+
+def _time(text: str, zone: str) -> int:
+    """Read one time that no known form fits: with an offset, or local with parts of a second."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return to_us(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone)))
+    except (ValueError, OverflowError):
+        return int(BAD)
 
 
 def _from_parts(parts: list[str]) -> str:
@@ -221,11 +288,10 @@ def _from_parts(parts: list[str]) -> str:
     return f"{year:04d}-{month:02d}-{day:02d} {hour:02d}:00"
 
 
-def _requests(  # noqa: PLR0913 (what a slice of a table is)
+def _requests(
     mapping: RequestTable, source: Source, intake: Intake, table: dict[str, Strings], lines: npt.NDArray[np.int64], refused: list[Refused], of: tuple[str, str],
 ) -> Batch:
     """One document per row, for the journal; what has no usable id or time is refused, what is odd is flagged."""
-    ZoneInfo(source.zone)
     out = Batch("requests", source.name, *of, mapping=source.version, refused=refused)
     ids, created, state = _column(table, mapping.id, mapping.created, mapping.state)
     times = {name: _times(_texts(table, header, mapping), source.zone) for name, header in (("created", mapping.created), ("due", mapping.due), ("closed", mapping.closed)) if header}
@@ -238,9 +304,10 @@ def _requests(  # noqa: PLR0913 (what a slice of a table is)
         key = next((t for t in (ids[i].strip(), *(table[h][i].strip() for h in mapping.also_id if h in table)) if t not in mapping.absent), "")
         if not key or made == BAD:
             problem = NO_TIME(text=created[i]) if key else NO_ID()
-            out.refused.append(Refused(int(lines[i]) + 1, problem.kind.code, problem.particulars, ",".join(str(c[i]) for c in table.values())))
+            out.refused.append(Refused(int(lines[i]), problem.kind.code, problem.particulars, json.dumps({h: str(c[i]) for h, c in table.items()}, ensure_ascii=False)))
             continue
-        document: dict[str, Any] = {"id": key, "created": made, "area": int(area[i]), "imported": True, "state": state[i], **{n: t[i] for n, t in texts.items()}}
+        sent = json.dumps([source.version, *(str(c[i]) for c in table.values())], ensure_ascii=False)
+        document: dict[str, Any] = {"id": key[:200], "digest": hashlib.sha256(sent.encode()).hexdigest()[:24], "created": made, "area": int(area[i]), "imported": True, "state": state[i], **{n: t[i] for n, t in texts.items()}}
         document |= {n: int(times[n][i]) for n in ("due", "closed") if n in times and times[n][i] != BAD}
         document |= {} if np.isnan(lon[i]) else {"lon": float(lon[i]), "lat": float(lat[i])}
         flags = (["coarse_place"] if coarse[i] else []) + (["unplaced"] if np.isnan(lon[i]) else []) + (["due_before_opened"] if document.get("due", made + 1) <= made else [])
@@ -263,5 +330,5 @@ def _coordinates(mapping: RequestTable, table: dict[str, Strings], count: int) -
     lon, lat = _numbers(table[mapping.lon]), _numbers(table[mapping.lat])
     outside = ~((np.abs(lon) <= 180) & (np.abs(lat) <= 90))  # noqa: PLR2004 (degrees)
     lon, lat = np.where(outside, np.nan, lon), np.where(outside, np.nan, lat)
-    rounded = ~outside & (np.round(lon, mapping.coarse) == lon) & (np.round(lat, mapping.coarse) == lat) & (lon == np.rint(lon))
+    rounded = ~outside & (np.round(lon, mapping.coarse - 1) == lon) & (np.round(lat, mapping.coarse - 1) == lat)
     return lon, lat, rounded
