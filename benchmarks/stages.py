@@ -14,7 +14,6 @@ from zhongshu.kernel.clock import boundary
 from zhongshu.kernel.journal import Batch
 from zhongshu.kernel.reading import join
 from zhongshu.sense.decode import decode
-from zhongshu.sense.once import stream_keys
 from zhongshu.settings import read
 from zhongshu.survey import make
 
@@ -61,14 +60,21 @@ def main() -> dict[str, float]:
         def append() -> None:
             for group in groups:
                 kept, _ = parts.once.sift(join([b.readings for b in group if b.readings is not None]))
-                parts.once.remember(stream_keys(kept), kept.valid)
+                parts.once.appended(kept)
                 batch = Batch("readings", source.name, f"g{len(entries)}", "", readings=kept)
                 entries.extend(parts.journal.append([batch], parts.stamp.next())[1])
 
         timed("once + journal", append)
         parts.live.restore(boundary(parts.clock.now()))
         timed("live cells", lambda: [parts.live.apply(e.readings) for e in entries if e.readings is not None] and None)
-        timed("tail + lake", lambda: ([parts.lake.show(e.table, e.offset) for e in entries if e.table is not None], parts.lake.commit()) and None)
+
+        def commit() -> None:
+            for entry in entries:
+                if entry.table is not None:
+                    parts.lake.show(entry.table, entry.offset)
+            parts.lake.commit()
+
+        timed("tail + lake", commit)
         steps = 20
         begun = time.process_time()
         for i in range(steps):

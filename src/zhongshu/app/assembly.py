@@ -1,6 +1,7 @@
 """How a city is put together, in the order in which a reading meets its parts."""
 
 import json
+import logging
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,7 +16,7 @@ from zhongshu.engines.live_cells import LiveCells
 from zhongshu.engines.sqlite_desk import SqliteDesk
 from zhongshu.engines.sqlite_journal import SqliteJournal
 from zhongshu.govern import Guard, Identity, Ledger, Policy
-from zhongshu.judge import Explainer, Judge, Statics, Watch, panes_sql, read_packs, record
+from zhongshu.judge import Explainer, Judge, Statics, Watch, panes_sql, read_packs, record, within_limit
 from zhongshu.kernel.area import Codes, Level
 from zhongshu.kernel.clock import Clock, LiveClock, Stamp
 from zhongshu.kernel.grade import Principal
@@ -27,6 +28,7 @@ from zhongshu.settings import Settings
 from zhongshu.survey import Areas, Entities, Place
 from zhongshu.survey import City as About
 
+_log = logging.getLogger(__name__)
 LOOKUP = "SELECT a.i, r.ticks FROM asked a JOIN readings r ON r.source = a.source AND r.entity = a.entity AND r.property = a.property AND r.valid = a.valid WHERE r.valid BETWEEN {low} AND {high}"
 SYSTEM = Principal("system", "系统", (), "internal")
 
@@ -72,6 +74,9 @@ class Assembly:
         self._facets: tuple[int, pa.Table] = (-1, pa.table({}))
         self.judge = Judge(properties, Statics(self.registry, self._people), ZoneInfo(self.about.time_zone), self._codes)
         indicators, rules = read_packs(((p.name, p.folder) for p in self.packs), properties, self.about.code if self.about.sandbox else 1)
+        indicators, self.refused = within_limit(indicators, self.registry, properties)
+        for problem in self.refused:
+            _log.warning("%s", problem.sentence())
         self.live = LiveCells(list(properties.values()), self.registry, self.registry.sources.names, self.registry.entities.numbers, self._reload)
         self.live.declare(spec for i in indicators for spec in i.specs())
         self.watch = Watch(self.judge, self.live, indicators, rules, self.desk.read(record.recall))

@@ -79,7 +79,8 @@ def ingest(settings: Settings, path: Path, source: str, start: str, tell: Tell) 
     if not path.is_file():
         raise NO_FILE(path=path)
     if is_owned(settings.data):
-        return through_owner(settings, "ingest", {"path": str(path.absolute()), "source": source, "start": start}, tell)
+        counts: dict[str, int] = through_owner(settings, "ingest", {"path": str(path.absolute()), "source": source, "start": start}, tell)
+        return counts
     if not (settings.data / "city.toml").exists():
         settings.data.mkdir(parents=True, exist_ok=True)
         bare_city(settings.data)
@@ -89,7 +90,7 @@ def ingest(settings: Settings, path: Path, source: str, start: str, tell: Tell) 
         return counts
 
 
-def take_file(parts: Assembly, pipe: Pipe, path: Path, source: str, start: str, tell: Tell) -> dict[str, int]:  # noqa: PLR0913, PLR0917 (what a file needs)
+def take_file(parts: Assembly, pipe: Pipe, path: Path, source: str, start: str, tell: Tell) -> dict[str, int]:
     """Read a file into the journal; what a repeated batch holds counts as duplicates."""
     from_source = parts.sources.get(source)
     if from_source is None:

@@ -45,7 +45,7 @@ class Owner:
         self.lock = OwnerLock(settings.data).take(self.url)
         self.parts = parts = Assembly(settings, parse_clock(settings.clock))
         self.pipe = Pipe(parts.journal, parts.stamp, parts.once, self._deliver, (settings.data, settings.disk_floor_mb << 20))
-        self.pulse = Pulse(parts.clock, parts.live, parts.watch, self.pipe.settle, self._tell, self._played if parts.clock.mode == "replay" else None)
+        self.pulse = Pulse(parts.clock, parts.live, parts.watch, self.pipe.settle, self._tell, self._played if parts.clock.mode == "replay" else None, parts.journal.head())
         self.city = parts.city(self.pipe)
         self._requests: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._normal: dict[tuple[str, int], int] = {}
@@ -61,7 +61,7 @@ class Owner:
     def _doubles(self) -> int:
         """Count readings that stand twice in the record under one key and known time: there must be none."""
         table = self.parts.lake.query(
-            'SELECT count(*) - count(DISTINCT (source, entity, property, valid, known)) AS n FROM readings WHERE known > $since',
+            "SELECT count(*) - count(DISTINCT (source, entity, property, valid, known)) AS n FROM readings WHERE known > $since",
             {"since": self.parts.clock.now() - DAY})
         return int(table["n"][0].as_py())
 
@@ -74,7 +74,8 @@ class Owner:
             parts.live.restore(now)
             return
         parts.live.restore(memory.at)
-        table = parts.lake.query('SELECT * FROM readings WHERE known > $at ORDER BY "offset"', {"at": memory.at})
+        self._tell(parts.watch.stand())
+        table = parts.lake.query('SELECT * FROM versions WHERE known > $at ORDER BY "offset"', {"at": memory.at})
         for group in from_table(table, parts.registry.sources, parts.registry.entities, parts.registry.properties, parts.registry.units):
             self.pulse.take(group)
 
@@ -106,7 +107,7 @@ class Owner:
             taken = consume(self.parts.office, entry.offset, entry.documents)
             for refused in taken.refused:
                 _log.warning("request.refused %s %s", refused.external, refused.code)
-        except Exception:
+        except Exception:  # noqa: BLE001 (a bad entry must not stop the clerk; it is told and stays in the journal)
             _log.exception("clerk.failed")
 
     # what the pulse brings
@@ -166,7 +167,7 @@ class Owner:
                     due[i] = time.monotonic() + rhythm
                     try:
                         do()
-                    except Exception:
+                    except Exception:  # noqa: BLE001 (told, and tried again at the next turn)
                         _log.exception("keeper.failed %s", do.__name__)
 
     def _commit(self) -> None:
@@ -261,7 +262,7 @@ class Owner:
                 end = parts.clock.now() // (15 * MINUTE) * 15 * MINUTE
                 line = [(t, v) for t, v, _ in parts.explainer.series(indicator, code, end - DAY, end, 48) if v is not None]
                 self.city.sparks[indicator.code, code] = line + self.city.sparks.get((indicator.code, code), [])
-            except Exception:
+            except Exception:  # noqa: BLE001 (a missing line on a tile stops nothing)
                 _log.exception("sparks.failed %s", indicator.code)
 
     def serve(self) -> None:

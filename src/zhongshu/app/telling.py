@@ -13,7 +13,7 @@ def seen_of(finding: Finding, rule: Rule, indicator: Indicator, areas: Areas, re
     low, high = interval(finding.area)
     types = {spec.property.partition(".")[0] for spec in indicator.measures.values()}
     device = next((e for e in registry.rows if e.type in types and low <= e.area < high and e.lon is not None), None)
-    row = areas[finding.area] if finding.area in areas else None
+    row = areas[finding.area] if finding.area in areas else None  # noqa: SIM401 (Areas is no dict)
     place = (row.lon, row.lat) if row is not None else (None, None)
     lon, lat = (device.lon, device.lat) if device is not None else place
     said = {}

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from zhongshu.kernel.area import UNIT, Level
+from zhongshu.kernel.clock import DAY
 from zhongshu.kernel.condition import Rows, holds
 from zhongshu.kernel.histogram import bins, percentile
 from zhongshu.kernel.live import CellSpec, Facets, Ints, Parts, fields
@@ -19,6 +20,8 @@ from zhongshu.kernel.quantity import NULL, Property
 from zhongshu.kernel.reading import Flag, Readings
 
 LOW, HIGH = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+FARTHEST = 401 * DAY
+"""How far ahead of its known time a reading may be valid, and a little more."""
 Reload = Callable[[CellSpec, int, int, int], pa.Table]
 """(spec, from pane, to pane, known) → rows (pane, area, sub, n, latest, total, low, high, last, hit, weight), `sub` an entity id, a bin, or ''."""
 _BLANK = {"n": 0, "at": LOW, "total": 0, "low": HIGH, "high": LOW, "last": LOW, "hit": 0, "weight": 0}
@@ -34,9 +37,9 @@ class Cells:
         self.current = LOW
         self.dirty: set[int] = set()
         self.later: dict[int, list[Readings]] = defaultdict(list)
-        self.areas, self.subs = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._keys: dict[tuple[int, int], int] = {}
         self._room = 256
+        self.areas, self.subs = np.zeros(self._room, np.int64), np.zeros(self._room, np.int64)
         self.data = {f: np.full((self.panes, self._room), _BLANK[f], np.int64) for f in fields(spec)}
         self._order: Ints | None = None
         self._column_of, self._area_of = np.full(1024, -1, np.int64), np.zeros(1024, np.int64)
@@ -70,8 +73,9 @@ class Cells:
             column = self._keys[area, sub] = len(self._keys)
             if column == self._room:
                 self.data = {f: np.concatenate([d, np.full((self.panes, self._room), _BLANK[f], np.int64)], axis=1) for f, d in self.data.items()}
+                self.areas, self.subs = np.append(self.areas, np.zeros(self._room, np.int64)), np.append(self.subs, np.zeros(self._room, np.int64))
                 self._room *= 2
-            self.areas, self.subs = np.append(self.areas, area), np.append(self.subs, sub)
+            self.areas[column], self.subs[column] = area, sub
             self._order = None
         return column
 
@@ -147,7 +151,7 @@ class LiveCells:
         self._cells: dict[CellSpec, Cells] = {}
         self._by_property: dict[str, list[Cells]] = defaultdict(list)
         self._changed: set[CellSpec] = set()
-        self._weight_of: dict[str, tuple[list[object], Ints, npt.NDArray[np.bool_]]] = {}
+        self._weight_of: dict[str, tuple[Ints, npt.NDArray[np.bool_]]] = {}
         self._rows = {p.name: p for p in properties}
         self._cache: dict[tuple[CellSpec, Level], Parts] = {}
 
@@ -166,7 +170,10 @@ class LiveCells:
             cells.later.clear()
             pane = at // cells.spec.hop
             cells.turn(pane)
-            self._load(cells, pane - cells.panes + 1, pane, at)
+            table = self._reload(cells.spec, pane - cells.panes + 1, (at + FARTHEST) // cells.spec.hop, at)
+            come = np.asarray(table["pane"], np.int64) <= pane
+            cells.dirty = set(np.asarray(table["pane"], np.int64)[~come].tolist())
+            self._fill(cells, table.filter(pa.array(come)))
             self._changed.add(cells.spec)
 
     def apply(self, readings: Readings) -> None:
@@ -212,11 +219,13 @@ class LiveCells:
 
     def _weights(self, facet: str, entity: npt.NDArray[np.int32] | Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
         held = self._facets.facet(facet)
-        kept = self._weight_of.get(facet)
-        if kept is None or kept[0] is not held or len(kept[1]) != len(held):
-            of = [w if isinstance(w, int | float) else None for w in held]
-            kept = self._weight_of[facet] = (held, np.array([0 if w is None else round(w) for w in of], np.int64), np.array([w is not None for w in of], np.bool_))
-        return kept[1][entity], kept[2][entity]
+        weights, known = self._weight_of.get(facet, (np.zeros(0, np.int64), np.zeros(0, np.bool_)))
+        if len(weights) < (n := len(held)):
+            of = [w if isinstance(w, int | float) else None for w in held[len(weights) : n]]
+            weights = np.append(weights, np.array([0 if w is None else round(w) for w in of], np.int64))
+            known = np.append(known, np.array([w is not None for w in of], np.bool_))
+            self._weight_of[facet] = weights, known
+        return weights[entity], known[entity]
 
     def advance(self, at: int) -> set[CellSpec]:
         """Go to a boundary: turn panes, load what was revised, and return what may have changed."""
@@ -228,17 +237,14 @@ class LiveCells:
             if due := sorted(p for p in cells.dirty if p <= cells.current):
                 cells.dirty -= set(due)
                 for pane in due:
-                    self._load(cells, pane, pane, at)
+                    cells.blank(pane)
+                    self._fill(cells, self._reload(cells.spec, pane, pane, at))
                 self._changed.add(cells.spec)
         changed, self._changed = self._changed, set()
         self._cache = {key: parts for key, parts in self._cache.items() if key[0] not in changed}
         return changed
 
-    def _load(self, cells: Cells, first: int, last: int, at: int) -> None:
-        for pane in range(first, last + 1):
-            cells.blank(pane)
-        ahead = last == at // cells.spec.hop and first < last
-        table = self._reload(cells.spec, first, last, at)
+    def _fill(self, cells: Cells, table: pa.Table) -> None:
         if len(table):
             sub = np.array([self._numbers[s] for s in table["sub"].to_pylist()], np.int64) if cells.spec.each or cells.spec.measure == "distinct" else np.asarray(table["sub"].cast(pa.int64()))
             values = {f: np.asarray(table["latest" if f == "at" else f]) for f in cells.data}
@@ -277,6 +283,14 @@ class LiveCells:
             weight, _ = self._weights(spec.weight, entity)
         total = ticks * weight
         return {"n": np.ones(len(ticks), np.int64), "at": have["at"], "total": total, "low": ticks, "high": ticks, "last": ticks, "hit": hit, "weight": weight}
+
+
+def _distinct(subs: Ints, starts: Ints) -> Ints:
+    """Count different subs per group: one that moved between the group's areas counts once."""
+    group = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(subs))))
+    order = np.lexsort((subs, group))
+    new = np.append(True, (subs[order][1:] != subs[order][:-1]) | (group[order][1:] != group[order][:-1]))
+    return np.bincount(group[order][new], minlength=len(starts)).astype(np.int64)
 
 
 def _measure(spec: CellSpec, subs: Ints, have: dict[str, Ints], starts: Ints) -> tuple[Ints, Ints]:

@@ -1,6 +1,7 @@
 """Judge: what is known becomes values, values levels, levels findings; the same from the live cells and from the warehouse."""
 
 from zhongshu.judge import record
+from zhongshu.judge.cost import cost, within_limit
 from zhongshu.judge.declared import read_packs
 from zhongshu.judge.explain import Explainer
 from zhongshu.judge.indicator import Band, Indicator, read_indicator
@@ -12,6 +13,6 @@ from zhongshu.judge.value import Judge, Values
 from zhongshu.judge.watch import Memory, Outcome, Watch
 
 __all__ = [
-    "Band", "Explainer", "Indicator", "Judge", "Memory", "Outcome", "Pulse", "Rule", "Statics", "Values", "Watch", "panes_sql", "parts_sql",
-    "read_indicator", "read_packs", "read_rule", "record", "to_parts",
+    "Band", "Explainer", "Indicator", "Judge", "Memory", "Outcome", "Pulse", "Rule", "Statics", "Values", "Watch", "cost", "panes_sql", "parts_sql",
+    "read_indicator", "read_packs", "read_rule", "record", "to_parts", "within_limit",
 ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
+from zhongshu.judge.formula import parse
 from zhongshu.kernel.area import Level
 from zhongshu.kernel.clock import DAY, parse_duration
 from zhongshu.kernel.condition import check
@@ -18,7 +19,6 @@ from zhongshu.kernel.ids import stable_id
 from zhongshu.kernel.live import EACH, MEASURES, CellSpec
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.kernel.quantity import Property, known_unit
-from zhongshu.judge.formula import parse
 
 BAD_INDICATOR = declare(
     "indicator.invalid", "invalid",
@@ -167,8 +167,9 @@ def _check(row: dict[str, Any], measures: Mapping[str, CellSpec], tree: Expressi
             raise ValueError(f"the formula names {', '.join(sorted(unknown))}, which is no measure")  # noqa: EM102, TRY003
         return
     (spec,) = measures.values()
-    if spec.measure not in {"count", "share", "distinct"} and known_unit(str(row["unit"])) is not None:
-        properties[spec.property].factor(str(row["unit"]))
+    prop = properties[spec.property]
+    if spec.measure not in {"count", "share", "distinct"} and spec.each != "count" and (known_unit(str(row["unit"])) is not None or prop.unit != "1"):
+        prop.factor(str(row["unit"]))
 
 
 def read_band(row: dict[str, Any]) -> Band:

@@ -23,10 +23,11 @@ _log = logging.getLogger(__name__)
 class Pulse:
     """`settle(at)` must return when every group known by `at` was handed to `take`, and no later one will be."""
 
-    def __init__(self, clock: Clock, live: Live, watch: Watch, settle: Callable[[int], None], tell: Callable[[Outcome], None], replay: Replay | None = None) -> None:  # noqa: PLR0913, PLR0917 (its parts)
-        """Take the clock, the cells, the watch and who hears of outcomes (called in the pulse's thread); `replay` plays history in."""
+    def __init__(self, clock: Clock, live: Live, watch: Watch, settle: Callable[[int], None], tell: Callable[[Outcome], None], replay: Replay | None = None, offset: int = 0) -> None:
+        """Take the clock, the cells, the watch and who hears of outcomes (in the pulse's thread); `replay` plays history in; all up to `offset` is in the record."""
         self._clock, self._live, self._watch, self._settle, self._tell, self._replay = clock, live, watch, settle, tell, replay
         self._groups: deque[Readings] = deque()
+        self._taken = offset
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
         self.failed = 0
@@ -62,16 +63,21 @@ class Pulse:
             self._tell(self._watch.step(next_))
 
     def _play(self, replay: Replay, at: int) -> None:
-        """Hand in what was valid since the last boundary, and what came in for earlier times; then evaluate once."""
+        """Hand in what was valid since the last boundary, and what came in for earlier times; then evaluate once.
+
+        The record may show groups that are not taken yet: they wait, and are then late.
+        """
         after = self._watch.memory.at
         if at <= after:
             return
         while self._groups:
             group = self._groups.popleft()
+            self._taken = group.offset
             if len(late := group.select(group.valid <= after)):
                 self._live.apply(late)
         for group in replay(after, at):
-            self._live.apply(group)
+            if group.offset <= self._taken:
+                self._live.apply(group)
         self._tell(self._watch.step(at))
 
     @staticmethod

@@ -66,7 +66,7 @@ def get(conn: Connection, id_: str) -> dict[str, Any]:
     return dict(row)
 
 
-def listing(conn: Connection, scope: Scope, state: str = "", area: int | None = None, indicator: str = "", limit: int = 200) -> list[dict[str, Any]]:  # noqa: PLR0913, PLR0917 (filters)
+def listing(conn: Connection, scope: Scope, state: str = "", area: int | None = None, indicator: str = "", limit: int = 200) -> list[dict[str, Any]]:
     """Return findings within a scope, newest first, as documents."""
     where, bound = ["1 = 1"], dict[str, Any](limit=limit)
     if state in {"open", "closed"}:
@@ -78,7 +78,7 @@ def listing(conn: Connection, scope: Scope, state: str = "", area: int | None = 
         bound["indicator"] = indicator
         where.append("indicator = :indicator")
     where.append("(" + (" OR ".join(f"(area >= {low:d} AND area < {high:d})" for low, high in scope.areas) or "0") + ")")
-    rows = conn.execute(text(f"SELECT * FROM finding WHERE {' AND '.join(where)} ORDER BY opened DESC LIMIT :limit"), bound).mappings()  # noqa: S608 (only literals of ours)
+    rows = conn.execute(text(f"SELECT * FROM finding WHERE {' AND '.join(where)} ORDER BY opened DESC LIMIT :limit"), bound).mappings()
     return [document(dict(row)) for row in rows]
 
 

@@ -49,19 +49,21 @@ class Outcome:
 
 @dataclass(slots=True)
 class Memory:
-    """What the watch must not forget: open findings, conditions that have begun to hold, and when each rule opened findings lately."""
+    """What the watch must not forget: open findings, conditions that have begun to hold, when each rule opened findings lately, and when silent areas last spoke."""
 
     at: int = 0
     open: dict[tuple[str, int], Finding] = field(default_factory=dict)
     pending: dict[tuple[str, int], int] = field(default_factory=dict)
     easing: dict[tuple[str, int], int] = field(default_factory=dict)
     recent: dict[str, list[int]] = field(default_factory=dict)
+    heard: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def save(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return it as plain values that stay as they are."""
         return {
             "at": self.at, "open": [asdict(f) for f in self.open.values()], "pending": [[r, a, t] for (r, a), t in self.pending.items()],
-            "easing": [[r, a, t] for (r, a), t in self.easing.items()], "recent": self.recent,
+            "easing": [[r, a, t] for (r, a), t in self.easing.items()], "recent": {r: list(times) for r, times in self.recent.items()},
+            "heard": [[r, a, t] for (r, a), t in self.heard.items()],
         }
 
     @staticmethod
@@ -69,7 +71,8 @@ class Memory:
         """Read what `save` gave."""
         found = [Finding(**{**f, "level": Status(f["level"])}) for f in saved["open"]]
         return Memory(
-            saved["at"], {(f.rule, f.area): f for f in found}, {(r, a): t for r, a, t in saved["pending"]}, {(r, a): t for r, a, t in saved["easing"]}, dict(saved["recent"]))
+            saved["at"], {(f.rule, f.area): f for f in found}, {(r, a): t for r, a, t in saved["pending"]}, {(r, a): t for r, a, t in saved["easing"]},
+            dict(saved["recent"]), {(r, a): t for r, a, t in saved.get("heard", [])})
 
 
 class Watch:
@@ -88,6 +91,17 @@ class Watch:
                 self._needs.setdefault(spec, set()).add(indicator.code)
         self.latest: dict[tuple[str, Level], Values] = {}
 
+    def stand(self) -> Outcome:
+        """See every sign as it is where the memory stands, after the cells were put there; no rule is asked, for all were asked by then."""
+        out = Outcome(self.memory.at)
+        self.live.advance(out.at)
+        for code in sorted(self.indicators):
+            for level in self._levels(self.indicators[code]):
+                values = self.judge.values(self.indicators[code], level, out.at, self.live.parts)
+                self._compare(code, level, values, out.changes)
+                self.latest[code, level] = values
+        return out
+
     def step(self, at: int) -> Outcome:
         """Evaluate one boundary."""
         out = Outcome(at)
@@ -100,14 +114,16 @@ class Watch:
 
     def _evaluate(self, indicator: Indicator, out: Outcome) -> None:
         rules = self.rules.get(indicator.code, [])
-        levels = {level for level in indicator.levels if level != Level.CELL} | {rule.at for rule in rules}
-        for level in sorted(levels):
+        for level in self._levels(indicator):
             values = self.judge.values(indicator, level, out.at, self.live.parts)
             self._compare(indicator.code, level, values, out.changes)
             self.latest[indicator.code, level] = values
             for rule in rules:
                 if rule.at == level:
                     self._apply(rule, indicator, values, out)
+
+    def _levels(self, indicator: Indicator) -> list[Level]:
+        return sorted({level for level in indicator.levels if level != Level.CELL} | {rule.at for rule in self.rules.get(indicator.code, [])})
 
     def _compare(self, code: str, level: Level, now: Values, changes: list[Change]) -> None:
         before = self.latest.get((code, level))
@@ -120,11 +136,22 @@ class Watch:
     def _apply(self, rule: Rule, indicator: Indicator, values: Values, out: Outcome) -> None:
         seen = set()
         for i, area in enumerate(values.codes.tolist()):
-            sight = Sight(_number(values.value[i]), values.status[i], out.at - int(values.at[i]))
             seen.add(area)
-            self._one(rule, indicator, area, sight, out)
+            self._one(rule, indicator, area, Sight(_number(values.value[i]), values.status[i], self._silent(rule, area, int(values.at[i]), out.at)), out)
+        for _, area in sorted(key for key in self.memory.heard if key[0] == rule.code and key[1] not in seen):
+            seen.add(area)
+            self._one(rule, indicator, area, Sight(None, Status.STALE, self._silent(rule, area, 0, out.at)), out)
         for code, area in [key for key in self.memory.pending if key[0] == rule.code and key[1] not in seen]:
             del self.memory.pending[code, area]
+
+    def _silent(self, rule: Rule, area: int, latest: int, at: int) -> int:
+        """Return for how long an area has been silent; windows end, so a rule that waits for silence remembers. Who never spoke is not silent."""
+        if rule.when is None:
+            heard = self.memory.heard.get((rule.code, area), 0)
+            if latest > heard:
+                heard = self.memory.heard[rule.code, area] = latest
+            return at - heard if heard else 0
+        return at - latest
 
     def _one(self, rule: Rule, indicator: Indicator, area: int, sight: Sight, out: Outcome) -> None:
         memory, key = self.memory, (rule.code, area)

@@ -86,14 +86,16 @@ KEPT = 500
 
 
 def _by_facet(op: str, held: list[object], word: Text | Number) -> Mask:
-    """Return for which entities a comparison holds, kept as long as the list of facets is the same one."""
+    """Return for which entities a comparison holds; kept, and made longer when the list is."""
     key = (op, word, id(held))
     found = _masks.get(key)
-    if found is None or found[0] is not held or len(found[1]) != len(held):
+    mask = found[1] if found is not None and found[0] is held else np.zeros(0, np.bool_)
+    if len(mask) < (n := len(held)):
+        mask = np.append(mask, np.array([_facet_holds(op, f, word) for f in held[len(mask) : n]], np.bool_))
         if len(_masks) >= KEPT:
             _masks.clear()
-        found = _masks[key] = (held, np.array([_facet_holds(op, f, word) for f in held], np.bool_))
-    return found[1]
+        _masks[key] = (held, mask)
+    return mask
 
 
 def _facet_holds(op: str, facet: object, word: Text | Number) -> bool:

@@ -8,6 +8,8 @@ from typing import Literal
 
 Sort = Literal["invalid", "unknown", "refused", "unsigned", "conflict", "too_large", "busy", "full", "unavailable", "unsupported"]
 
+SHOWN = 200
+"""How much of a particular is shown."""
 _KINDS: dict[str, "ProblemKind"] = {}
 
 
@@ -62,7 +64,7 @@ class Problem(Exception):  # noqa: N818 (the house's word is Problem)
 
 
 def _fill(template: str, particulars: dict[str, object]) -> str:
-    shown = {key: text if len(text := str(value)) <= 200 else text[:200] + "…" for key, value in particulars.items()}
+    shown = {key: text if len(text := str(value)) <= SHOWN else text[:SHOWN] + "…" for key, value in particulars.items()}
     return template.format_map(_Blank(shown))
 
 

@@ -21,7 +21,6 @@ from zhongshu.serve.live import Hub
 from zhongshu.survey import Areas
 from zhongshu.survey import City as About
 
-
 Command = Callable[[dict[str, Any], Callable[[str, int], None]], Any]
 """A command of this machine's user: from arguments and a teller of progress to what it gives."""
 

@@ -1,5 +1,6 @@
 """The table of routes: method, address, handler, and the permission the guard is asked for. Nothing is served that does not stand here."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from zhongshu import __version__
 from zhongshu.kernel.problem import Problem
 from zhongshu.serve.api import cases, cities, owner, readings, sandbox, sessions, vitals
 from zhongshu.serve.city import City
-from zhongshu.serve.door import permit
+from zhongshu.serve.door import HotRoutes, permit
 from zhongshu.serve.page import SecurityHeaders, documentation, mount
 from zhongshu.serve.problems import on_broken, on_http, on_problem, on_validation
 
@@ -113,6 +114,7 @@ def build(city: City, folder: Path) -> FastAPI:
 
     app.add_route("/docs", docs, include_in_schema=False)
     mount(app, folder)
+    app.add_middleware(HotRoutes, hot={"POST": (re.compile(r"/api/sources/(?P<source>[^/]+)/readings"), readings.take)}, city=app)
     app.add_middleware(SecurityHeaders)
     return app
 

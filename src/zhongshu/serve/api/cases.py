@@ -139,7 +139,7 @@ def request(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path param
     return found
 
 
-def cases(  # noqa: PLR0913, PLR0917 (query parameters)
+def cases(
     asked: Door, state: str = "", step: str = "", area: str = "", mine: bool = False, q: str = "", order: str = "opened", limit: int = 100, after: str = "",  # noqa: FBT001, FBT002
 ) -> dict[str, Any]:
     """List cases within the asker's scope."""

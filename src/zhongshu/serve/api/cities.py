@@ -3,8 +3,8 @@
 from typing import Any
 
 from zhongshu import __version__
-from zhongshu.kernel.area import Level, interval, level_of, parent, parse_area, show_area
 from zhongshu.kernel.area import NAMES as LEVEL_NAMES
+from zhongshu.kernel.area import Level, interval, level_of, parent, parse_area, show_area
 from zhongshu.kernel.clock import rfc3339
 from zhongshu.kernel.entity import Entity
 from zhongshu.kernel.problem import declare
@@ -70,7 +70,7 @@ def _short(city: City, code: int) -> dict[str, Any]:
     return {"code": show_area(code), "name_zh": row.name_zh, "name_en": row.name_en, "level": Level(level_of(code)).name.lower(), "centre": [row.lon, row.lat]}
 
 
-def entities(asked: Door, type: str = "", area: str = "", q: str = "", limit: int = 200, after: str = "") -> dict[str, Any]:  # noqa: A002, PLR0913, PLR0917 (query parameters)
+def entities(asked: Door, type: str = "", area: str = "", q: str = "", limit: int = 200, after: str = "") -> dict[str, Any]:  # noqa: A002 (query parameters)
     """List entities, by type, area and a part of their name or id; `after`: the last id of the page before."""
     city, low_high = asked.city, interval(parse_area(area)) if area else (0, 10**15)
     limit = max(1, min(limit, 1000))

@@ -165,7 +165,7 @@ def mend(asked: Door, source: str, id: int, body: Mended) -> dict[str, Any]:  # 
     return {"mended": True} | show(city.pipe.submit(batch).result(30))
 
 
-def readings(  # noqa: PLR0913, PLR0917 (query parameters)
+def readings(
     asked: Door, request: Request, entity: str = "", property: str = "", to: str = "", after: str = "", limit: int = 200,  # noqa: A002
 ) -> dict[str, Any]:
     """List readings by entity, property and valid time, newest first; `after` is the `next` of the page before."""
@@ -186,7 +186,7 @@ def page(asked: Door, where: str, bound: dict[str, Any], after: str, limit: int)
     scope = " OR ".join(f"(area >= {low:d} AND area < {high:d})" for low, high in asked.scope.areas) or "FALSE"
     skip = int(after) if after.isascii() and after.isdigit() and len(after) < 12 else 0  # noqa: PLR2004 (no page is that far)
     table = asked.city.lake.query(
-        f"SELECT * FROM readings WHERE ({where}) AND ({scope}) ORDER BY valid DESC, known DESC, entity, property LIMIT {limit + 1} OFFSET {skip}", bound)  # noqa: S608
+        f"SELECT * FROM readings WHERE ({where}) AND ({scope}) ORDER BY valid DESC, known DESC, entity, property LIMIT {limit + 1} OFFSET {skip}", bound)
     rows = [_reading(asked.city, row) for row in table.slice(0, limit).to_pylist()]
     return {"items": rows, "next": str(skip + limit) if len(table) > limit else None}
 

@@ -36,7 +36,7 @@ def vitals(asked: Door, area: str = "", indicator: str = "", depth: str = "", le
     return {"items": [r for r in rows if not level or r["level"] == level], "next": None}
 
 
-def _tile(city: City, indicator: Indicator, area: int, now: int, todo: dict[tuple[str, int], str], actions: dict[tuple[str, int], Any]) -> dict[str, Any]:  # noqa: PLR0913, PLR0917 (fetched once for all tiles)
+def _tile(city: City, indicator: Indicator, area: int, now: int, todo: dict[tuple[str, int], str], actions: dict[tuple[str, int], Any]) -> dict[str, Any]:
     low, high = interval(area)
     finding = next((id_ for (code, where), id_ in todo.items() if code == indicator.code and low <= where < high), None)
     action = next((a for (code, where), a in reversed(actions.items()) if code == indicator.code and low <= where < high), None)
@@ -84,7 +84,7 @@ def _flags(city: City, declared: Indicator, code: int) -> dict[str, int]:
     at, out = city.watch.memory.at or city.clock.now(), dict[str, int]()
     for spec in declared.measures.values():
         start, end = spec.span(at)
-        table = city.lake.query(f"SELECT flags, count(*) AS n FROM readings WHERE property = {quote(spec.property)} AND area >= {low} AND area < {high} AND valid >= {start} AND valid < {end} GROUP BY 1")  # noqa: S608
+        table = city.lake.query(f"SELECT flags, count(*) AS n FROM readings WHERE property = {quote(spec.property)} AND area >= {low} AND area < {high} AND valid >= {start} AND valid < {end} GROUP BY 1")
         for row in table.to_pylist():
             for flag in Flag:
                 if row["flags"] & flag and flag.name:
