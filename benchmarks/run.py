@@ -15,8 +15,8 @@ from pathlib import Path
 import duckdb
 import httpx
 import numpy as np
-import stages
 import sqlalchemy as sa
+import stages
 
 from zhongshu.act import Given, NewCase, do, open_case
 from zhongshu.app import open_city

@@ -118,7 +118,7 @@ class Cells:
         k = len(self._keys)
         if self._order is None:
             self._order = np.argsort(self.areas[:k], kind="stable")
-        order, out = self._order, {}
+        order, out = self._order, dict[str, Ints]()
         for f in ("n", "total", "hit", "weight"):
             if f in self.data:
                 out[f] = self.data[f][:, :k].sum(axis=0)[order]

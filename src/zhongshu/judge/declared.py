@@ -29,7 +29,7 @@ def read_packs(folders: Iterable[tuple[str, Path]], properties: Mapping[str, Pro
         if code not in indicators:
             raise BAD_INDICATOR(code=code, why=f"{pack} sets bands for a sign that nobody declares")
         try:
-            band = replace(read_band(row), place=int(row.get("place", place)))
+            band = replace(read_band(row), place=int(str(row.get("place", place))))
         except (KeyError, TypeError, ValueError) as error:
             raise BAD_INDICATOR(code=code, why=str(error)) from error
         old = indicators[code]

@@ -3,6 +3,8 @@
 Nothing that is not in the list below can be said, whoever writes the declaration.
 """
 
+from typing import Any
+
 import sqlglot
 from sqlglot import exp
 
@@ -33,11 +35,11 @@ def parse(text: str) -> Expression:
     return _convert(tree, text, 0)
 
 
-def _convert(node: exp.Expression, text: str, depth: int) -> Expression:
+def _convert(node: Any, text: str, depth: int) -> Expression:  # noqa: ANN401, C901 (sqlglot's nodes; one branch a kind of node)
     if depth > MAX_DEPTH:
         raise BAD_FORMULA(text=text, why="nested too deeply")
 
-    def of(*args: exp.Expression) -> tuple[Expression, ...]:
+    def of(*args: Any) -> tuple[Expression, ...]:  # noqa: ANN401 (sqlglot's nodes)
         return tuple(_convert(a, text, depth + 1) for a in args)
 
     if isinstance(node, exp.Paren):

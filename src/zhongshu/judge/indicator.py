@@ -147,7 +147,8 @@ def _measure(row: dict[str, Any], whole: dict[str, Any], properties: Mapping[str
     if measure == "share" and "when" not in row:
         raise ValueError("a share needs `when`")  # noqa: EM101, TRY003
     window = parse_duration(row.get("window", whole.get("window", "")))
-    hop = parse_duration(row.get("hop", whole.get("hop"))) if row.get("hop", whole.get("hop")) else default_hop(window)
+    stated = str(row.get("hop", whole.get("hop", "")))
+    hop = parse_duration(stated) if stated else default_hop(window)
     if window % hop or not 1 <= window // hop <= MAX_PANES:
         raise ValueError(f"the hop must divide the window into at most {MAX_PANES} panes")  # noqa: EM102, TRY003
     where, when = (parse(row[name]) if row.get(name) else None for name in ("where", "when"))

@@ -89,7 +89,7 @@ class Pulse:
             begun = time.monotonic()
             try:
                 self.beat(self._clock.now() // GRID * GRID)
-            except Exception:
+            except Exception:  # noqa: BLE001 (told and counted; the next boundary is tried)
                 self.failed += 1
                 _log.exception("pulse.failed")
             self._stop.wait(max(0.02, 0.2 - (time.monotonic() - begun)))

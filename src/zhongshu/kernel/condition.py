@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,7 @@ BAD_CONDITION = declare(
 )
 
 Mask = npt.NDArray[np.bool_]
-_PYTHON: dict[str, Callable[[object, object], bool]] = {
+_PYTHON: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "!=": operator.ne,
 }
 
@@ -70,7 +71,7 @@ def holds(tree: Expression, rows: Rows, prop: Property, facets: Facets, sources:
         case Call("not", (a,)):
             return ~holds(a, rows, prop, facets, sources)
         case Name("good", "") if rows.flags is not None:
-            return (rows.flags & int(Flag.SUSPECT)) == 0
+            return np.asarray((rows.flags & int(Flag.SUSPECT)) == 0)
         case Call(op, (Name("value", ""), Number(text))) if op in COMPARISONS:
             bound = as_ticks(op, text, prop)
             return np.asarray(_PYTHON[bound[0]](rows.ticks, bound[1])) if bound else np.full(len(rows.ticks), op == "!=")
@@ -100,8 +101,8 @@ def _by_facet(op: str, held: list[object], word: Text | Number) -> Mask:
 
 def _facet_holds(op: str, facet: object, word: Text | Number) -> bool:
     if isinstance(word, Text):
-        return isinstance(facet, str) and _PYTHON[op](facet, word.value)
-    return isinstance(facet, int | float) and _PYTHON[op](float(facet), word.value)
+        return isinstance(facet, str) and bool(_PYTHON[op](facet, word.value))
+    return isinstance(facet, int | float) and bool(_PYTHON[op](float(facet), word.value))
 
 
 def as_ticks(op: str, text: str, prop: Property) -> tuple[str, int] | None:

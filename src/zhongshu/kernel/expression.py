@@ -137,7 +137,7 @@ _OPS: dict[str, Callable[..., Array]] = {
     "floor": lambda a: np.floor(a + _FUZZ),
     "max_of": _extreme(np.fmax),
     "min_of": _extreme(np.fmin),
-    "if_null": lambda a, b: np.where(np.isnan(a), b, a),
+    "if_null": lambda a, b: np.asarray(np.where(np.isnan(a), b, a), np.float64),
     "<": lambda a, b: (a < b).astype(np.float64),
     "<=": lambda a, b: (a <= b).astype(np.float64),
     ">": lambda a, b: (a > b).astype(np.float64),

@@ -16,7 +16,7 @@ def bins(ticks: Ints) -> Ints:
     size = np.abs(ticks)
     _, length = np.frexp(size.astype(np.float64))
     shift = np.maximum(length.astype(np.int64) - 7, 0)
-    return np.sign(ticks) * (shift * 64 + (size >> shift))
+    return np.asarray(np.sign(ticks) * (shift * 64 + (size >> shift)), np.int64)
 
 
 def value_of(bin_: Ints) -> Ints:
@@ -24,7 +24,7 @@ def value_of(bin_: Ints) -> Ints:
     size = np.abs(bin_)
     shift = np.where(size < FINE, 0, size // 64 - 1)
     lower = np.where(size < FINE, size, (size - shift * 64) << shift)
-    return np.sign(bin_) * (lower + ((1 << shift) >> 1))
+    return np.asarray(np.sign(bin_) * (lower + ((1 << shift) >> 1)), np.int64)
 
 
 def sql_bin(ticks: str) -> str:

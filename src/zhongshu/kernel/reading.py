@@ -3,10 +3,10 @@
 Names of sources, entities and properties travel as dictionary columns; all else is integers. Null ticks mean "no value".
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntFlag
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -98,10 +98,15 @@ def join(groups: "list[Readings]") -> Readings:
     if len(groups) == 1:
         return groups[0]
     first = groups[0]
+
+    def joined(column: Callable[[Readings], Any]) -> Any:  # noqa: ANN401 (a column of any type)
+        return np.concatenate([column(g) for g in groups])
+
+    ranked = any(g.rank is not None for g in groups)
     return Readings(
-        first.sources, first.entities, first.properties, first.units,
-        *(np.concatenate([getattr(g, name) for g in groups]) for name in ("source", "entity", "property", "area", "valid", "ticks", "flags", "raw", "unit")),
-        None if all(g.rank is None for g in groups) else np.concatenate([np.zeros(len(g), np.int64) if g.rank is None else g.rank for g in groups]),
+        first.sources, first.entities, first.properties, first.units, joined(lambda g: g.source), joined(lambda g: g.entity), joined(lambda g: g.property),
+        joined(lambda g: g.area), joined(lambda g: g.valid), joined(lambda g: g.ticks), joined(lambda g: g.flags), joined(lambda g: g.raw), joined(lambda g: g.unit),
+        joined(lambda g: np.zeros(len(g), np.int64) if g.rank is None else g.rank) if ranked else None,
     )
 
 
@@ -140,7 +145,7 @@ def from_table(table: pa.Table, sources: Numbers, entities: Numbers, properties:
         return np.where(at < 0, np.int32(-1), codes[np.maximum(at, 0)]).astype(np.int32)
 
     def plain(name: str, null: int) -> npt.NDArray[np.int64]:
-        return table[name].combine_chunks().fill_null(null).to_numpy(zero_copy_only=False).astype(np.int64)
+        return np.asarray(table[name].combine_chunks().fill_null(null), np.int64)
 
     offset, known = plain("offset", 0), plain("known", 0)
     raw = table["raw"].combine_chunks().to_numpy(zero_copy_only=False).astype(np.float64)
