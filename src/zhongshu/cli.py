@@ -13,6 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from zhongshu import app as assembly
 from zhongshu.app import check_pack
+from zhongshu.judge import cost
 from zhongshu.kernel.area import Level
 from zhongshu.kernel.clock import parse_time
 from zhongshu.kernel.problem import Problem
@@ -122,7 +123,10 @@ def explain(data: Data = None) -> None:
         for pack in held.packs:
             print(f"pack {pack.name}: {len(pack.properties)} properties, {len(pack.sources)} sources")
         for indicator in held.watch.indicators.values():
-            print(f"{indicator.code} {indicator.name.get('zh', '')} [{indicator.unit}] {len(indicator.specs())} cells · {len(indicator.bands)} bands · version {indicator.version[:8]}")
+            needs = cost(indicator, held.registry, held.judge.properties)
+            print(f"{indicator.code} {indicator.name.get('zh', '')} [{indicator.unit}] {needs.cells:,} cells · {needs.bytes:,} bytes · {len(indicator.bands)} bands · version {indicator.version[:8]}")
+        for problem in held.refused:
+            print(f"refused {problem.sentence('zh')} {problem.sentence()} {problem.remedy()}")
 
 
 @app.command()
@@ -136,7 +140,7 @@ def token(
 
 
 @user_app.command("add")
-def user_add(  # noqa: PLR0913, PLR0917 (an account's rows)
+def user_add(
     account: str, role: Annotated[str, typer.Option(help="Role.")], password: Annotated[str, typer.Option(prompt=True, hide_input=True, help="Password.")], data: Data = None,
     area: Annotated[str | None, typer.Option(help="15-digit area; the city if not given.")] = None, unit: Annotated[str, typer.Option(help="Department.")] = "",
     name: Annotated[str, typer.Option(help="Name shown.")] = "",
@@ -184,7 +188,7 @@ def city_make(
 
 
 @city_app.command("import")
-def city_import(  # noqa: PLR0913, PLR0917 (what an import may be told)
+def city_import(
     file: Path, crs: Annotated[str, typer.Option(help="wgs84, cgcs2000, gcj02, EPSG:n, or file (as the file says).")], data: Data = None,
     level: Annotated[str, typer.Option(help="Level of the polygons.")] = "street", codes: Annotated[Path | None, typer.Option(help="CSV from a feature's key to its code.")] = None,
     name: Annotated[str, typer.Option(help="Name of the city.")] = "", zone: Annotated[str, typer.Option(help="IANA time zone.")] = "UTC",

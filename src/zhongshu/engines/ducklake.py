@@ -15,16 +15,23 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from zhongshu.engines.checksum import FORM, checksum
+from zhongshu.engines.checksum import FORM, checksum, products
 from zhongshu.kernel.reading import SCHEMA, Flag
 
 _COLUMNS = ", ".join(
     f'"{f.name}" {"VARCHAR" if pa.types.is_dictionary(f.type) else {"int64": "BIGINT", "int32": "INTEGER", "double": "DOUBLE"}[str(f.type)]}' for f in SCHEMA)
 REPLAYED = "least(known, valid)"
+SMALL = 32 * 2**20
+"""Files of fewer bytes are merged with their neighbours."""
+_KEY_NAMES = ["source", "entity", "property", "valid"]
+_KEY = ", ".join(_KEY_NAMES)
+_KEYS = pa.schema([(name, pa.int64() if name == "valid" else pa.string()) for name in _KEY_NAMES])
+_PIECES = 64
 
 
 class DuckLake:
@@ -37,32 +44,41 @@ class DuckLake:
         self._db = duckdb.connect(config={"memory_limit": memory, "temp_directory": str(folder / "tmp"), "autoload_known_extensions": False, "disabled_optimizers": "join_filter_pushdown", "autoinstall_known_extensions": False})
         for package in ("duckdb-extension-sqlite-scanner", "duckdb-extension-ducklake"):
             self._db.execute(f"LOAD '{_extension(package)}'")
+        _follow(folder)
         self._db.execute(
             f"ATTACH 'ducklake:sqlite:{folder / 'catalog.sqlite'}' AS lake (DATA_PATH '{folder / 'readings'}/', OVERRIDE_DATA_PATH true, "
             "META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 30000, DATA_INLINING_ROW_LIMIT 0)")
-        self._db.execute(f"CREATE TABLE IF NOT EXISTS lake.readings ({_COLUMNS})")
+        if not self._db.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = 'readings'").fetchall():
+            self._db.execute(f"CREATE TABLE lake.readings ({_COLUMNS})")
+            self._db.execute("ALTER TABLE lake.readings SET SORTED BY (property ASC, area ASC, valid ASC)")
         self._lock = threading.RLock()
         self._writing = threading.Lock()
         self._tail: list[tuple[int, pa.Table]] = []
         self._offset = self._committed()
         self._manifest = folder / "manifest.jsonl"
         self._mend()
-        self._revised = bool(self._db.execute(f"SELECT count(*) FROM (SELECT 1 FROM lake.readings WHERE flags & {int(Flag.REVISION)} != 0 LIMIT 1)").fetchall()[0][0])
+        self._revised = self._revised_keys()
 
     def _committed(self) -> int:
         rows = self._db.execute("SELECT commit_extra_info FROM lake.snapshots() WHERE commit_extra_info IS NOT NULL ORDER BY snapshot_id DESC LIMIT 1").fetchall()
         return int(json.loads(rows[0][0])["offset"]) if rows else 0
 
     def _mend(self) -> None:
-        """Drop what a crash left: manifest lines and files of a commit that never happened."""
-        lines = self.manifest()
-        if lines and lines[-1]["to"] > self._offset:
-            kept = [line for line in lines if line["to"] <= self._offset]
-            _write_durably(self._manifest, "".join(json.dumps(line) + "\n" for line in kept).encode())
-        named = {Path(row[0]).name for row in self._db.execute("SELECT data_file FROM ducklake_list_files('lake', 'readings')").fetchall()}
+        """Drop what a crash left: a torn manifest line, and lines and files of a commit that never happened."""
+        kept = [line for line in self.manifest() if line["to"] <= self._offset]
+        content = "".join(json.dumps(line) + "\n" for line in kept).encode()
+        if self._manifest.exists() and self._manifest.read_bytes() != content:
+            _write_durably(self._manifest, content)
+        named = {Path(path).name for path in self.files()}
         for path in (self.folder / "readings").rglob("part-*.parquet"):
             if path.name not in named and int(path.stem.split("-")[2]) > self._offset:
                 path.unlink()
+
+    def _revised_keys(self) -> list[pa.Table]:
+        """Return the keys that were revised; where the manifest says that there are none, nothing is read."""
+        if not any(line.get("revised", True) for line in self.manifest()):
+            return []
+        return [self._db.execute(f"SELECT DISTINCT {_KEY} FROM lake.readings WHERE flags & {int(Flag.REVISION)} != 0").to_arrow_table().cast(_KEYS)]
 
     def manifest(self) -> list[dict[str, Any]]:
         """Return a line per commit: offsets (from, to), count, checksum, files."""
@@ -79,7 +95,11 @@ class DuckLake:
         with self._lock:
             if offset > self._offset:
                 self._tail.append((offset, table))
-                self._revised = self._revised or bool(pc.any(pc.greater(pc.bit_wise_and(table["flags"], int(Flag.REVISION)), 0)).as_py())
+                revised = table.filter(_is_revision(table)).select(_KEY_NAMES)
+                if len(revised):
+                    self._revised.append(revised.cast(_KEYS))
+                    if len(self._revised) > _PIECES:
+                        self._revised = [pa.concat_tables(self._revised).combine_chunks()]
 
     def tail_rows(self) -> int:
         """Return how many readings are not in the warehouse yet."""
@@ -95,23 +115,53 @@ class DuckLake:
                 return self._offset
             first, last = tail[0][0], tail[-1][0]
             table = pa.concat_tables([t for _, t in tail]).unify_dictionaries()
-            files = [self._write(part, month, first, last) for month, part in _by_month(table)]
-            line = {"from": self._offset + 1, "to": last, "count": len(table), "checksum": checksum(table), "form": FORM, "files": [str(f.relative_to(self.folder)) for f in files]}
-            with self._manifest.open("ab") as manifest:
-                manifest.write((json.dumps(line) + "\n").encode())
-                manifest.flush()
-                os.fsync(manifest.fileno())
-            cursor = self._db.cursor()
+            files: list[Path] = []
+            before = self._manifest.stat().st_size if self._manifest.exists() else 0
+            try:
+                files += (self._write(part, month, first, last) for month, part in _by_month(table))
+                self._note({
+                    "from": self._offset + 1, "to": last, "count": len(table), "checksum": checksum(table), "form": FORM,
+                    "revised": bool(pc.any(_is_revision(table)).as_py()), "files": [str(f.relative_to(self.folder)) for f in files]})
+                self._enter(files, last, len(table))
+            except BaseException:
+                self._undo(before, last)
+                raise
+            return last
+
+    def _note(self, line: dict[str, Any]) -> None:
+        with self._manifest.open("ab") as manifest:
+            manifest.write((json.dumps(line) + "\n").encode())
+            manifest.flush()
+            os.fsync(manifest.fileno())
+
+    def _enter(self, files: list[Path], last: int, count: int) -> None:
+        """Enter files and journal offset into the catalogue, in one transaction; in the same moment the tail gives them up."""
+        cursor = self._db.cursor()
+        try:
             cursor.execute("BEGIN")
             for path in files:
                 cursor.execute("CALL ducklake_add_data_files('lake', 'readings', ?)", [str(path)])
-            cursor.execute("CALL lake.set_commit_message('zhongshu', 'commit', extra_info => ?)", [json.dumps({"offset": last, "count": len(table)})])
+            cursor.execute("CALL lake.set_commit_message('zhongshu', 'commit', extra_info => ?)", [json.dumps({"offset": last, "count": count})])
             with self._lock:
                 cursor.execute("COMMIT")
                 self._offset = last
                 self._tail = [(o, t) for o, t in self._tail if o > last]
+        finally:
             cursor.close()
-            return last
+
+    def _undo(self, size: int, last: int) -> None:
+        """Take back what a commit that failed wrote; if the catalogue holds it after all, it stands."""
+        if self._offset >= last:
+            return
+        if self._committed() >= last:
+            with self._lock:
+                self._offset = last
+                self._tail = [(o, t) for o, t in self._tail if o > last]
+            return
+        if self._manifest.exists():
+            os.truncate(self._manifest, size)
+        for path in (self.folder / "readings").rglob(f"part-*-{last}.parquet"):
+            path.unlink()
 
     def _write(self, table: pa.Table, month: str, first: int, last: int) -> Path:
         folder = self.folder / "readings" / month
@@ -127,72 +177,82 @@ class DuckLake:
         return path
 
     def query(self, sql: str, parameters: dict[str, Any] | None = None, tables: dict[str, pa.Table] | None = None, known: int | None = None) -> pa.Table:
-        """Answer SQL over `readings` (lake ∪ tail, each key once, latest known at or before `known` wins) and the lent tables."""
+        """Answer SQL over `readings` (lake ∪ tail, each key once, latest known at or before `known` wins), `versions` (all of them) and the lent tables."""
         with self._lock:
             cursor = self._db.cursor()
             tail = [t for _, t in self._tail]
             # The snapshot is pinned while the lock is held, so that no commit can slip between lake and tail.
             cursor.execute("BEGIN")
-            cursor.execute("SELECT count(*) FROM ducklake_list_files('lake', 'readings')").fetchall()
-            revised = self._revised
+            cursor.execute("SELECT * FROM ducklake_current_snapshot('lake')").fetchall()
+            revised = list(self._revised)
         try:
             cursor.register("tail", pa.concat_tables(tail).unify_dictionaries() if tail else SCHEMA.empty_table())
+            if revised:
+                cursor.register("revised", pa.concat_tables(revised))
             for name, table in (tables or {}).items():
                 cursor.register(name, table)
-            cursor.execute(f"CREATE TEMP VIEW readings AS {self._view(known, revised)}")
+            cursor.execute(f"CREATE TEMP VIEW versions AS {self._union(known)}")
+            cursor.execute(f"CREATE TEMP VIEW readings AS {self._view(revised=bool(revised))}")
             result: pa.Table = cursor.execute(sql, parameters or {}).to_arrow_table()
             return result
         finally:
             cursor.execute("ROLLBACK")
             cursor.close()
 
-    def _view(self, known: int | None, revised: bool) -> str:  # noqa: FBT001 (internal)
-        columns = ", ".join(f'"{f.name}"' for f in SCHEMA if f.name != "known") + (f", {REPLAYED} AS known" if self.replay else ", known")
+    def _union(self, known: int | None) -> str:
+        columns = ", ".join(f'"{f.name}"' for f in SCHEMA if f.name != "known") + (f", {REPLAYED} AS known, known AS written" if self.replay else ", known, known AS written")
         limit = "" if known is None else f" WHERE {REPLAYED if self.replay else 'known'} <= {known:d}"
-        union = f"SELECT {columns} FROM lake.readings{limit} UNION ALL BY NAME SELECT {columns} FROM tail{limit}"
-        if not revised:
-            return union
-        key = "source, entity, property, valid"
-        return (
-            f"WITH every AS ({union}), revised AS (SELECT DISTINCT {key} FROM every WHERE flags & {int(Flag.REVISION)} != 0) "
-            f"SELECT * FROM every ANTI JOIN revised USING ({key}) UNION ALL BY NAME "
-            f'SELECT * FROM every SEMI JOIN revised USING ({key}) QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY known DESC, "offset" DESC) = 1')
+        return f"SELECT {columns} FROM lake.readings{limit} UNION ALL BY NAME SELECT {columns} FROM tail{limit}"
 
-    def merge(self, files: int = 64) -> int:
-        """Join small neighbouring files into larger ones, at most so many at a time; fsync them before the old ones may go."""
+    def _view(self, *, revised: bool) -> str:
+        """Say how each key is read once. The keys that were revised are lent as a table, so that a query's own limits still reach the files."""
+        if not revised:
+            return "SELECT * EXCLUDE (written) FROM versions"
+        return (
+            f"SELECT * EXCLUDE (written) FROM versions ANTI JOIN revised USING ({_KEY}) UNION ALL BY NAME "
+            f'SELECT * EXCLUDE (written) FROM versions SEMI JOIN revised USING ({_KEY}) QUALIFY row_number() OVER (PARTITION BY {_KEY} ORDER BY "offset" DESC, written DESC) = 1')
+
+    def merge(self, small: int = SMALL) -> int:
+        """Join neighbouring files of less than `small` bytes into larger, sorted ones, fsynced; what has been merged for a day is removed. Returns how many files went."""
         with self._writing:
             before = self.files()
-            self._db.execute("CALL ducklake_merge_adjacent_files('lake', max_compacted_files => ?)", [files])
+            cursor = self._db.cursor()
+            try:
+                cursor.execute("BEGIN")
+                cursor.execute("CALL ducklake_merge_adjacent_files('lake', max_file_size => ?)", [small])
+                cursor.execute("CALL lake.set_commit_message('zhongshu', 'merge', extra_info => ?)", [json.dumps({"offset": self._offset})])
+                cursor.execute("COMMIT")
+            finally:
+                cursor.close()
             after = self.files()
             for path in after - before:
                 with Path(path).open("rb") as file:
                     os.fsync(file.fileno())
                 _fsync_folder(Path(path).parent)
+            for name in ("expire_snapshots", "cleanup_old_files"):
+                self._db.execute(f"CALL ducklake_{name}('lake', older_than => now() - INTERVAL 1 DAY)")
             return len(before) - len(after)
 
     def files(self) -> set[str]:
         """Return the paths of the files that hold the warehouse now."""
-        return {row[0] for row in self._db.execute("SELECT data_file FROM ducklake_list_files('lake', 'readings')").fetchall()}
+        return {row[0] for row in self._db.cursor().execute("SELECT data_file FROM ducklake_list_files('lake', 'readings')").fetchall()}
 
     def verify(self) -> list[str]:
-        """Read every column of every commit against its manifest line; return what is not whole."""
-        wrong = []
-        lines = self.manifest()
+        """Read every column of every file against the manifest; return what is not whole, one sentence each, naming the file."""
+        with self._writing:
+            lines, files, offset = self.manifest(), sorted(self.files()), self._offset
+        wrong, held = _sums(files, self.folder, np.array([line["to"] for line in lines], np.int64))
         expected = 0
-        for line in lines:
+        for i, line in enumerate(lines):
             if line["from"] != expected + 1:
                 wrong.append(f"manifest: commit {line['from']}–{line['to']} does not follow offset {expected}")
             expected = line["to"]
-            try:
-                found = self._db.cursor().execute(
-                    f'SELECT {_COLUMN_NAMES} FROM lake.readings WHERE "offset" BETWEEN ? AND ?', [line["from"], line["to"]]).to_arrow_table()
-            except duckdb.Error as error:
-                wrong.append(f"lake: commit {line['from']}–{line['to']} cannot be read: {str(error).splitlines()[0]}")
-                continue
-            if len(found) != line["count"] or checksum(found) != line["checksum"]:
-                wrong.append(f"lake: commit {line['from']}–{line['to']} holds {len(found)} of {line['count']} readings or other values than were committed")
-        if expected != self._offset:
-            wrong.append(f"manifest: ends at offset {expected}, the catalogue at {self._offset}")
+            count, total, places = held.get(i, (0, 0, ()))
+            if count != line["count"] or total != line["checksum"]:
+                where = ", ".join(places) or ", ".join(line["files"])
+                wrong.append(f"lake: commit {line['from']}–{line['to']} holds {count} of {line['count']} readings or other values than were committed, in {where}")
+        if expected != offset:
+            wrong.append(f"manifest: ends at offset {expected}, the catalogue at {offset}")
         return wrong
 
     def backup(self, folder: Path) -> None:
@@ -209,7 +269,43 @@ class DuckLake:
         self._db.close()
 
 
-_COLUMN_NAMES = ", ".join(f'"{f.name}"' for f in SCHEMA)
+def _sums(files: list[str], home: Path, ends: npt.NDArray[np.int64]) -> tuple[list[str], dict[int, tuple[int, int, tuple[str, ...]]]]:
+    """Read files whole; return which cannot be, and per commit (by place in `ends`): how many readings, their checksum, and the files that hold them."""
+    wrong: list[str] = []
+    count, total = np.zeros(len(ends) + 1, np.int64), np.zeros(len(ends) + 1, np.uint64)
+    places: dict[int, list[str]] = {}
+    for path in files:
+        name = str(Path(path).relative_to(home)) if Path(path).is_relative_to(home) else path
+        try:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches():
+                    table = pa.Table.from_batches([batch])
+                    at = np.searchsorted(ends, np.asarray(table["offset"]))
+                    np.add.at(total, at, products(table))
+                    count += np.bincount(at, minlength=len(count))
+                    for i in np.unique(at).tolist():
+                        if name not in places.setdefault(i, []):
+                            places[i].append(name)
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+            wrong.append(f"lake: {name} cannot be read: {str(error).splitlines()[0]}")
+    if count[-1]:
+        wrong.append(f"lake: {count[-1]} readings of no commit, in {', '.join(places[len(ends)])}")
+    return wrong, {i: (int(count[i]), int(total[i]), tuple(places.get(i, ()))) for i in range(len(ends))}
+
+
+def _is_revision(table: pa.Table) -> pa.ChunkedArray:
+    return pc.greater(pc.bit_wise_and(table["flags"], int(Flag.REVISION)), 0)
+
+
+def _follow(folder: Path) -> None:
+    """Let the catalogue find its files where the folder is now: it names those that were added by their whole path."""
+    if not (folder / "catalog.sqlite").exists():
+        return
+    with contextlib.closing(sqlite3.connect(folder / "catalog.sqlite")) as catalog, catalog:
+        for table in ("ducklake_data_file", "ducklake_files_scheduled_for_deletion"):
+            rows = catalog.execute(f"SELECT rowid, path FROM {table} WHERE NOT path_is_relative").fetchall()
+            moved = [(str(folder / "readings" / Path(path).parent.name / Path(path).name), row) for row, path in rows]
+            catalog.executemany(f"UPDATE {table} SET path = ? WHERE rowid = ?", [m for m, (_, path) in zip(moved, rows, strict=True) if m[0] != path])
 
 
 def _by_month(table: pa.Table) -> list[tuple[str, pa.Table]]:
