@@ -199,9 +199,9 @@ class Pipe:
         except BaseException:
             self._unkept.add(batches[0].entities)
             raise
-        for batch in batches:
-            if batch.readings is not None and len(batch.readings):
-                self._once.appended(batch.readings)
+        for entry in entries:
+            if entry.readings is not None:
+                self._once.appended(entry.readings)
         return receipts, entries
 
     def _hand_on(self, entry: Entry) -> None:

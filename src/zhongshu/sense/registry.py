@@ -128,10 +128,11 @@ class Registry:
         return None if number is None else self.rows[number]
 
     def facet(self, name: str) -> list[object]:
-        """Return a facet of every entity, None where it has none; the same list as long as no entity is added."""
+        """Return a facet of every entity, None where it has none; the same list always, longer when entities were added."""
         held = self._facets.setdefault(name, [])
         if len(held) < len(self.rows):
-            self._facets[name] = held = held + [row.facets.get(name) for row in self.rows[len(held):]]
+            with self._lock:
+                held.extend(row.facets.get(name) for row in self.rows[len(held):])
         return held
 
 

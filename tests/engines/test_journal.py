@@ -1,0 +1,227 @@
+"""The journal's port: what was acknowledged is there, in one order, once, whatever becomes of the process."""
+
+import itertools
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zhongshu.engines.sqlite_journal import SqliteJournal
+from zhongshu.kernel.clock import DAY
+from zhongshu.kernel.journal import Batch, Refused, document_digest
+from zhongshu.kernel.problem import Problem
+from zhongshu.kernel.reading import SCHEMA, Readings
+
+pytestmark = pytest.mark.port
+JOURNALS = [SqliteJournal]
+T0 = 1_700_000_000_000_000
+
+
+@pytest.fixture(params=JOURNALS, ids=lambda kind: kind.__name__)
+def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteJournal]:
+    held = request.param(tmp_path / "journal")
+    yield held
+    held.close()
+
+
+def readings(ticks: list[int], first: int = 0) -> Readings:
+    n = len(ticks)
+    zeros = np.zeros(n, np.int32)
+    return Readings(
+        ["s"], ["urn:zs:A:1"], ["A.x"], [], zeros, zeros, zeros, np.zeros(n, np.int64), T0 + first + np.arange(n), np.array(ticks, np.int64), zeros,
+        np.array(ticks, np.float64), np.full(n, -1, np.int32))
+
+
+def batch(name: str, ticks: list[int] | None = None, source: str = "s", **more: object) -> Batch:
+    return Batch("readings", source, name, f"digest {name}", "v1", readings=None if ticks is None else readings(ticks), **more)  # type: ignore[arg-type]
+
+
+def test_a_group_comes_back_as_it_was_in_order(journal: SqliteJournal) -> None:
+    entity = {"id": "urn:zs:A:1", "name_zh": "雨量站"}
+    voice = {"id": "r1", "text": "路灯不亮\n两行\u2028", "created": T0}
+    receipts, entries = journal.append([batch("a", [1, 2], entities=[entity]), batch("b", [3]), Batch("requests", "voices", "c", "d", documents=[voice])], 10)
+    assert [(r.batch, r.accepted, r.offset) for r in receipts] == [("a", 2, 3), ("b", 1, 3), ("c", 1, 3)]
+    assert [(e.kind, e.offset, e.known) for e in entries] == [("entities", 1, 10), ("readings", 2, 10), ("requests", 3, 10)]
+    again = list(journal.read(0))
+    assert [(e.kind, e.offset, e.known) for e in again] == [("entities", 1, 10), ("readings", 2, 10), ("requests", 3, 10)]
+    table = again[1].table
+    assert table is not None and table.schema == SCHEMA and table["ticks"].to_pylist() == [1, 2, 3] and set(table["known"].to_pylist()) == {10}
+    assert again[0].documents == (entity,) and again[2].documents == (voice | {"source": "voices"},)
+    assert [e.offset for e in journal.read(2)] == [3] and [e.offset for e in journal.read(0, "requests")] == [3]
+    assert journal.head() == 3 and journal.last_known() == 10
+
+
+def test_an_empty_journal_says_so(journal: SqliteJournal) -> None:
+    assert (journal.head(), journal.last_known(), journal.counts(), list(journal.read(0)), journal.seen("s", "a")) == (0, 0, {}, [], None)
+
+
+def test_a_batch_is_remembered_with_its_digest_and_receipt(journal: SqliteJournal) -> None:
+    (receipt,), _ = journal.append([batch("a", [1, 2])], 10)
+    seen = journal.seen("s", "a")
+    assert seen is not None and seen[0] == "digest a" and seen[1].repeated
+    assert (seen[1].accepted, seen[1].offset) == (receipt.accepted, receipt.offset)
+    assert journal.seen("other", "a") is None
+
+
+def test_a_group_is_whole_or_not_at_all(journal: SqliteJournal) -> None:
+    journal.append([batch("a", [1])], 10)
+    with pytest.raises(sqlite3.IntegrityError):
+        journal.append([batch("b", [2], refused=[Refused(0, "x", {}, "raw")]), batch("a", [3])], 11)
+    assert journal.head() == 1 and journal.seen("s", "b") is None and journal.quarantine("s", 0, 10) == []
+    assert journal.counts()["s"]["accepted"] == 1
+    with pytest.raises(UnicodeEncodeError):
+        journal.append([batch("c", [2]), Batch("requests", "s", "d", "", documents=[{"id": "\ud800"}])], 12)
+    (receipt,), _ = journal.append([batch("b", [2])], 13)
+    assert receipt.offset == 2 and [e.offset for e in journal.read(0)] == [1, 2]
+
+
+def test_quarantine_keeps_what_was_refused_and_is_mended_with_the_batch_that_mends(journal: SqliteJournal) -> None:
+    raw = '{"entity":"×","value":"=1+1"}\n\t"'
+    journal.append([batch("a", [1], refused=[Refused(7, "reading.future", {"time": "…", "limit_s": 600}, raw), Refused(9, "y", {}, "")])], 10)
+    first, second = journal.quarantine("s", 0, 10)
+    assert (first["row"], first["code"], first["detail"], first["raw"], first["known"], first["mended"]) == (7, "reading.future", {"time": "…", "limit_s": 600}, raw, 10, None)
+    assert journal.quarantine("s", first["id"], 10) == [second] and journal.quarantine("other", 0, 10) == []
+    assert journal.refused("s", first["id"]) == first and journal.refused("other", first["id"]) is None
+    journal.append([batch("mend", [5], mends=(first["id"],))], 20)
+    assert [r["mended"] for r in journal.quarantine("s", 0, 10)] == [20, None]
+    assert journal.counts()["s"] == {"accepted": 2, "quarantined": 2, "duplicates": 0, "known": 20}
+
+
+def test_requests_are_known_by_what_was_last_sent_under_their_id(journal: SqliteJournal) -> None:
+    open_, closed = {"id": "r1", "state": "Open"}, {"id": "r1", "state": "Closed"}
+    assert journal.digests("s", ["r1"]) == {}
+    journal.append([Batch("requests", "s", "a", "1", documents=[open_, {"id": "r2", "digest": "sent"}])], 10)
+    assert journal.digests("s", ["r1", "r2", "r3"]) == {"r1": document_digest(open_), "r2": "sent"} and journal.digests("other", ["r1"]) == {}
+    journal.append([Batch("requests", "s", "b", "2", documents=[closed])], 11)
+    assert journal.digests("s", ["r1"]) == {"r1": document_digest(closed)} != {"r1": document_digest(open_)}
+    journal.append([Batch("requests", "s", "c", "3", documents=[{"id": str(i), "digest": "d"} for i in range(1200)])], 12)
+    assert len(journal.digests("s", [str(i) for i in range(1200)])) == 1200
+
+
+def test_a_journal_of_before_digests_is_opened(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "journal") as db:
+        db.execute("CREATE TABLE request_key (source TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (source, key)) WITHOUT ROWID")
+        db.execute("INSERT INTO request_key VALUES ('s', 'r1')")
+    db.close()
+    journal = SqliteJournal(tmp_path / "journal")
+    assert journal.digests("s", ["r1"]) == {"r1": ""}
+    journal.close()
+
+
+def test_trimming_forgets_what_the_warehouse_has_but_no_entity_and_not_the_head(journal: SqliteJournal, tmp_path: Path) -> None:
+    journal.append([batch("a", [1], entities=[{"id": "urn:zs:A:1"}])], 10)
+    journal.append([batch("b", [2])], 11 + 31 * DAY)
+    journal.append([batch("c", [3])], 12 + 31 * DAY)
+    journal.trim(3)
+    assert [(e.offset, e.kind) for e in journal.read(0)] == [(1, "entities"), (4, "readings")]
+    assert journal.seen("s", "a") is None and journal.seen("s", "b") is not None
+    journal.trim(99)
+    again = SqliteJournal(tmp_path / "journal")
+    assert again.head() == 4 == journal.head() and again.last_known() == 12 + 31 * DAY
+    assert again.counts()["s"]["accepted"] == 3
+    again.close()
+
+
+def test_a_trim_that_fails_does_not_stop_the_next_append(journal: SqliteJournal) -> None:
+    journal.append([batch("a", [1])], 10)
+    with pytest.raises(OverflowError):
+        journal.trim(2**70)
+    journal.append([batch("b", [2])], 11)
+    assert journal.head() == 2
+
+
+def test_a_full_disk_is_a_problem_and_costs_nothing_acknowledged(journal: SqliteJournal) -> None:
+    journal.append([batch("a", [1])], 10)
+    (pages,) = journal._write.execute("PRAGMA page_count").fetchone()
+    journal._write.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(Problem) as told:
+        journal.append([batch("b", list(range(100_000)))], 11)
+    assert told.value.kind.code == "journal.full" and told.value.remedy("zh")
+    journal._write.execute("PRAGMA max_page_count=1000000")
+    journal.append([batch("b", [2])], 12)
+    assert [e.offset for e in journal.read(0)] == [1, 2]
+
+
+def test_readers_are_not_disturbed_by_the_writer(journal: SqliteJournal) -> None:
+    journal.append([batch("first", [0])], 1)
+    stop, wrong = threading.Event(), []
+
+    def look() -> None:
+        try:
+            while not stop.is_set():
+                offsets = [e.offset for e in journal.read(0)]
+                assert offsets == list(range(1, len(offsets) + 1))
+                assert journal.counts()["s"]["accepted"] >= len(offsets)
+        except BaseException as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=look) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for i in range(60):
+        journal.append([batch(str(i), [i])], i + 2)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_a_backup_taken_while_in_use_is_whole(journal: SqliteJournal, tmp_path: Path) -> None:
+    journal.append([batch("a", [1, 2, 3])], 10)
+    journal.backup(tmp_path / "copy")
+    copy = SqliteJournal(tmp_path / "copy")
+    assert copy.head() == 1 and next(iter(copy.read(0))).table["ticks"].to_pylist() == [1, 2, 3]  # type: ignore[index]
+    copy.close()
+
+
+WRITER = """
+    import sys
+    from pathlib import Path
+    import numpy as np
+    from zhongshu.engines.sqlite_journal import SqliteJournal
+    from zhongshu.kernel.journal import Batch
+    from zhongshu.kernel.reading import Readings
+    journal = SqliteJournal(Path(sys.argv[1]))
+    known = journal.last_known()
+    for i in range(100000):
+        known += 1
+        n = 50
+        z = np.zeros(n, np.int32)
+        ticks = np.full(n, known)
+        group = Readings(["s"], ["urn:zs:A:1"], ["A.x"], [], z, z, z, np.zeros(n, np.int64), known * 100 + np.arange(n), ticks, z, ticks.astype(float), z - 1)
+        (receipt,), _ = journal.append([Batch("readings", "s", str(known), str(known), readings=group)], known)
+        print(receipt.batch, receipt.offset, flush=True)
+"""
+
+
+@pytest.mark.parametrize("kind", JOURNALS)
+def test_everything_acknowledged_is_there_after_the_process_is_killed(kind: type[SqliteJournal], tmp_path: Path) -> None:
+    acknowledged: dict[str, int] = {}
+    for enough in (3, 17, 40):
+        with subprocess.Popen([sys.executable, "-c", textwrap.dedent(WRITER), str(tmp_path / "journal")], stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            for line in itertools.islice(child.stdout, enough):
+                name, offset = line.split()
+                acknowledged[name] = int(offset)
+            os.kill(child.pid, signal.SIGKILL)
+            for line in child.stdout:
+                if line.endswith("\n"):
+                    acknowledged[line.split()[0]] = int(line.split()[1])
+        journal = kind(tmp_path / "journal")
+        held = {e.offset: e for e in journal.read(0)}
+        for name, offset in acknowledged.items():
+            seen = journal.seen("s", name)
+            assert seen is not None and seen[1].offset == offset and seen[1].accepted == 50
+            assert held[offset].table is not None and held[offset].table["ticks"].to_pylist() == [int(name)] * 50
+        assert journal.head() - len(acknowledged) in {0, 1, 2, 3}, "at most what was on its way, once per kill"
+        assert json.dumps(sorted(held)) == json.dumps(list(range(1, journal.head() + 1)))
+        journal.close()
