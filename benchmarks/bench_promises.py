@@ -1,4 +1,4 @@
-"""Prints the table of measured promises, each beside its ceiling or peer of the same run. Bounded: about four minutes. Asserts nothing."""
+"""Prints the table of measured promises, each beside its ceiling or peer of the same run. Bounded in time and count; asserts nothing."""
 
 import json
 import os
