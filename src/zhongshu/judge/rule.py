@@ -62,17 +62,27 @@ def read_rule(row: dict[str, Any], pack: str = "") -> Rule:
     try:
         when = str(row["when"])
         silence = when.removeprefix("absent ") if when.startswith("absent ") else ""
-        rate = _RATE.fullmatch(row["rate"]) if "rate" in row else None
+        rate = _rate(row.get("rate", ""))
         name = row["name"]
         return Rule(
             code, name, str(row["indicator"]), LEVELS[row.get("at", "street")], None if silence else _checked(parse(when)), parse_duration(silence) if silence else 0,
             parse_duration(row["for"]) if "for" in row else 0, _checked(parse(str(row["clear"]))) if "clear" in row else None, str(row.get("opens", "")),
-            str(row.get("class", "")), bool(row.get("auto_file", False)), (int(rate[1]), parse_duration(rate[2] if rate[2][0].isdigit() else "1" + rate[2])) if rate else None,
+            str(row.get("class", "")), bool(row.get("auto_file", False)), rate,
             row.get("say", name), pack, stable_id(sorted((k, str(v)) for k, v in row.items())))
     except Problem as problem:
         raise BAD_RULE(code=code, why=problem.sentence()) from problem
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BAD_RULE(code=code, why=f"{type(error).__name__} {error}") from error
+
+
+def _rate(text: str) -> tuple[int, int] | None:
+    """Read `6/h` or `2/10m` into (findings, µs)."""
+    if not text:
+        return None
+    match = _RATE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"no rate {text}")  # noqa: EM102, TRY003
+    return int(match[1]), parse_duration(match[2] if match[2][0].isdigit() else "1" + match[2])
 
 
 def _checked(tree: Expression) -> Expression:

@@ -6,7 +6,7 @@ so a restart goes on where it stood and gives the same findings the same ids.
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from zhongshu.judge.indicator import Indicator
 from zhongshu.judge.rule import Rule, Sight, cleared, triggered
 from zhongshu.judge.value import Judge, Values
 from zhongshu.kernel.area import Level
+from zhongshu.kernel.clock import MINUTE
 from zhongshu.kernel.finding import SEVERITY, Finding, Status
 from zhongshu.kernel.ids import stable_id
 from zhongshu.kernel.live import CellSpec, Live
@@ -61,7 +62,7 @@ class Memory:
     def save(self) -> dict[str, Any]:
         """Return it as plain values that stay as they are."""
         return {
-            "at": self.at, "open": [asdict(f) for f in self.open.values()], "pending": [[r, a, t] for (r, a), t in self.pending.items()],
+            "at": self.at, "open": [_plain(f) for f in self.open.values()], "pending": [[r, a, t] for (r, a), t in self.pending.items()],
             "easing": [[r, a, t] for (r, a), t in self.easing.items()], "recent": {r: list(times) for r, times in self.recent.items()},
             "heard": [[r, a, t] for (r, a), t in self.heard.items()],
         }
@@ -89,6 +90,8 @@ class Watch:
         for indicator in self.indicators.values():
             for spec in indicator.specs():
                 self._needs.setdefault(spec, set()).add(indicator.code)
+        self._hops = {spec.hop for spec in self._needs}
+        self._hold = {rule.code: rule.hold for held in self.rules.values() for rule in held}
         self.latest: dict[tuple[str, Level], Values] = {}
 
     def stand(self) -> Outcome:
@@ -202,9 +205,15 @@ class Watch:
         return len(recent) < rule.rate[0]
 
     def next_turn(self, after: int) -> int:
-        """Return the next boundary at which a pane turns, with no reading at all."""
-        hops = {spec.hop for spec in self._needs}
-        return min((after // hop + 1) * hop for hop in hops) if hops else after + 60_000_000
+        """Return the next time at which something may change with no reading at all: a pane turns, or a rule has waited long enough."""
+        turns = [(after // hop + 1) * hop for hop in self._hops]
+        waits = [since + self._hold[code] for held in (self.memory.pending, self.memory.easing) for (code, _), since in held.items() if code in self._hold]
+        return min([*turns, *(at for at in waits if at > after)], default=after + MINUTE)
+
+
+def _plain(finding: Finding) -> dict[str, Any]:
+    row = {f.name: getattr(finding, f.name) for f in fields(finding)}
+    return row | {"level": str(finding.level), "evidence": dict(finding.evidence)}
 
 
 def _number(value: float) -> float | None:
