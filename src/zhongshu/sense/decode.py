@@ -122,7 +122,8 @@ def decode(body: bytes, media: str) -> Decoded:
 def _ndjson(body: bytes) -> Decoded:
     every = body.split(b"\n")
     lines = [line for line in every if line.strip()]
-    at = np.arange(len(lines)) if len(lines) >= len(every) - 1 else np.flatnonzero([bool(line.strip()) for line in every])
+    whole = len(lines) == len(every) - (not every[-1].strip())
+    at = np.arange(len(lines)) if whole else np.flatnonzero([bool(line.strip()) for line in every])
 
     def sent(i: int) -> str:
         return lines[i].decode("utf-8", "backslashreplace")
@@ -274,6 +275,7 @@ def _csv(body: bytes) -> Decoded:
         return "skip"
 
     try:
+        body.decode()
         table = pacsv.read_csv(
             io.BytesIO(body), read_options=pacsv.ReadOptions(use_threads=False), parse_options=pacsv.ParseOptions(invalid_row_handler=odd),
             convert_options=pacsv.ConvertOptions(column_types=dict.fromkeys(_WORDS, pa.string())))
@@ -289,13 +291,17 @@ def _csv(body: bytes) -> Decoded:
 
 def _from_table(table: pa.Table, form: str) -> Decoded:
     """Turn a table with the native columns into ours."""
+    try:
+        names = table.column_names
+    except UnicodeDecodeError as error:
+        raise BAD_BODY(form=form, why=str(error)) from None
     if len(table) > MAX_ROWS or table.nbytes > 4 * MAX_BODY:
         raise TOO_LARGE(limit=4 * MAX_BODY)
-    wrong = [name for name in _WORDS[:3] + _WORDS[5:] if table.column_names.count(name) != 1] + [name for name in _WORDS[3:5] if table.column_names.count(name) > 1]
+    wrong = [name for name in _WORDS[:3] + _WORDS[5:] if names.count(name) != 1] + [name for name in _WORDS[3:5] if names.count(name) > 1]
     if wrong:
         raise BAD_BODY(form=form, why=f"it must have one column {', '.join(wrong)}")
     try:
-        held = {name: table[name].combine_chunks() for name in _WORDS if name in table.column_names}
+        held = {name: table[name].combine_chunks() for name in _WORDS if name in names}
         words: dict[str, list[Any]] = {name: held[name].cast(pa.string()).to_pylist() if name in held else [None] * len(table) for name in ("entity", "property", "unit", "quality")}
         times, values = _column_of_times(held["time"]), _column_of_values(held["value"])
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -197,7 +197,7 @@ class Pipe:
         try:
             receipts, entries = self._journal.append(batches, known)
         except BaseException:
-            self._unkept.add(batches[0].entities)
+            self._unkept.give_back(batches[0].entities)
             raise
         for entry in entries:
             if entry.readings is not None:

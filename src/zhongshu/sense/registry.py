@@ -46,19 +46,29 @@ class Unkept:
     def __init__(self) -> None:
         """Start with none."""
         self._documents: dict[str, dict[str, Any]] = {}
+        self._taken: set[str] = set()
         self._lock = threading.Lock()
 
     def add(self, documents: Iterable[dict[str, Any]]) -> None:
-        """Note what is to be kept."""
+        """Note what is to be kept, unless it was taken already."""
         with self._lock:
             for document in documents:
-                self._documents.setdefault(document["id"], document)
+                if document["id"] not in self._taken:
+                    self._documents.setdefault(document["id"], document)
 
     def take(self) -> list[dict[str, Any]]:
-        """Return what is to be kept, to be added again if that fails."""
+        """Return what is to be kept."""
         with self._lock:
             documents, self._documents = self._documents, {}
+            self._taken |= documents.keys()
             return list(documents.values())
+
+    def give_back(self, documents: Iterable[dict[str, Any]]) -> None:
+        """Note that what was taken could not be kept."""
+        with self._lock:
+            for document in documents:
+                self._taken.discard(document["id"])
+                self._documents[document["id"]] = document
 
 
 class Registry:

@@ -134,7 +134,7 @@ def _records(lines: list[str], columns: int) -> Iterator[tuple[list[str], str]]:
             at += 1
             yield lines[at - 1] + "\n"
 
-    reader = csv.reader(feed())
+    reader = csv.reader(feed(), strict=True)
     while at < len(lines):
         first, held = at, 0
         try:
@@ -143,10 +143,8 @@ def _records(lines: list[str], columns: int) -> Iterator[tuple[list[str], str]]:
         except (_TooLong, csv.Error):
             cells, fits = [], False
         if not fits:
-            at = first + 1
-            cells, reader = lines[first].split(","), csv.reader(feed())
-            if len(cells) == columns:
-                cells = [*cells, ""]
+            at, reader = first + 1, csv.reader(feed(), strict=True)
+            cells = next(csv.reader(lines[first:at]), []) if lines[first].count('"') % 2 == 0 else []
         yield cells, "\n".join(lines[first:at])
 
 
@@ -224,7 +222,7 @@ _LONGEST = 160
 def _urn(kind: str, id_: str) -> str:
     """Make the URN of a table's id: what may not stand in one is percent-encoded, so that no two ids ever become one."""
     name = quote(id_, safe="._~:-")
-    return urn(kind, name if len(name) <= _LONGEST else stable_id(id_))
+    return "" if not name else urn(kind, name if len(name) <= _LONGEST else stable_id(id_))
 
 
 def _decoded(parts: list[tuple[Strings, str, str | None, npt.NDArray[np.int64], Strings, npt.NDArray[np.int64]]]) -> Decoded:
@@ -264,11 +262,26 @@ def _times(texts: list[str], zone: str, parts: int = 1) -> npt.NDArray[np.int64]
             local = pc.assume_timezone(stamps, zone, ambiguous="earliest", nonexistent="latest")
         except pa.ArrowInvalid as error:
             raise BAD_SOURCE(source=zone, why=str(error)) from None
-        read = np.asarray(pc.fill_null(local.cast(pa.int64()), int(BAD)))
+        days = np.asarray(pc.fill_null(pc.day(stamps), 0))
+        read = np.asarray(pc.fill_null(local.cast(pa.int64()), int(BAD))).copy()
+        spilled = {text: _is_no_day(text, form) for text in {texts[i].strip() for i in open_[(days > 0) & (days <= _SPILL)]}}
+        read[[spilled.get(texts[i].strip(), False) for i in open_]] = BAD
         out[open_] = np.where(read >= EARLIEST, read, BAD)  # 1/4/14 is no day of the year 1
     for i in np.flatnonzero(out == BAD).tolist():
         out[i] = _time(texts[i].strip(), zone)
     return out
+
+
+_SPILL = 3
+"""The 30th of February is read as one of the first three days of March."""
+
+
+def _is_no_day(text: str, form: str) -> bool:
+    try:
+        datetime.strptime(text, form)  # noqa: DTZ007 (asked for the calendar only)
+    except ValueError:
+        return True
+    return False
 
 
 def _time(text: str, zone: str) -> int:

@@ -1,0 +1,75 @@
+"""A small registry, a clock that stands still, and a journal's writer on a real journal."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from zhongshu.engines.sqlite_journal import SqliteJournal
+from zhongshu.kernel.clock import HOUR, MINUTE, FrozenClock, Stamp, parse_time
+from zhongshu.kernel.entity import Entity
+from zhongshu.kernel.journal import Entry
+from zhongshu.kernel.quantity import Property
+from zhongshu.sense import Intake, Once, Pipe, Registry, Source
+
+CITY = 990100000000000
+NOW = parse_time("2026-03-01T12:00:00Z")
+PROPERTIES = (
+    Property("Gauge.rain", "mm", "0.1", 0, 500, MINUTE, HOUR),
+    Property("Gauge.temp", "°C", "0.01", -60, 60, MINUTE, HOUR),
+    Property("Loop.speed", "km/h", "0.1", 0, 300, MINUTE, HOUR),
+)
+
+
+@dataclass
+class Desk:
+    """Everything a test of sense needs, and what was delivered."""
+
+    registry: Registry
+    clock: FrozenClock
+    intake: Intake
+    known: Source = field(default_factory=lambda: Source("known", "已知", "Known", "city"))
+    open: Source = field(default_factory=lambda: Source("open", "登记", "Open", "city", entities="register"))
+
+
+@pytest.fixture
+def desk() -> Desk:
+    registry = Registry(CITY, PROPERTIES, [
+        Entity("urn:zs:Gauge:1", "Gauge", "雨量站", "Gauge", 990101001001001), Entity("urn:zs:Gauge:2", "Gauge", "雨量站", "Gauge", 990101001001002),
+        Entity("urn:zs:Loop:1", "Loop", "线圈", "Loop", 990101001001003)])
+    clock = FrozenClock(NOW)
+    return Desk(registry, clock, Intake(registry, clock, lambda lon, lat: np.where(np.isfinite(lon) & (lon > 0), 990101001001009, 990199000000000).astype(np.int64)))
+
+
+@pytest.fixture
+def record() -> list[Entry]:
+    """What the pipe delivered."""
+    return []
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[SqliteJournal]:
+    held = SqliteJournal(tmp_path / "journal.sqlite")
+    yield held
+    held.close()
+
+
+def looked_up(record: list[Entry]) -> Callable[[pa.Table], pa.Table]:
+    """Look up what the delivered groups hold, the latest last."""
+    def lookup(asked: pa.Table) -> pa.Table:
+        held = {(r["source"], r["entity"], r["property"], r["valid"]): r["ticks"] for e in record if e.table is not None for r in sorted(e.table.to_pylist(), key=lambda r: r["known"])}
+        keys = [(r["i"], (r["source"], r["entity"], r["property"], r["valid"])) for r in asked.to_pylist()]
+        found = [(i, held[key]) for i, key in keys if key in held]
+        return pa.table({"i": pa.array([f[0] for f in found], pa.int64()), "ticks": pa.array([f[1] for f in found], pa.int64())})
+    return lookup
+
+
+@pytest.fixture
+def pipe(desk: Desk, journal: SqliteJournal, record: list[Entry], tmp_path: Path) -> Iterator[Pipe]:
+    held = Pipe(journal, Stamp(desk.clock), Once(looked_up(record)), record.append, (tmp_path, 0), desk.registry.unkept)
+    held.start()
+    yield held
+    held.close()
