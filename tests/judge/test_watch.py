@@ -143,10 +143,11 @@ def test_a_reading_without_a_value_is_no_value() -> None:
 @given(st.integers(0, 2**32), st.floats(0, 1))
 def test_a_restart_at_any_boundary_gives_the_same_findings(seed: int, where: float) -> None:
     pick, town = Random(seed), Town([gauge(i) for i in range(5)])
-    signs = [sign(each="last", window="1m", hop="10s", bands=BANDS, levels=["street"], stale_after="20s"), sign(code="M", measure="mean", window="2m", hop="20s", levels=["city"], unit="cm")]
+    signs = [sign(each="last", window="1m", hop="10s", bands=BANDS, levels=["street"], stale_after="20s"), sign(code="M", measure="mean", window="2m", hop="20s", levels=["city"], unit="cm"),
+             sign(code="Z", measure="count", unit="1", window="8m", hop="1m", levels=["street"])]
     rules = [
         rule(**{"for": "10s", "clear": "value < 4"}), rule(code="L", when="level >= 'yellow' and not level = 'red'", **{"for": "20s"}), rule(code="S", when="absent 90s"),
-        rule(code="N", when="value >= 5", rate="1/3m"), rule(code="O", when="level = 'stale' or value < 1"), rule(code="C", indicator="M", at="city", when="value >= 0.5", clear="value < 0.2"),
+        rule(code="N", when="value >= 5", rate="1/3m"), rule(code="O", when="level = 'stale' or value < 1"), rule(code="Q", indicator="Z", when="absent 65s"), rule(code="C", indicator="M", at="city", when="value >= 0.5", clear="value < 0.2"),
     ]
     whole = Run(town, signs, rules)
     for _ in range(10):

@@ -53,7 +53,7 @@ class Record:
             self.db.register(name, table)
         limit = "" if known is None else f"WHERE known <= {known}"
         return self.db.execute(
-            f'WITH readings AS (SELECT * FROM versions {limit} QUALIFY row_number() OVER (PARTITION BY {KEY} ORDER BY known DESC) = 1) SELECT * FROM ({sql})').to_arrow_table()
+            f"WITH readings AS (SELECT * FROM versions {limit} QUALIFY row_number() OVER (PARTITION BY {KEY} ORDER BY known DESC) = 1) SELECT * FROM ({sql})").to_arrow_table()
 
 
 @dataclass
