@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Text, and_, cast, false, func, or_, select, tuple_
 
 from zhongshu.act import case as cases
 from zhongshu.act import clocks, duty, machine
@@ -24,6 +24,8 @@ BAD_PAGE = declare(
     en=("The page mark '{after}' cannot be read.", "Use the `next` of the page before, unchanged."),
 )
 
+SENSITIVE = 3
+"""The grade of what a person sent of themselves: GB/T 43697."""
 FAR = 2**62
 """Stands for "no due time" when sorting."""
 
@@ -127,6 +129,14 @@ def get_request(connection: Connection, request_id: str) -> Document | None:
     return document
 
 
+def request_visible(connection: Connection, scope: Scope, request_id: str) -> bool:
+    """Tell whether a request, by id or number, lies in the scope's areas and, where only one's own counts, is the asker's."""
+    own = [request.c.reporter == scope.unit] if scope.unit else []
+    areas = or_(false(), *(and_(request.c.area >= low, request.c.area < high) for low, high in scope.areas))
+    query = select(request.c.id).where(or_(request.c.id == request_id, request.c.number == request_id), areas, *own)
+    return connection.execute(query).first() is not None
+
+
 def of_findings(connection: Connection, findings: Iterable[str]) -> dict[str, Document]:
     """Return {finding: {lead, lead_number, lead_state, case, case_number, step}} for findings that have a lead."""
     query = select(
@@ -173,10 +183,14 @@ def counts(connection: Connection, scope: Scope, now: int, zone: tzinfo) -> dict
 
 
 def evidence_visible(connection: Connection, scope: Scope, sha256: str, viewer: Principal) -> bool:
-    """Tell whether a file may be shown: it stands in a history within the scope, or the viewer gave it."""
+    """Tell whether a file may be shown: it stands in a history, or came with a person's request, within the scope, or the viewer gave it."""
     used = select(case_step.c.seq).join(evidence_link, evidence_link.c.seq == case_step.c.seq).join(case_file, case_file.c.id == case_step.c.subject)
     if connection.execute(used.where(evidence_link.c.sha256 == sha256, *_in_scope(case_file.c, scope)).limit(1)).first() is not None:
         return True
+    if scope.grade >= SENSITIVE and not scope.unit:
+        came = select(request.c.id).where(cast(request.c.photos, Text).contains(sha256, autoescape=True), *_in_scope(request.c, scope))
+        if connection.execute(came.limit(1)).first() is not None:
+            return True
     own = select(evidence.c.sha256).where(evidence.c.sha256 == sha256, evidence.c.received_by == viewer.id)
     return connection.execute(own).first() is not None
 

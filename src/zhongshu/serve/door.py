@@ -15,6 +15,7 @@ from zhongshu.kernel.area import parse_area
 from zhongshu.kernel.grade import ANONYMOUS, Principal, Scope
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.serve.city import City
+from zhongshu.serve.problems import BAD_REQUEST
 from zhongshu.serve.problems import answer
 
 FOREIGN_ORIGIN = declare(
@@ -47,9 +48,9 @@ def principal_of(request: Request, city: City) -> tuple[Principal, str]:
     if bearer.lower().startswith("bearer "):
         return city.identity.principal_of(bearer=bearer[7:].strip()), ""
     secret = request.cookies.get(COOKIE, "")
-    if secret and request.method not in SAFE:
+    if request.method not in SAFE:
         origin = request.headers.get("origin") or request.headers.get("referer") or ""
-        if not origin or urlsplit(origin).netloc != request.headers.get("host", ""):
+        if (secret or origin) and _site(origin) != request.headers.get("host", ""):
             raise FOREIGN_ORIGIN()
     principal = city.identity.principal_of(session_secret=secret) if secret else ANONYMOUS
     if principal == ANONYMOUS and city.sandbox and city.loopback:
@@ -57,11 +58,21 @@ def principal_of(request: Request, city: City) -> tuple[Principal, str]:
     return principal, secret
 
 
+def _site(address: str) -> str | None:
+    """Return the host and port of an address; None if it is none."""
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return None
+
+
 def permit(action: str, kind: str) -> Callable[[Request], Awaitable[None]]:
     """Return the check of one route: it asks the guard and leaves the answer with the request."""
 
     async def check(request: Request) -> None:
         city: City = request.app.state.city
+        if "\x00" in request.scope["path"] or b"%00" in request.scope["query_string"]:
+            raise BAD_REQUEST(field="address", why="it holds a zero byte, which no store can look for")
         principal, secret = principal_of(request, city)
         source = str(request.path_params.get("source", ""))
         scope = city.guard.require(principal, action, kind, source=source) if source else city.guard.require(principal, action, kind)

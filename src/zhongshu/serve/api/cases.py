@@ -19,6 +19,11 @@ UNKNOWN_LEAD = declare(
     zh=("没有编号为 {id} 的线索。", "请刷新列表。"),
     en=("There is no lead {id}.", "Refresh the list."),
 )
+UNKNOWN_REQUEST = declare(
+    "request.not_here", "unknown",
+    zh=("没有编号为 {id} 的诉求，或不是您反映的。", "请检查编号，或用反映时的账户登录。"),
+    en=("There is no request {id}, or it is not yours.", "Check its number, or sign in with the account that made it."),
+)
 UNKNOWN_FILE = declare(
     "evidence.not_here", "unknown",
     zh=("没有这份佐证材料。", "请刷新页面。"),
@@ -92,6 +97,8 @@ def decide_lead(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]: 
     city = asked.city
     held = _lead(asked, id)
     city.guard.require(asked.principal, "act", "lead", int(held["area"]), verb=verb)
+    if body.of:
+        city.guard.require(asked.principal, "act", "lead", int(_lead(asked, body.of)["area"]), verb=verb)
     city.office.write(asked.principal, lambda deed: decide(deed, held["id"], verb, body.given(), body.of))
     return _named(city, _lead(asked, id))
 
@@ -122,7 +129,7 @@ def report(asked: Door, body: Report, response: Response) -> dict[str, Any]:
 
     def work(deed: Deed) -> dict[str, Any]:
         voice = Voice(
-            "web", body.external or uuid7(), deed.now, area, body.class_, body.text, body.address, body.lon, body.lat, "web", reporter=reporter,
+            "web", f"{reporter}:{body.external}" if body.external else uuid7(), deed.now, area, body.class_, body.text, body.address, body.lon, body.lat, "web", reporter=reporter,
             photos=(body.photo,) if body.photo else ())
         return take_request(deed, voice)[0]
 
@@ -132,11 +139,11 @@ def report(asked: Door, body: Report, response: Response) -> dict[str, Any]:
 
 
 def request(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
-    """Follow a request: who holds it, since when, due when, and the answer."""
-    found = asked.city.office.read(lambda conn: record.get_request(conn, id))
+    """Follow a request: who holds it, since when, due when, and the answer; a citizen their own, staff those of their areas."""
+    found = asked.city.office.read(lambda conn: record.get_request(conn, id) if record.request_visible(conn, asked.scope, id) else None)
     if found is None:
-        raise UNKNOWN_LEAD(id=id)
-    return found
+        raise UNKNOWN_REQUEST(id=id)
+    return {key: None if key in asked.scope.hidden else value for key, value in found.items()}
 
 
 def cases(
@@ -163,7 +170,10 @@ def case(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path paramete
     """Return a case with its history, voices, clocks, the verbs offered to the asker, and the suggested department."""
     city = asked.city
     scope = city.guard.scope(asked.principal, "read", "case")
-    return _named(city, city.office.read(lambda conn: record.get_case(conn, scope, id, asked.principal, city.clock.now())))
+    found = city.office.read(lambda conn: record.get_case(conn, scope, id, asked.principal, city.clock.now()))
+    hidden = city.guard.catalogue.hidden("request", scope.grade)
+    found["voices"] = [{key: None if key in hidden else value for key, value in voice.items()} for voice in found["voices"]]
+    return _named(city, found)
 
 
 def act(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]:  # noqa: A002 (a path parameter)

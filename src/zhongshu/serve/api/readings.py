@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from zhongshu.kernel.area import show_area
 from zhongshu.kernel.clock import parse_time, rfc3339
+from zhongshu.kernel.condition import quote
 from zhongshu.kernel.journal import Receipt
 from zhongshu.kernel.problem import Problem, declare, kinds
 from zhongshu.kernel.reading import Flag
@@ -184,6 +185,8 @@ def page(asked: Door, where: str, bound: dict[str, Any], after: str, limit: int)
     """Return a page of readings within the asker's scope, the latest known first."""
     limit = max(1, min(limit, 1000))
     scope = " OR ".join(f"(area >= {low:d} AND area < {high:d})" for low, high in asked.scope.areas) or "FALSE"
+    graded = [quote(name) for name, source in asked.city.sources.items() if source.grade > asked.scope.grade]
+    scope = f"({scope}) AND source NOT IN ({', '.join(graded)})" if graded else scope
     skip = int(after) if after.isascii() and after.isdigit() and len(after) < 12 else 0  # noqa: PLR2004 (no page is that far)
     table = asked.city.lake.query(
         f"SELECT * FROM readings WHERE ({where}) AND ({scope}) ORDER BY valid DESC, known DESC, entity, property LIMIT {limit + 1} OFFSET {skip}", bound)

@@ -1,11 +1,12 @@
 """Vital signs, and what stands behind each: the explain panel's whole content; and the findings that rules made of them."""
 
+from dataclasses import replace
 from typing import Any
 
 from zhongshu.act import record as desk
 from zhongshu.judge import Indicator, record
 from zhongshu.kernel.area import Level, interval, level_of, parse_area, show_area
-from zhongshu.kernel.clock import DAY, parse_time, rfc3339
+from zhongshu.kernel.clock import BAD_TIME, DAY, parse_time, rfc3339
 from zhongshu.kernel.condition import quote
 from zhongshu.kernel.grade import Scope
 from zhongshu.kernel.reading import Flag
@@ -13,6 +14,8 @@ from zhongshu.serve.api.readings import page
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, Door
 
+EARLIEST, LATEST = parse_time("1971-01-01T00:00:00Z"), parse_time("2200-01-01T00:00:00Z")
+"""Between these a value may be asked for: bands are looked up by the city's days, which the ends of the calendar have not got."""
 LEVELS = {"city": Level.CITY, "district": Level.DISTRICT, "street": Level.STREET, "community": Level.COMMUNITY, "cell": Level.CELL}
 
 
@@ -29,7 +32,8 @@ def vitals(asked: Door, area: str = "", indicator: str = "", depth: str = "", le
     within = parse_area(area) if area else city.about.code
     codes = [city.explainer.indicator(indicator)] if indicator else list(city.watch.indicators.values())
     now, todo = city.clock.now(), city.office.read(record.unacknowledged)
-    actions = city.office.read(lambda conn: desk.last_actions(conn, now - DAY))
+    known = city.guard.scope(asked.principal, "read", "case")
+    actions = {} if known.unit else {key: a for key, a in city.office.read(lambda conn: desk.last_actions(conn, now - DAY)).items() if known.holds(key[1])}
     low, high = interval(within)
     areas = [within] if not depth else [a.code for a in city.areas.at(LEVELS.get(depth, Level.STREET)) if low <= a.code < high]
     rows = [_tile(city, i, a, now, todo, actions) for i in codes for a in areas if asked.scope.holds(a)]
@@ -51,7 +55,8 @@ def explain(asked: Door, indicator: str, area: str) -> dict[str, Any]:
     held = city.explainer.explain(indicator, code, city.clock.now())
     declared = city.explainer.indicator(indicator)
     rows = readings(asked, indicator, area, limit=20)
-    cases = city.office.read(lambda conn: desk.of_sign(conn, _narrow(asked.scope, code), indicator, code, city.clock.now()))
+    known = city.guard.scope(asked.principal, "read", "case")
+    cases = city.office.read(lambda conn: desk.of_sign(conn, _narrow(known, code), indicator, code, city.clock.now()))
     below = [{**row, **_names(city, int(row["area"]))} for row in held["contributing"] if asked.scope.holds(int(row["area"]))]
     return held | _names(city, code, "area_") | {
         "contributing": below, "readings": rows, "flags": _flags(city, declared, code), "findings": city.office.read(lambda conn: _findings(asked, conn, declared, code)),
@@ -71,7 +76,7 @@ def _narrow(scope: Scope, code: int) -> Scope:
 
 
 def _findings(asked: Asked, conn: Any, declared: Indicator, code: int) -> list[dict[str, Any]]:  # noqa: ANN401 (a SQLAlchemy connection)
-    return with_words(asked.city, record.listing(conn, asked.scope, area=code, indicator=declared.code, limit=20), conn)
+    return with_words(asked, record.listing(conn, asked.scope, area=code, indicator=declared.code, limit=20), conn)
 
 
 def _names(city: City, code: int, prefix: str = "") -> dict[str, str]:
@@ -93,9 +98,10 @@ def _flags(city: City, declared: Indicator, code: int) -> dict[str, int]:
 
 
 def readings(asked: Door, indicator: str, area: str, after: str = "", limit: int = 100) -> dict[str, Any]:
-    """List the raw readings behind a value, newest first, those of the last second too."""
+    """List the raw readings behind a value, newest first, those of the last second too; nothing to who may see values but not readings."""
     city, code = asked.city, parse_area(area)
     _within(asked, code)
+    asked = replace(asked, scope=city.guard.scope(asked.principal, "read", "reading"))
     low, high = interval(code)
     at = city.watch.memory.at or city.clock.now()
     parts = []
@@ -110,6 +116,8 @@ def series(asked: Door, indicator: str, area: str, to: str = "", points: int = 4
     city, code = asked.city, parse_area(area)
     _within(asked, code)
     end = parse_time(to) if to else city.watch.memory.at or city.clock.now()
+    if not EARLIEST <= end < LATEST:
+        raise BAD_TIME(text=to)
     start = end - round(max(0.1, min(hours, 24 * 31)) * 3_600_000_000)
     declared = city.explainer.indicator(indicator)
     rows = city.explainer.series(declared, code, start, end, max(2, min(points, 96)))
@@ -119,13 +127,15 @@ def series(asked: Door, indicator: str, area: str, to: str = "", points: int = 4
 def findings(asked: Door, state: str = "open", area: str = "", indicator: str = "", limit: int = 200) -> dict[str, Any]:
     """List findings, newest first."""
     city, code = asked.city, parse_area(area) if area else None
-    return {"items": city.office.read(lambda conn: with_words(city, record.listing(conn, asked.scope, state, code, indicator, max(1, min(limit, 500))), conn)), "next": None}
+    return {"items": city.office.read(lambda conn: with_words(asked, record.listing(conn, asked.scope, state, code, indicator, max(1, min(limit, 500))), conn)), "next": None}
 
 
-def with_words(city: City, rows: list[dict[str, Any]], conn: Any) -> list[dict[str, Any]]:  # noqa: ANN401 (a SQLAlchemy connection)
-    """Add names, units, and the lead and case of findings."""
+def with_words(asked: Asked, rows: list[dict[str, Any]], conn: Any) -> list[dict[str, Any]]:  # noqa: ANN401 (a SQLAlchemy connection)
+    """Add names, units, and the lead and case of findings where the asker may see them."""
+    city = asked.city
+    known = city.guard.scope(asked.principal, "read", "case")
     rules = {rule.code: rule for held in city.watch.rules.values() for rule in held}
-    of = desk.of_findings(conn, [row["id"] for row in rows])
+    of = desk.of_findings(conn, [row["id"] for row in rows if not known.unit and known.holds(int(row["area"]))])
     out = []
     for row in rows:
         rule, indicator = rules.get(row["rule"]), city.watch.indicators.get(row["indicator"])
@@ -145,7 +155,7 @@ def acknowledge(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path p
         deed.witness(deed.connection, "finding.acknowledge", id, {"area": show_area(row["area"])})
 
     city.office.write(asked.principal, work)
-    return city.office.read(lambda conn: with_words(city, [record.document(record.get(conn, id))], conn)[0])
+    return city.office.read(lambda conn: with_words(asked, [record.document(record.get(conn, id))], conn)[0])
 
 
 def level_name(area: int) -> str:

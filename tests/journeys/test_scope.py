@@ -1,0 +1,446 @@
+"""Who sees what, by every door: a street's handler only their street, a citizen only their own, the steward no case, a source only itself.
+
+Two streets of a small city each have a case; the doors of the one are tried with the other's key, while cases move in both.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+import struct
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from zhongshu.app import Owner, make_token
+from zhongshu.app.people import make_user
+from zhongshu.govern import DemoAccount, Grant, Party
+from zhongshu.kernel.area import Level, interval, show_area
+from zhongshu.kernel.problem import Problem
+from zhongshu.serve.door import COOKIE
+from zhongshu.serve.routes import ROUTES, build
+from zhongshu.settings import read
+from zhongshu.survey import make
+
+pytestmark = pytest.mark.journey
+OPEN_KINDS = {"health", "city", "session"}
+DRAINAGE = "dept-drainage"
+
+
+def png(shade: int) -> bytes:
+    """Return a picture of 8 × 8 points."""
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    rows = b"".join(b"\0" + bytes([shade, 90, 120]) * 8 for _ in range(8))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+class Town:
+    """A small city that is served on this machine without its simulated life, two of its streets, and a client for each role in them."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make it, open it, and let it be served."""
+        make(folder, 20_000, 7)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.owner = Owner(read({"data": str(folder), "port": str(port), "commit_s": "1"}))
+        self.owner.start()
+        areas = self.owner.parts.areas
+        self.city = areas.city.code
+        self.here, self.there = sorted(a.code for a in areas.at(Level.STREET) if a.lon is not None)[:2]
+        self.url = self.owner.url
+        server = uvicorn.Server(uvicorn.Config(build(self.owner.city, folder), host="127.0.0.1", port=port, log_level="error", timeout_graceful_shutdown=1))
+        self._server, self._thread = server, threading.Thread(target=server.run, daemon=True)
+        self._thread.start()
+        self.clients: dict[str, httpx.Client] = {"": self._client({})}
+        for name, role, area in (
+            ("handler-here", "handler", self.here), ("handler-there", "handler", self.there), ("checker-there", "checker", self.there), ("acceptor", "acceptor", self.city),
+            ("acceptor-here", "acceptor", self.here), ("dispatcher", "dispatcher", self.city), ("steward", "steward", self.city), ("citizen", "citizen", self.city),
+            ("neighbour", "citizen", self.city), ("writer", "source_writer:sandbox.devices", self.city), ("admin", "admin", self.city),
+        ):
+            self.clients[name] = self._client({"authorization": f"Bearer {self.token(name, role, area)}"})
+
+    def token(self, name: str, role: str, area: int) -> str:
+        """Return a token of a new party of one role; handlers are the drainage office's."""
+        if role != "handler":
+            return make_token(self.owner.parts, name, role, show_area(area))
+        identity = self.owner.parts.identity
+        held = identity.add_party(Party(name, name, name, (Grant(role, area),), DRAINAGE, kind="service"), actor="test")
+        return identity.issue_token(held, name, actor="test")[1]
+
+    def _client(self, headers: dict[str, str]) -> httpx.Client:
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
+
+    def as_(self, who: str, method: str, url: str, **sent: Any) -> httpx.Response:
+        """Send one request as someone."""
+        return self.clients[who].request(method, url, **sent)
+
+    def ok(self, who: str, method: str, url: str, **sent: Any) -> Any:
+        """Send one request as someone, see that it is well, and return the document."""
+        answer = self.as_(who, method, url, **sent)
+        assert answer.status_code < 300, f"{who} {method} {url} → {answer.status_code} {answer.text[:300]}"
+        return answer.json()
+
+    def refused(self, who: str, method: str, url: str, *statuses: int, **sent: Any) -> None:
+        """See that a request is refused with a problem."""
+        answer = self.as_(who, method, url, **sent)
+        assert answer.status_code in (statuses or (403, 404)), f"{who} {method} {url} → {answer.status_code} {answer.text[:300]}"
+        assert answer.headers["content-type"] == "application/problem+json"
+
+    def place(self, street: int) -> tuple[float, float]:
+        """Return a point inside a street."""
+        row = self.owner.parts.areas[street]
+        assert row.lon is not None and row.lat is not None
+        return row.lon, row.lat
+
+    def report(self, who: str, street: int, text: str, **more: Any) -> Any:
+        """Report something as a citizen and return the receipt."""
+        lon, lat = self.place(street)
+        return self.ok(who, "POST", "/api/requests", json={"text": text, "lon": lon, "lat": lat, "class": "drainage.ponding"} | more)
+
+    def case(self, street: int, text: str, class_: str = "drainage.ponding") -> Any:
+        """Have a report become a case that waits for the drainage office's handler."""
+        number = self.report("citizen", street, text, **{"class": class_})["number"]
+        lead = next(row for row in self.ok("acceptor", "GET", "/api/leads?state=open")["items"] if inside(row["area"], street))
+        made = self.ok("acceptor", "POST", f"/api/leads/{lead['id']}/confirm", json={"version": lead["version"]})
+        sent = self.ok("dispatcher", "POST", f"/api/cases/{made['case']}/dispatch", json={"unit": DRAINAGE})
+        return sent | {"request": number, "lead": lead["id"]}
+
+    def close(self) -> None:
+        """Stop serving and let go."""
+        for client in self.clients.values():
+            client.close()
+        self._server.should_exit = True
+        self._thread.join(10)
+        self.owner.stop()
+
+
+def inside(area: str, street: int) -> bool:
+    low, high = interval(street)
+    return low <= int(area) < high
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """Return the town; it is the same for all tests here."""
+    held = Town(tmp_path_factory.mktemp("town"))
+    yield held
+    held.close()
+
+
+@pytest.fixture(scope="module")
+def theirs(town: Town) -> Any:
+    """Return a case in the other street, taken by its handler, with a photograph of a deed."""
+    case = town.case(town.there, "桥下积水很深，请来看看。")
+    photo = town.ok("handler-there", "POST", "/api/evidence", files={"file": ("a.png", png(10), "image/png")})["sha256"]
+    taken = town.ok("handler-there", "POST", f"/api/cases/{case['id']}/take", json={})
+    done = town.ok("handler-there", "POST", f"/api/cases/{case['id']}/handle", json={"version": taken["version"], "evidence": [photo]})
+    return case | done | {"photo": photo}
+
+
+@pytest.fixture(scope="module")
+def ours(town: Town) -> Any:
+    """Return a case in the handler's own street."""
+    return town.case(town.here, "路口的水漫上来了。")
+
+
+# a handler of one street
+
+
+@pytest.mark.parametrize("query", ["", "?state=open", "?mine=true", "?q={number}", "?area={there}", "?area={city}", "?step=feedback", "?order=due", "?limit=500"])
+def test_lists_hold_no_other_street(town: Town, theirs: Any, ours: Any, query: str) -> None:
+    asked = query.format(number=theirs["number"], there=show_area(town.there), city=show_area(town.city))
+    page = town.ok("handler-here", "GET", f"/api/cases{asked}")
+    assert all(inside(row["area"], town.here) for row in page["items"])
+    assert theirs["number"] not in json.dumps(page)
+    assert page["counts"]["received"] == 1, "the counts are those of one's own street"
+    assert ours["id"] in {row["id"] for row in town.ok("handler-here", "GET", "/api/cases")["items"]}
+
+
+@pytest.mark.parametrize("key", ["id", "number"])
+def test_a_case_of_another_street_is_not_there(town: Town, theirs: Any, ours: Any, key: str) -> None:
+    town.refused("handler-here", "GET", f"/api/cases/{theirs[key]}", 404)
+    nobody = town.as_("handler-here", "GET", "/api/cases/no-such-case").json()
+    assert town.as_("handler-here", "GET", f"/api/cases/{theirs[key]}").json()["code"] == nobody["code"], "it must not tell that it exists"
+    assert town.ok("handler-here", "GET", f"/api/cases/{ours[key]}")["id"] == ours["id"]
+
+
+@pytest.mark.parametrize("verb", ["take", "handle", "feedback", "return", "verify", "file", "dispatch", "check_pass", "check_fail", "close", "void", "park", "resume", "acknowledge"])
+def test_no_verb_reaches_another_street(town: Town, theirs: Any, verb: str) -> None:
+    before = town.ok("dispatcher", "GET", f"/api/cases/{theirs['id']}")
+    for key in ("id", "number"):
+        town.refused("handler-here", "POST", f"/api/cases/{theirs[key]}/{verb}", json={"reason": "x", "unit": DRAINAGE, "evidence": [theirs["photo"]], "version": before["version"]})
+    assert town.ok("dispatcher", "GET", f"/api/cases/{theirs['id']}")["version"] == before["version"]
+
+
+def test_no_case_is_opened_in_another_street(town: Town) -> None:
+    body = {"class": "drainage.ponding", "title_zh": "积水", "area": show_area(town.there)}
+    town.refused("handler-here", "POST", "/api/cases", 403, json=body)
+    town.refused("handler-here", "POST", "/api/cases", 403, json=body | {"area": show_area(town.city)})
+
+
+def test_leads_and_requests_of_another_street(town: Town, theirs: Any) -> None:
+    assert all(inside(row["area"], town.here) for row in town.ok("handler-here", "GET", "/api/leads?limit=500")["items"])
+    for verb in ("confirm", "false_alarm", "duplicate"):
+        town.refused("handler-here", "POST", f"/api/leads/{theirs['lead']}/{verb}", json={"of": theirs["lead"]})
+    town.refused("handler-here", "GET", f"/api/requests/{theirs['request']}", 404)
+    assert town.ok("handler-there", "GET", f"/api/requests/{theirs['request']}")["case"]["number"] == theirs["number"]
+
+
+def test_a_lead_is_not_joined_to_one_out_of_sight(town: Town, theirs: Any) -> None:
+    town.report("citizen", town.here, "楼道里堆着杂物。", **{"class": "hotline.garbage"})
+    own = next(row for row in town.ok("acceptor-here", "GET", "/api/leads?state=open")["items"])
+    town.refused("acceptor-here", "POST", f"/api/leads/{own['id']}/duplicate", json={"of": theirs["lead"]})
+    assert town.ok("acceptor", "GET", "/api/leads?state=open")["items"][0]["state"] == "open"
+
+
+def test_evidence_of_another_street(town: Town, theirs: Any) -> None:
+    url = f"/api/evidence/{theirs['photo']}"
+    assert town.as_("handler-there", "GET", url).content == png(10)
+    town.refused("handler-here", "GET", url, 404)
+    town.refused("citizen", "GET", url, 404)
+
+
+def test_signs_findings_and_what_explains_them(town: Town, theirs: Any) -> None:
+    for depth in ("", "district", "street", "community", "cell"):
+        rows = town.ok("handler-here", "GET", f"/api/vitals?area={show_area(town.city)}&indicator=DR02&depth={depth}")["items"]
+        assert all(inside(row["area"], town.here) for row in rows)
+    for url in ("", "/readings", "/series"):
+        town.refused("handler-here", "GET", f"/api/vitals/DR02/{show_area(town.there)}{url}", 403)
+        town.refused("handler-here", "GET", f"/api/vitals/DR02/{show_area(town.city)}{url}", 403)
+    held = town.ok("handler-here", "GET", f"/api/vitals/DR02/{show_area(town.here)}")
+    assert theirs["number"] not in json.dumps(held)
+    assert all(inside(row["area"], town.here) for row in town.ok("handler-here", "GET", f"/api/findings?state=&area={show_area(town.city)}")["items"])
+
+
+def test_entities_and_readings(town: Town, theirs: Any) -> None:
+    assert all(inside(row["area"], town.here) for row in town.ok("handler-here", "GET", "/api/entities?limit=1000")["items"])
+    named = f"/api/readings?entity=urn:zs:Case:{theirs['number']}"
+    until(lambda: bool(town.ok("handler-there", "GET", named)["items"]), "the case's own readings")
+    assert town.ok("handler-here", "GET", named)["items"] == []
+    assert all(inside(row["area"], town.here) for row in town.ok("handler-here", "GET", "/api/readings?limit=1000")["items"])
+    assert town.ok("handler-here", "GET", f"/api/entities?area={show_area(town.there)}&limit=1000")["items"] == []
+
+
+def test_the_keeping_is_not_for_handlers(town: Town) -> None:
+    for method, url in (("GET", "/api/ledger"), ("GET", "/api/sources"), ("GET", "/api/sources/sandbox.devices/quarantine"), ("GET", "/api/sources/sandbox.devices/quarantine.csv")):
+        town.refused("handler-here", method, url, 403)
+    town.refused("handler-here", "POST", "/api/owner/backup", 403, json={"path": "x"})
+    town.refused("admin", "POST", "/api/owner/backup", 403, json={"path": "x"})
+
+
+def until(true: Callable[[], bool], what: str) -> None:
+    """Wait for something the city does by itself."""
+    for _ in range(200):
+        if true():
+            return
+        threading.Event().wait(0.1)
+    pytest.fail(f"it never came: {what}")
+
+
+# the stream
+
+
+class Stream:
+    """A listener of server-sent events, of its own thread."""
+
+    def __init__(self, town: Town, who: str, last: str = "") -> None:
+        """Begin to listen."""
+        self.events: list[tuple[str, str, Any]] = []
+        self.opened = threading.Event()
+        self._over = threading.Event()
+        headers = dict(town.clients[who].headers) | ({"last-event-id": last} if last else {})
+        self._thread = threading.Thread(target=self._listen, args=(f"{town.url}/api/live", headers), daemon=True)
+        self._thread.start()
+        assert self.opened.wait(20)
+
+    def _listen(self, url: str, headers: dict[str, str]) -> None:
+        kind = id_ = ""
+        with contextlib.suppress(httpx.HTTPError), httpx.stream("GET", url, headers=headers, timeout=30, trust_env=False) as answer:
+            for line in answer.iter_lines():
+                self.opened.set()
+                name, _, value = line.partition(": ")
+                if name == "event":
+                    kind = value
+                elif name == "id":
+                    id_ = value
+                elif name == "data":
+                    self.events.append((kind, id_, json.loads(value)))
+                if self._over.is_set():
+                    return
+
+    def of(self, *kinds: str) -> list[Any]:
+        """Return what was told of these kinds."""
+        return [body for kind, _, body in list(self.events) if kind in kinds]
+
+    def close(self) -> None:
+        """Stop listening at the next event."""
+        self._over.set()
+        self._thread.join(10)
+
+
+def test_the_stream_tells_of_no_other_street(town: Town) -> None:
+    here, there, steward = Stream(town, "handler-here"), Stream(town, "handler-there"), Stream(town, "steward")
+    first = next(id_ for id_ in iter_ids(here))
+    mine, far = town.case(town.here, "井盖没有了", "drainage.manhole"), town.case(town.there, "井盖也没有了", "drainage.manhole")
+    town.ok("handler-here", "POST", f"/api/cases/{mine['id']}/take", json={})
+    town.ok("handler-there", "POST", f"/api/cases/{far['id']}/take", json={})
+    until(lambda: any(row["id"] == mine["id"] and row["step"] == "handle" for row in here.of("case")), "one's own case on the stream")
+    until(lambda: any(row["id"] == far["id"] for row in there.of("case")), "the other's case on their stream")
+    again = Stream(town, "handler-here", last=first)
+    until(lambda: any(row["id"] == mine["id"] for row in again.of("case")), "what was missed")
+    for stream in (here, again):
+        placed = stream.of("case", "lead", "finding") + [item for body in stream.of("vital") for item in body["items"]]
+        assert stream.of("case", "lead") and all(inside(row["area"], town.here) for row in placed)
+        assert [told for told in stream.events if {far["id"], far["number"]} & set(json.dumps(told).split('"'))] == []
+    until(lambda: bool(steward.of("clock")), "the clock of the steward")
+    assert not steward.of("case", "lead"), "the steward works on no case"
+    for stream in (here, there, steward, again):
+        stream.close()
+
+
+def iter_ids(stream: Stream) -> Iterator[str]:
+    until(lambda: bool(stream.events), "the clock on the stream")
+    yield from (id_ for _, id_, _ in stream.events)
+
+
+# citizens
+
+
+def test_a_citizen_sees_only_their_own(town: Town, theirs: Any) -> None:
+    own = town.report("neighbour", town.here, "路灯不亮")
+    assert town.ok("neighbour", "GET", f"/api/requests/{own['number']}")["number"] == own["number"]
+    for key in ("id", "number"):
+        town.refused("citizen", "GET", f"/api/requests/{own[key]}", 404)
+    town.refused("neighbour", "GET", f"/api/requests/{theirs['request']}", 404)
+    assert town.ok("citizen", "GET", f"/api/requests/{theirs['request']}")["case"]["step"] == "feedback"
+    assert town.ok("citizen", "GET", "/api/cases")["items"] == []
+    town.refused("citizen", "GET", f"/api/cases/{theirs['id']}", 404)
+    for url in ("/api/leads", "/api/readings", "/api/entities", "/api/ledger", "/api/sources"):
+        town.refused("citizen", "GET", url, 403)
+    town.refused("citizen", "POST", f"/api/cases/{theirs['id']}/close", json={})
+    held = town.ok("citizen", "GET", f"/api/vitals/DR02/{show_area(town.city)}")
+    assert held["cases"] == [] and held["readings"]["items"] == [], "values are public, the cases and readings behind them are not"
+
+
+def test_the_same_key_from_two_citizens_is_two_requests(town: Town) -> None:
+    one, other = (town.report(who, town.here, "噪声", external="key-1")["id"] for who in ("citizen", "neighbour"))
+    assert one != other
+    assert town.report("citizen", town.here, "噪声", external="key-1")["id"] == one
+
+
+def test_a_citizens_photograph_is_theirs_and_the_crews(town: Town) -> None:
+    photo = town.ok("neighbour", "POST", "/api/evidence", files={"file": ("b.png", png(77), "image/png")})["sha256"]
+    town.report("neighbour", town.there, "拍了一张照片", photo=photo)
+    for who in ("neighbour", "handler-there", "acceptor"):
+        assert town.as_(who, "GET", f"/api/evidence/{photo}").status_code == 200, who
+    for who in ("citizen", "handler-here"):
+        town.refused(who, "GET", f"/api/evidence/{photo}", 404)
+
+
+# steward, sources
+
+
+@pytest.mark.parametrize("verb", ["take", "dispatch", "close", "void", "check_pass", "acknowledge"])
+def test_the_steward_works_on_no_case(town: Town, ours: Any, verb: str) -> None:
+    for key in ("id", "number"):
+        town.refused("steward", "POST", f"/api/cases/{ours[key]}/{verb}", 403, json={"reason": "x", "unit": DRAINAGE})
+    town.refused("steward", "POST", f"/api/leads/{ours['lead']}/confirm", 403, json={})
+    town.refused("steward", "POST", "/api/cases", 403, json={"class": "drainage.ponding", "title_zh": "积水", "area": show_area(town.here)})
+
+
+def test_the_steward_is_told_of_no_case(town: Town, ours: Any) -> None:
+    for url in (f"/api/vitals/DR02/{show_area(town.city)}", f"/api/vitals?area={show_area(town.city)}", "/api/findings?state="):
+        told = json.dumps(town.ok("steward", "GET", url), ensure_ascii=False)
+        assert ours["id"] not in told and ours["number"] not in told
+    for url in ("/api/cases", f"/api/cases/{ours['id']}", f"/api/requests/{ours['request']}"):
+        town.refused("steward", "GET", url, 403)
+
+
+def test_a_source_writes_only_as_itself(town: Town) -> None:
+    entity = town.ok("admin", "GET", "/api/entities?type=RainGauge&limit=1")["items"][0]["id"]
+    row = {"entity": entity, "property": "RainGauge.rain", "time": town.owner.parts.clock.now() // 1000, "value": 0}
+    assert town.ok("writer", "POST", "/api/sources/sandbox.devices/readings", json=[row])["quarantined"] in {0, 1}
+    for url in ("/api/sources/sandbox.offices/readings", "/api/sources/desk/readings", "/api/sources/sandbox.voices/requests", "/api/sources/no-such/readings"):
+        town.refused("writer", "POST", url, 403, json=[row])
+    town.ok("writer", "GET", "/api/sources/sandbox.devices/quarantine")
+    for url in ("/api/sources/sandbox.offices/quarantine", "/api/sources/sandbox.offices/quarantine.csv", "/api/cases", "/api/readings", "/api/entities", "/api/ledger", "/api/live"):
+        town.refused("writer", "GET", url, 403)
+    town.refused("writer", "POST", "/api/sources/sandbox.devices/quarantine/1/mend", 403, json={"raw": "{}"})
+    town.refused("writer", "POST", "/api/sources", 403, json={"name": "mine"})
+
+
+# sessions
+
+
+def test_another_site_cannot_use_the_cookie(town: Town, ours: Any) -> None:
+    make_user(town.owner.parts, {"account": "sender", "role": "dispatcher", "password": "a-long-password"})
+    with httpx.Client(base_url=town.url, trust_env=False) as page:
+        page.post("/api/session", json={"account": "sender", "password": "a-long-password"}).raise_for_status()
+        assert page.cookies[COOKIE]
+        url, body = f"/api/cases/{ours['id']}/acknowledge", {"note": "已知悉"}
+        for origin in ({"origin": "https://elsewhere.example"}, {"origin": "null"}, {"referer": "https://elsewhere.example/x"}, {}):
+            answer = page.post(url, json=body, headers=origin)
+            assert (answer.status_code, answer.json()["code"]) == (403, "session.foreign_origin"), origin
+        assert page.post(url, json=body, headers={"origin": town.url}).status_code == 200
+        assert page.delete("/api/session", headers={"origin": "https://elsewhere.example"}).status_code == 403
+    visitor = town.clients[""].post("/api/story/start", headers={"origin": "https://elsewhere.example"})
+    assert visitor.json()["code"] == "session.foreign_origin", "nor can it play for a visitor without a session"
+
+
+# a server that others can reach
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Owner]:
+    """Return the owner of a sandbox city whose address others could reach; nothing is served."""
+    folder = tmp_path_factory.mktemp("outside")
+    make(folder, 20_000, 7)
+    held = Owner(read({"data": str(folder), "host": "0.0.0.0", "port": "0"}))
+    held.start()
+    yield held
+    held.stop()
+
+
+def ask(owner: Owner, method: str, url: str, **sent: Any) -> httpx.Response:
+    """Send one request straight into the application."""
+    async def one() -> httpx.Response:
+        transport = httpx.ASGITransport(build(owner.city, owner.settings.data), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://city.example") as http:
+            return await http.request(method, url, **sent)
+
+    return asyncio.run(one())
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.url}")
+def test_nobody_gets_no_further_than_the_door(outside: Owner, route: Any) -> None:
+    url = route.url.format(code=990100000000000, source="sandbox.devices", id="1", indicator="DR02", area=990100000000000, verb="take", link=1, sha256="0" * 64, seat="dispatcher", command="verify")
+    sent: dict[str, Any] = {"files": {"file": ("a.png", png(1), "image/png")}} if url == "/api/evidence" else {"json": {"account": "x", "password": "y"}} if route.method == "POST" else {}
+    answer = ask(outside, route.method, url, **sent)
+    if route.kind in OPEN_KINDS and route.action != "manage":
+        assert answer.status_code in {200, 401}
+    else:
+        assert (answer.status_code, answer.json()["code"]) == (401, "guard.sign_in")
+
+
+def test_demo_accounts_are_for_the_machine_itself(outside: Owner) -> None:
+    identity = outside.parts.identity
+    identity.add_demo([DemoAccount("dispatcher", "派遣员", "Dispatcher", "dispatcher", outside.parts.about.code)])
+    refused = ask(outside, "POST", "/api/session", json={"account": "dispatcher", "password": outside.settings.demo_password})
+    assert (refused.status_code, refused.json()["code"]) == (403, "session.demo_elsewhere")
+    assert COOKIE not in refused.cookies
+    assert ask(outside, "GET", "/api/session/demo").json() == {"accounts": []}
+    assert ask(outside, "POST", "/api/story/seats/dispatcher").status_code == 401
+    held = next(p["id"] for p in identity.parties() if p["account"] == "dispatcher")
+    _, secret = identity.issue_token(held, "left over", actor="test")
+    assert ask(outside, "GET", "/api/cases", headers={"authorization": f"Bearer {secret}"}).status_code == 401
+    with pytest.raises(Problem, match=r"session\.demo_elsewhere"):
+        identity.take_seat("dispatcher")
