@@ -15,8 +15,7 @@ from zhongshu.kernel.area import parse_area
 from zhongshu.kernel.grade import ANONYMOUS, Principal, Scope
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.serve.city import City
-from zhongshu.serve.problems import BAD_REQUEST
-from zhongshu.serve.problems import answer
+from zhongshu.serve.problems import BAD_REQUEST, answer
 
 FOREIGN_ORIGIN = declare(
     "session.foreign_origin", "refused",

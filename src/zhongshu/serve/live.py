@@ -5,6 +5,7 @@ A listener that comes back within the ring is given what it missed; one that com
 
 import asyncio
 import json
+import re
 import secrets
 import threading
 import time
@@ -16,6 +17,7 @@ from zhongshu.kernel.bus import News
 from zhongshu.kernel.grade import Scope
 
 RING_S = 60
+_NUMBER = re.compile(r"[0-9]{1,18}")
 BACKLOG = 500
 PLACELESS = {"clock", "reading", "story"}
 
@@ -79,7 +81,7 @@ class Hub:
             if not last:
                 return []
             epoch, _, seq = last.partition(":")
-            if epoch != self.epoch or not seq.isdigit() or (self._ring and int(seq) < self._ring[0][0] - 1) or int(seq) > self._seq:
+            if epoch != self.epoch or not _NUMBER.fullmatch(seq) or (self._ring and int(seq) < self._ring[0][0] - 1) or int(seq) > self._seq:
                 return None
             return [(n, news) for n, _, news in self._ring if n > int(seq) and listener.wants(news)]
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -50,17 +51,25 @@ def mount(app: Starlette, folder: Path) -> None:
 
     async def page(request: Any) -> Response:  # noqa: ANN401 (Starlette's request)
         path = request.url.path.lstrip("/")
-        file = (STATIC / path).resolve()
-        if path and STATIC in file.parents and file.is_file():
+        if path and (file := _file(path)) is not None:
             return FileResponse(file)
         if path.startswith("api/"):
-            return PlainTextResponse("not found", 404)
+            raise HTTPException(404)
         index = STATIC / "index.html"
         if not index.exists():
             return HTMLResponse("<!doctype html><title>Zhongshu 城市中枢</title><p>The page was not built (ZS_SKIP_WEB). The API is at <a href=/docs>/docs</a>.</p>")
         return FileResponse(index, headers={"Cache-Control": "no-cache"})
 
     app.add_route("/{path:path}", page, methods=["GET", "HEAD"], include_in_schema=False)
+
+
+def _file(path: str) -> Path | None:
+    """Return the page's own file of this path; None for what is none, or could be none."""
+    try:
+        file = (STATIC / path).resolve()
+        return file if STATIC in file.parents and file.is_file() else None
+    except (OSError, ValueError):  # a name too long, or with a byte no name has
+        return None
 
 
 def documentation(spec: dict[str, Any]) -> str:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
 from zhongshu import __version__
@@ -16,7 +16,7 @@ from zhongshu.kernel.problem import Problem
 from zhongshu.serve.api import cases, cities, owner, readings, sandbox, sessions, vitals
 from zhongshu.serve.city import City
 from zhongshu.serve.door import HotRoutes, permit
-from zhongshu.serve.page import SecurityHeaders, documentation, mount
+from zhongshu.serve.page import HEADERS, SecurityHeaders, documentation, mount
 from zhongshu.serve.problems import on_broken, on_http, on_problem, on_validation
 
 
@@ -107,7 +107,7 @@ def build(city: City, folder: Path) -> FastAPI:
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(Exception, on_broken)
+    app.add_exception_handler(Exception, _broken)
 
     async def docs(_: Any) -> HTMLResponse:  # noqa: ANN401 (Starlette's request)
         return HTMLResponse(documentation(app.openapi()))
@@ -117,6 +117,13 @@ def build(city: City, folder: Path) -> FastAPI:
     app.add_middleware(HotRoutes, hot={"POST": (re.compile(r"/api/sources/(?P<source>[^/]+)/readings"), readings.take)}, city=app)
     app.add_middleware(SecurityHeaders)
     return app
+
+
+async def _broken(request: Request, error: Exception) -> JSONResponse:
+    """Answer a breakdown with the headers every answer has: it is answered outside of what puts them on."""
+    answer = await on_broken(request, error)
+    answer.raw_headers.extend(HEADERS)
+    return answer
 
 
 def _first(route: Route) -> str:
