@@ -1,0 +1,58 @@
+"""What the documents show works: Python runs, declarations are read by what reads them in a city, JSON is JSON, drawings are the drawn ones."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+
+from zhongshu.act import mermaid
+from zhongshu.app import installed_packs
+from zhongshu.cli import app
+from zhongshu.judge import read_packs
+from zhongshu.judge.indicator import read_indicator
+from zhongshu.judge.rule import read_rule
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md", ROOT / "README.zh.md"]
+PACKS = installed_packs()
+PROPERTIES = {p.name: p for pack in PACKS for p in pack.properties}
+
+
+def read_toml(example: Example) -> None:
+    held = tomllib.loads(example.parsed)
+    for row in held.get("indicator", []):
+        assert read_indicator(row, PROPERTIES).bands or row["code"].startswith("HL")
+    for row in held.get("rule", []):
+        assert read_rule(row).say
+
+
+SYBIL = Sybil([PythonCodeBlockParser(), CodeBlockParser("toml", read_toml), CodeBlockParser("json", lambda example: json.loads(example.parsed) and None)])
+EXAMPLES = [(page, example) for page in PAGES for example in SYBIL.parse(page).examples()]
+
+
+@pytest.mark.parametrize("example", [example for _, example in EXAMPLES], ids=[f"{page.name}:{example.line}" for page, example in EXAMPLES])
+def test_an_example_works(example: Example) -> None:
+    example.evaluate()
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) >= 5
+
+
+def test_new_codes_of_examples_are_free() -> None:
+    signs, _ = read_packs([(p.name, p.folder) for p in PACKS], PROPERTIES, 1)
+    assert {"DR91", "HL91"} & {sign.code for sign in signs} == set()
+
+
+def test_the_drawing_is_the_table_s() -> None:
+    assert mermaid("en").rstrip() in (ROOT / "docs" / "explanation" / "architecture.md").read_text("utf-8")
+
+
+def test_the_commands_that_are_shown_are_there() -> None:
+    known = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback} | {group.name for group in app.registered_groups}
+    named = {word for page in PAGES for word in re.findall(r"^(?:\.venv/bin/)?zhongshu ([a-z]+)", page.read_text("utf-8"), re.MULTILINE)}
+    assert named - known == set()
