@@ -268,7 +268,7 @@ while True:
 def test_every_acknowledged_step_is_there_after_a_kill(city: Any) -> None:
     city.desk.close()
     command = [sys.executable, "-c", _CHILD, str(Path(__file__).parent), str(city.desk.path)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 (our own program)
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     told = [child.stdout.readline() for _ in range(100)]
     child.send_signal(signal.SIGKILL)

@@ -186,7 +186,7 @@ while True:
 
 def test_what_was_acknowledged_is_there_after_a_kill(desk: SqliteDesk, tmp_path: Path) -> None:
     desk.close()
-    child = subprocess.Popen(  # noqa: S603 (our own program)
+    child = subprocess.Popen(
         [sys.executable, "-c", _CHILD, str(tmp_path / "desk.sqlite")], stdout=subprocess.PIPE, text=True,
     )
     assert child.stdout is not None

@@ -75,7 +75,7 @@ class SmallDesk:
                 try:
                     outcomes.append((work(conn), None))
                     inner.commit()
-                except Exception as error:  # noqa: BLE001 (the test's desk hands on whatever undid the work)
+                except Exception as error:
                     inner.rollback()
                     outcomes.append((None, error))
             if self.broken:

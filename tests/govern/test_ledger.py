@@ -101,7 +101,7 @@ def test_any_change_of_any_line_is_found(
         raw.execute(_TABLE)
         raw.executemany("INSERT INTO ledger VALUES (?,?,?,?,?,?,?,?,?)", before)
         try:
-            raw.execute(f"UPDATE ledger SET {column} = ? WHERE seq = ?", (value, seq))  # noqa: S608 (a name from above)
+            raw.execute(f"UPDATE ledger SET {column} = ? WHERE seq = ?", (value, seq))
         except sqlite3.IntegrityError:  # a number taken, or no number: the store itself refuses
             assert column == "seq"
             return
