@@ -27,7 +27,7 @@ from zhongshu.kernel.clock import DAY, GRID, MINUTE, parse_clock, rfc3339
 from zhongshu.kernel.finding import Finding, Status
 from zhongshu.kernel.journal import Entry
 from zhongshu.kernel.reading import Readings, from_table
-from zhongshu.sense import Pipe, receive_own
+from zhongshu.sense import FolderReader, MqttReader, Pipe, receive_own
 from zhongshu.serve.routes import build
 from zhongshu.settings import Settings
 
@@ -44,9 +44,12 @@ class Owner:
         self.url = f"http://{settings.host}:{settings.port}"
         self.lock = OwnerLock(settings.data).take(self.url)
         self.parts = parts = Assembly(settings, parse_clock(settings.clock))
-        self.pipe = Pipe(parts.journal, parts.stamp, parts.once, self._deliver, (settings.data, settings.disk_floor_mb << 20))
+        self.pipe = Pipe(parts.journal, parts.stamp, parts.once, self._deliver, (settings.data, settings.disk_floor_mb << 20), parts.registry.unkept)
         self.pulse = Pulse(parts.clock, parts.live, parts.watch, self.pipe.settle, self._tell, self._played if parts.clock.mode == "replay" else None, parts.journal.head())
         self.city = parts.city(self.pipe)
+        self.feeds: list[FolderReader | MqttReader] = [FolderReader(settings.data / "inbox", parts.sources, parts.intake, self.pipe.submit)]
+        if settings.mqtt:
+            self.feeds.append(MqttReader(settings.mqtt, f"zhongshu-{show_area(parts.about.code)}", parts.sources, parts.intake, self.pipe.submit))
         self._requests: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._normal: dict[tuple[str, int], int] = {}
         self._saved = 0.0
@@ -240,6 +243,8 @@ class Owner:
             thread = threading.Thread(target=run, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
+        for feed in self.feeds:
+            feed.start()
         self._own_token()
         threading.Thread(target=self._first_sparks, name="sparks", daemon=True).start()
 
@@ -290,6 +295,8 @@ class Owner:
     def stop(self) -> None:
         """Write what waits, and let go of the city."""
         self._stop.set()
+        for feed in self.feeds:
+            feed.stop()
         if self.city.life is not None:
             self.city.life.stop()  # type: ignore[attr-defined]
         self.pulse.stop()

@@ -76,6 +76,9 @@ def read_file(path: Path, source: Source, intake: Intake, start: str = "") -> It
     digest = hashlib.sha256(content).hexdigest()
     name = f"file:{digest[:16]}:{source.version}{':' + start if start else ''}"
     mapping = source.mapping
+    if mapping is None and source.kind == "requests":
+        yield intake.requests(source, content, name)
+        return
     if mapping is None:
         yield intake.receive(source, content, "text/csv" if ".csv" in path.name else "", batch=name)
         return
