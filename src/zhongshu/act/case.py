@@ -171,7 +171,7 @@ def check_by_instrument(deed: Deed, case_id: str, normal_since: int) -> _Case:
     """
     case = get(deed, case_id)
     if case["check_mode"] != "instrument" or not case["indicator"]:
-        raise NOT_BY_INSTRUMENT()  # noqa: RSE102 (a kind is called to make its problem)
+        raise NOT_BY_INSTRUMENT()
     have, need = (deed.now - normal_since) // MINUTE, case["normal_minutes"] or 0
     if have < need:
         raise NOT_NORMAL_YET(have=have, need=need)
@@ -214,7 +214,7 @@ def recount_voices(deed: Deed, case_id: str) -> None:
 def _done_before(deed: Deed, once: str, case_id: str, verb: str) -> bool:
     found = deed.connection.execute(_ONCE, {"once": once}).one_or_none()
     if found is not None and tuple(found) != (case_id, verb):
-        raise ONCE_REUSED()  # noqa: RSE102 (a kind is called to make its problem)
+        raise ONCE_REUSED()
     return found is not None
 
 

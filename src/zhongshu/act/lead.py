@@ -256,7 +256,7 @@ def _shift(deed: Deed, told: dict[str, Any], row: _Lead, why: Reason) -> bool:
     return repeat
 
 
-def _shift_back(  # noqa: PLR0913 (what it is restored to)
+def _shift_back(
     deed: Deed, told: dict[str, Any], row: _Lead, lead_id: str | None, case_id: str | None, *, repeat: bool,
 ) -> dict[str, Any]:
     record(deed, voice.entry(told, "unlink", happened=told["created"], detail={"lead": row["id"], "repeat": repeat}))
@@ -289,7 +289,7 @@ def _move(deed: Deed, row: _Lead, verb: str, reason: str, **changes: Any) -> _Le
     return after
 
 
-def _write_link(  # noqa: PLR0913 (a row's columns)
+def _write_link(
     deed: Deed, lead_id: str, why: Reason, *, before: str, request: str | None = None, other: str | None = None,
 ) -> None:
     deed.connection.execute(insert(lead_link), {

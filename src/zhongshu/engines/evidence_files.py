@@ -147,7 +147,7 @@ def sniff(content: bytes) -> str:
         return "image/webp"
     if content.startswith(b"%PDF-"):
         return "application/pdf"
-    raise BAD_TYPE()  # noqa: RSE102 (a kind is called to make its problem)
+    raise BAD_TYPE()
 
 
 def _check(content: bytes, content_type: str) -> None:

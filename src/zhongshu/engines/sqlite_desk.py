@@ -76,7 +76,7 @@ class SqliteDesk:
         future: Future[T] = Future()
         with self._gate:
             if self._closed:
-                raise CLOSED()  # noqa: RSE102 (a kind is called to make its problem)
+                raise CLOSED()
             if (waiting := self._queue.qsize()) >= WAITING:
                 raise BUSY(waiting=waiting)
             self._queue.put(_Command(work, future))
