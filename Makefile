@@ -49,7 +49,8 @@ help:
 
 up: .venv/run
 	@echo "· opening the city in $(DATA)"
-	@exec $(BIN)/zhongshu up --data "$(DATA)" --port $(PORT)
+	@while :; do $(BIN)/zhongshu up --data "$(DATA)" --port $(PORT); code=$$?; \
+		[ $$code -eq 137 ] || exit $$code; echo "· the process was killed; starting it again"; done
 
 # check
 
