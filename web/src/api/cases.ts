@@ -76,8 +76,8 @@ export interface Suggestion {
 export interface Voice {
   id?: string
   number?: string
-  text?: string
-  at?: string
+  text?: string | null
+  created?: string
   reason_zh?: string
   reason_en?: string
   [key: string]: unknown

@@ -13,6 +13,7 @@ export interface Principal {
   name_zh?: string
   name_en?: string
   roles: RoleOf[]
+  demo?: boolean
   unit?: string | null
 }
 

@@ -9,4 +9,4 @@ export function figure(value: number | string | null | undefined, decimals?: num
   })
 }
 
-export const unitOf = (unit: string | null | undefined) => (unit && unit !== '1' ? unit : '')
+export const unitOf = (unit: string | null | undefined) => (unit && unit !== '1' ? unit.replace(/m([23])\b/g, (_, n: string) => `m${n === '2' ? '²' : '³'}`) : '')

@@ -1,0 +1,96 @@
+"""Work by hand: the dispatch queue by keyboard alone, a bad row mended in the page, and the lab's numbers."""
+
+import json
+import re
+from typing import Any
+
+from playwright.sync_api import expect
+
+
+def test_bad_row_is_mended_in_the_page(page_of: Any, city: Any) -> None:
+    gauge = city.get("/api/entities?type=RainGauge&limit=1")["items"][0]["id"]
+    now = city.get("/health")["clock"]["now"]
+    bad = {"entity": gauge + "-nobody", "property": "RainGauge.rain", "time": now, "value": 0.2}
+    told = city.as_("admin").post("/api/sources/sandbox.devices/readings", json=[bad]).json()
+    assert told["quarantined"] == 1
+    page = page_of("/data", "steward")
+    row = page.locator(".row", has_text="-nobody")
+    row.wait_for()
+    listed = city.get("/api/sources/sandbox.devices/quarantine", "steward")["items"][-1]
+    expect(row.locator(".sentence")).to_have_text(listed["sentence_zh"])
+    row.get_by_role("button", name="改正").click()
+    box = row.locator("textarea")
+    box.fill("{}")
+    row.get_by_role("button", name="重新提交").click()
+    expect(row.locator(".mend [role=alert]")).to_be_visible()
+    box.fill(json.dumps(bad | {"entity": gauge}))
+    row.get_by_role("button", name="重新提交").click()
+    expect(row.locator(".ok")).to_have_text("已改正并收下")
+    held = next(r for r in city.get("/api/sources/sandbox.devices/quarantine", "steward")["items"] if r["id"] == listed["id"])
+    assert held["mended"] is True
+    city.until(lambda: any(r["value"] == 0.2 for r in city.get(f"/api/readings?entity={gauge}&limit=50", "steward")["items"]), "the mended reading in the record")
+
+
+def test_lab_says_what_the_server_says(page_of: Any, city: Any) -> None:
+    before = city.get("/api/proof")
+    page = page_of("/lab")
+    page.locator(".numbers .n").first.wait_for()
+    shown = [int(re.sub(r"\D", "", text)) for text in page.locator(".numbers .n").all_inner_texts()]
+    assert shown == [before["confirmed"], before["recovered"], before["duplicates"]]
+    assert page.locator(".command code").inner_text() == f"kill -9 {before['pid']}"
+    cells = page.locator("table td").all_inner_texts()
+    after = city.get("/api/proof")
+    assert before["head"] <= int(cells[0]) <= after["head"]
+    assert before["lake"] <= int(cells[1]) <= after["lake"]
+    lines = int(cells[2].partition("·")[0].replace(",", ""))
+    assert before["ledger"]["lines"] <= lines <= after["ledger"]["lines"]
+
+
+def test_seat_of_the_dispatcher_by_keyboard(after_storm: Any, city: Any, page_of: Any) -> None:
+    assert after_storm
+    page = page_of("/screen")
+    page.get_by_role("button", name="接替此岗位").click()
+    page.get_by_role("button", name="接替派遣员").click()
+    page.wait_for_url("**/desk/queue")
+    for class_ in ("hotline.garbage", "hotline.streetlight", "hotline.tree"):
+        report(city, class_)
+    rows = page.locator(".queue .row")
+    expect(rows.nth(2)).to_be_visible(timeout=60_000)
+    current = page.locator(".queue .row[aria-current=true] .title")
+    first = current.inner_text()
+    page.keyboard.press("j")
+    expect(current).not_to_have_text(first)
+    page.keyboard.press("K")
+    expect(current).to_have_text(first)
+    page.locator(".work").wait_for()
+
+    page.evaluate("dispatchEvent(new CompositionEvent('compositionstart'))")
+    page.keyboard.press("1")
+    page.keyboard.press("j")
+    expect(current).to_have_text(first)
+    expect(page.locator(".work .form")).to_have_count(0)
+    page.evaluate("dispatchEvent(new CompositionEvent('compositionend'))")
+
+    page.keyboard.press("/")
+    page.keyboard.type("1j")
+    expect(page.locator("#queue-search")).to_have_value("1j")
+    page.locator("#queue-search").fill("")
+    page.keyboard.press("Escape")
+
+    number = re.search(r"\d{6}-\d{8}-\d{4}", page.locator(".work header").inner_text())
+    assert number
+    page.keyboard.press("1")
+    page.locator(".work .form").wait_for()
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".told")).to_contain_text("派遣")
+    assert city.get(f"/api/cases/{number[0]}", "duty")["step"] not in {"collect", "file", "dispatch"}
+    expect(current).not_to_have_text(first)
+
+
+def report(city: Any, class_: str) -> None:
+    """Have a citizen report something, and the duty officer make it a case, unless a robot was quicker."""
+    place = city.get("/api/entities?type=TrashBin&limit=30")["items"][{"hotline.garbage": 0, "hotline.streetlight": 14}.get(class_, 25)]
+    said = {"text": "请来看看。", "lon": place["lon"], "lat": place["lat"], "class": class_}
+    city.as_("citizen").post("/api/requests", json=said).raise_for_status()
+    for lead in city.get("/api/leads?state=open", "duty")["items"]:
+        city.as_("duty").post(f"/api/leads/{lead['id']}/confirm", json={"version": lead["version"]})
