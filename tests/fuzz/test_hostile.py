@@ -285,6 +285,9 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(client: Any, owner: Any
     assert answer.status_code == 200, answer.text
     cookie = answer.headers["set-cookie"]
     assert cookie.startswith("zs_session=") and "HttpOnly" in cookie and re.search("samesite=lax", cookie, re.IGNORECASE) and "Path=/" in cookie
+    account = {"account": "page-tester", "password": "a long enough password"}
+    assert "Secure" not in cookie, "on the machine itself there is no HTTPS"
+    assert "Secure" in client().request("POST", "https://127.0.0.1/api/session", json=account).headers["set-cookie"]
     owner.city.loopback = False
     try:
         assert "Secure" in demo(client, owner).headers["set-cookie"]

@@ -27,16 +27,16 @@ def profile(city: City, principal: Principal) -> dict[str, Any] | None:
     return about | {"roles": [{**r, "area": show_area(int(r["area"]))} for r in about.get("roles", [])]}
 
 
-def give(response: Response, city: City, signed: SignedIn) -> dict[str, Any]:
-    """Set the session's cookie and return whose it is."""
-    response.set_cookie(COOKIE, signed.token, httponly=True, samesite="lax", secure=not city.loopback, path="/", max_age=12 * 3600)
+def give(response: Response, city: City, signed: SignedIn, scheme: str = "http") -> dict[str, Any]:
+    """Set the session's cookie and return whose it is; it never goes over plain HTTP but on the machine itself."""
+    response.set_cookie(COOKIE, signed.token, httponly=True, samesite="lax", secure=scheme == "https" or not city.loopback, path="/", max_age=12 * 3600)
     return {"principal": profile(city, signed.principal)}
 
 
 def sign_in(asked: Door, body: Credentials, request: Request, response: Response) -> dict[str, Any]:
     """Sign in with an account and a password; the session comes as a cookie."""
     address = request.client.host if request.client else ""
-    return give(response, asked.city, asked.city.identity.sign_in(body.account, body.password, address))
+    return give(response, asked.city, asked.city.identity.sign_in(body.account, body.password, address), request.url.scheme)
 
 
 def current(asked: Door) -> dict[str, Any]:
