@@ -80,7 +80,7 @@ ODD: list[tuple[dict[str, Any] | str, str]] = [
     ({"time": "2026-02-30T00:00:00Z"}, "reading.bad_time"), ({"time": "0001-01-01T00:00:00Z"}, "reading.bad_time"), ({"time": -(2**63)}, "reading.bad_time"),
     ({"time": -(2**70)}, "reading.bad_time"), ({"time": 2**70}, "reading.future"), ({"time": 2**63 - 1}, "reading.future"), ({"time": "2026-03-01T12:10:01Z"}, "reading.future"),
     ({"time": "9999-12-31T23:59:59Z"}, "reading.future"), ({"time": 1.5}, "reading.unreadable"), ({"time": None}, "reading.unreadable"),
-    ("{", "reading.unreadable"), ("null", "reading.unreadable"), ("[]", "reading.unreadable"), ('{"entity":"\\ud800"}', "reading.unreadable"), ("{}", "reading.unreadable"), ("\x00", "reading.unreadable"),
+    ("{", "reading.unreadable"), ("null", "reading.unreadable"), ("[1]", "reading.unreadable"), ('{"entity":"\\ud800"}', "reading.unreadable"), ("{}", "reading.unreadable"), ("\x00", "reading.unreadable"),
 ]
 
 
@@ -101,6 +101,12 @@ def test_any_mix_of_good_and_bad_rows_keeps_every_good_one(desk: Any, rows: list
     batch = send(desk, *sent)
     assert batch.readings.ticks.tolist() == [i for i, (good, _) in enumerate(rows) if good]
     assert codes(batch) == [ODD[odd][1] for good, odd in rows if not good] and sorted(r.row for r in batch.refused) == [i for i, (good, _) in enumerate(rows) if not good]
+
+
+def test_a_first_line_that_is_a_list_costs_itself_only(desk: Any) -> None:
+    batch = send(desk, "[]", row(desk.clock.at), "[1, 2]")
+    assert len(batch.readings) == 1 and [r.row for r in batch.refused] == [0, 2]
+    assert [d["id"] for d in voices(desk, "[]", {"id": "a"}).documents] == ["a"]
 
 
 def test_a_refused_row_is_kept_as_it_was_sent(desk: Any) -> None:

@@ -114,9 +114,16 @@ def decode(body: bytes, media: str) -> Decoded:
     body = body.removeprefix(_BOM)
     if "csv" in media:
         return _csv(body)
-    if body.lstrip()[:1] == b"[":
-        return _json(body)
-    return _ndjson(body)
+    return _json(body) if is_list(body) else _ndjson(body)
+
+
+def is_list(body: bytes) -> bool:
+    """Tell a JSON list from lines of which the first happens to be one."""
+    body = body.lstrip()
+    if body[:1] != b"[":
+        return False
+    end = body.find(b"\n")
+    return end < 0 or body[:end].rstrip()[-1:] != b"]" or not body[end:].strip()
 
 
 def _ndjson(body: bytes) -> Decoded:

@@ -21,7 +21,7 @@ from zhongshu.kernel.journal import Batch, Refused
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.kernel.quantity import NULL, WRONG_UNIT, known_unit, to_ticks
 from zhongshu.kernel.reading import Flag, Readings
-from zhongshu.sense.decode import BAD, BAD_BODY, BAD_ROW, EARLIEST, MAX_LINE, Decoded, decode, unpack
+from zhongshu.sense.decode import BAD, BAD_BODY, BAD_ROW, EARLIEST, MAX_LINE, Decoded, decode, is_list, unpack
 from zhongshu.sense.registry import Registry, to_document
 from zhongshu.sense.source import Source
 
@@ -228,7 +228,7 @@ def _documents(plain: bytes) -> list[tuple[int, str]]:
         text = plain.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BAD_BODY(form="JSON", why=str(error)) from None
-    whole = text.lstrip()[:1] == "["
+    whole = is_list(text.encode())
     try:
         held = json.loads(text) if whole or text.split("\n", 1)[0].strip() == "{" else None
     except (ValueError, RecursionError) as error:
