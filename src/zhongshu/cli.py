@@ -111,7 +111,7 @@ def recompute(
     settings, moment = read({"data": data}), parse_time(at) if at else 0
     rows = _through(
         settings, "recompute", {"indicator": indicator, "level": level, "at": moment},
-        lambda held, _: assembly.shown(held, assembly.recompute(held, indicator, Level[level.upper()], moment or held.watch.memory.at)))
+        lambda held, _: assembly.shown(held, assembly.recompute(held, indicator, Level[level.upper()], moment)))
     for row in rows:
         print(json.dumps(row, ensure_ascii=False))
 

@@ -152,8 +152,8 @@ OWNER_SAID = declare(
 
 
 def recompute(parts: Assembly, indicator: str, level: Level, at: int) -> Values:
-    """Compute one sign's values of a level at a boundary, from the record alone."""
-    return parts.explainer.recompute(parts.explainer.indicator(indicator), level, at)
+    """Compute one sign's values of a level from the record alone: at a time of one's choice with all that is known now, or (0) at the last boundary as it was known then."""
+    return parts.explainer.recompute(parts.explainer.indicator(indicator), level, at or parts.watch.memory.at, hindsight=at > 0)
 
 
 def shown(parts: Assembly, values: Values) -> list[dict[str, Any]]:

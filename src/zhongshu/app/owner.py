@@ -218,7 +218,7 @@ class Owner:
         return take_file(self.parts, self.pipe, Path(given["path"]), given["source"], given.get("start", ""), tell)
 
     def _recompute(self, given: dict[str, Any], _: Tell) -> list[dict[str, Any]]:
-        return shown(self.parts, recompute(self.parts, given["indicator"], Level[given["level"].upper()], given["at"] or self.parts.watch.memory.at))
+        return shown(self.parts, recompute(self.parts, given["indicator"], Level[given["level"].upper()], given["at"]))
 
     def _verify(self, _: dict[str, Any], tell: Tell) -> list[str]:
         return verify(self.parts, tell)
@@ -246,7 +246,8 @@ class Owner:
         for feed in self.feeds:
             feed.start()
         self._own_token()
-        threading.Thread(target=self._first_sparks, name="sparks", daemon=True).start()
+        self._threads.append(sparks := threading.Thread(target=self._first_sparks, name="sparks", daemon=True))
+        sparks.start()
 
     def _own_token(self) -> None:
         """Leave a token for commands on this machine, readable by this user only."""
@@ -263,6 +264,8 @@ class Owner:
         """Draw the last day of the city's own values once, from the record."""
         parts, code = self.parts, self.parts.about.code
         for indicator in parts.watch.indicators.values():
+            if self._stop.is_set():
+                return
             try:
                 end = parts.clock.now() // (15 * MINUTE) * 15 * MINUTE
                 line = [(t, v) for t, v, _ in parts.explainer.series(indicator, code, end - DAY, end, 48) if v is not None]

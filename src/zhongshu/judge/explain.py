@@ -42,10 +42,12 @@ class Explainer:
             raise UNKNOWN_INDICATOR(code=code)
         return self.watch.indicators[code]
 
-    def recompute(self, indicator: Indicator, level: Level, at: int) -> Values:
-        """Compute a sign's values of one level at a boundary, from the record alone."""
+    def recompute(self, indicator: Indicator, level: Level, at: int, *, hindsight: bool = False) -> Values:
+        """Compute a sign's values of one level at a boundary, from the record alone: as it was known then, or in hindsight with all that is known now."""
+        known = None if hindsight else at
+
         def ask(spec: CellSpec, lv: Level) -> Parts:
-            return to_parts(self._query(parts_sql(spec, lv, at, self.judge.properties), at), spec)
+            return to_parts(self._query(parts_sql(spec, lv, at, self.judge.properties), known), spec)
 
         return self.judge.values(indicator, level, at, ask)
 
