@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 SAMPLES = Path(os.environ.get("ZHONGSHU_DATA_SAMPLES", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -14,3 +15,7 @@ def samples() -> Path:
     if not SAMPLES.is_dir():
         pytest.skip(f"no real samples at {SAMPLES}: set ZHONGSHU_DATA_SAMPLES")
     return SAMPLES
+
+settings.register_profile("house", derandomize=True, print_blob=True)
+settings.register_profile("explore", print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
