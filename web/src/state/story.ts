@@ -59,6 +59,15 @@ export const useStory = defineStore('story', () => {
 
   const hear = () => void load()
 
+  /** Read the story once, without beginning it. */
+  async function look() {
+    try {
+      story.value ??= await readStory()
+    } catch (error) {
+      problem.value = asProblem(error)
+    }
+  }
+
   async function again() {
     await start()
     clearTimeout(timer)
@@ -66,5 +75,5 @@ export const useStory = defineStore('story', () => {
   }
 
   const seat = (name: string) => takeSeat(name)
-  return { story, problem, busy, done, running, watch, again, hear, seat }
+  return { story, problem, busy, done, running, watch, again, hear, look, seat }
 })
