@@ -33,7 +33,7 @@ def parts_sql(spec: CellSpec, level: Level, at: int, properties: Mapping[str, Pr
         if spec.measure == "p95":
             return f"SELECT {code} AS code, {sql_bin('ticks')} AS bin, count(*) AS n, sum(n) AS count, max(latest) AS latest\nFROM ({rows})\nGROUP BY ALL"
     else:
-        rows = f"SELECT area, entity, ticks, valid AS latest, 1 AS n{', w' if spec.weight else ''}\n  FROM ({rows})"
+        rows = f"SELECT area, entity, source, ticks, valid AS latest, 1 AS n{', flags' if spec.when is not None else ''}{', w' if spec.weight else ''}\n  FROM ({rows})"
     num, den = _num_den(spec, prop)
     weights = f"\n  LEFT JOIN ({_weights(spec)}) USING (entity)" if spec.weight and spec.each else ""
     return f"SELECT {code} AS code, {num} AS num, {den} AS den, sum(n) AS count, max(latest) AS latest\nFROM ({rows}){weights}\nGROUP BY 1"
