@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from typer.testing import CliRunner
 
-from zhongshu import app
+from zhongshu import app, cli
 from zhongshu.settings import Settings, read
 
 QUIET = "import zhongshu.app.owner as o; o.Owner._live_in = lambda self: None; from zhongshu.cli import app; app()"
@@ -30,7 +31,14 @@ def ingest(folder: Path, path: Path, source: str) -> dict[str, int]:
 
 
 def command(*words: object, code: int = 0) -> str:
-    """Run the command line; return what it printed."""
+    """Run the command line in this process; return what it printed."""
+    done = CliRunner().invoke(cli.app, [str(word) for word in words])
+    assert done.exit_code == code, (words, done.exit_code, done.output[-2000:], done.exception)
+    return done.stdout
+
+
+def by_itself(*words: object, code: int = 0) -> str:
+    """Run the command line in a process of its own; return what it printed."""
     done = subprocess.run([sys.executable, "-m", "zhongshu.cli", *map(str, words)], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == code, (words, done.returncode, done.stdout[-2000:], done.stderr[-2000:])
     return done.stdout

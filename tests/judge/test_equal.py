@@ -1,5 +1,6 @@
 """Live equals recomputed: over random definitions and random readings, at every boundary, to the last bit; and a restart is as good as having lived through."""
 
+import itertools
 from random import Random
 from typing import Any
 
@@ -100,7 +101,7 @@ def same_parts(a: Parts, b: Parts) -> None:
         assert getattr(a, name).tolist() == getattr(b, name).tolist(), name
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(indicators, min_size=2, max_size=5), st.integers(0, 2**32), st.integers(0, 5))
 def test_live_equals_recomputed_at_every_boundary(declared: list[dict[str, Any]], seed: int, restart: int) -> None:
     town, story, signs = made(), Story(seed), [sign(code=f"X{i}", **row) for i, row in enumerate(declared)]
@@ -125,6 +126,28 @@ def test_live_equals_recomputed_at_every_boundary(declared: list[dict[str, Any]]
             restored = town.cells(specs)
             restored.restore(town.now)
             town.known = max(town.known, town.now + 1)
+
+
+def test_every_measure_of_every_kind_is_equal_once() -> None:
+    town, story, rows = made(), Story(7), list[dict[str, Any]]()
+    whens, wheres = [*WHEN, "good and source = 's0'", "not good"], WHERE[2:]
+    for i, (measure, each, weight) in enumerate(itertools.product(MEASURES, EACH, ("", "length"))):
+        rows.append({"measure": measure, "each": each, "weight": weight, "where": wheres[i % len(wheres)], "window": "1h"})
+        if measure == "share":
+            rows[-1]["when"] = WHEN[i % len(WHEN)]
+    rows += [{"measure": "share", "when": when, "window": "1h", "weight": weight} for when in whens for weight in ("", "length")]
+    signs = [sign(code=f"X{i}", **row) for i, row in enumerate(rows)]
+    live = town.cells([spec for s in signs for spec in s.specs()])
+    live.restore(boundary(START) - GRID)
+    for _ in range(8):
+        story.go_on(town)
+    for group in town.groups:
+        live.apply(group)
+    live.advance(town.now)
+    for i, each_sign in enumerate(signs):
+        level = Level(i % 5)
+        same_values(town.judge.values(each_sign, level, town.now, live.parts), town.values(each_sign, level, town.now))
+    assert sum(len(live.parts(s.specs()[0], Level.CELL).codes) > 0 for s in signs) > len(signs) // 2
 
 
 @pytest.mark.parametrize("row", [

@@ -36,30 +36,30 @@ class Statics:
     _size: int = 0
 
     def _fresh(self) -> dict[tuple[str, str, Level], tuple[Codes, npt.NDArray[np.float64]]]:
-        """Return what is kept, nothing if entities were added since."""
+        """Return what is kept, nothing if entities were added since. Several threads ask: whoever holds an old answer may finish with it."""
         if (size := len(self.register.areas())) != self._size:
-            self._size = size
-            self._kept.clear()
+            self._kept, self._size = {}, size
         return self._kept
 
     def registered(self, type_: str, level: Level) -> tuple[Codes, npt.NDArray[np.float64]]:
         """Return the areas of a level that have entities of a type, and how many."""
-        key = (type_, "", level)
-        if key not in self._fresh():
-            codes, counts = np.unique(self._codes(type_, level), return_counts=True)
-            self._kept[key] = codes, counts.astype(np.float64)
-        return self._kept[key]
+        key, kept = (type_, "", level), self._fresh()
+        if key not in kept:
+            codes, counts = np.unique(self._codes(self.register.of_type(type_), level), return_counts=True)
+            kept[key] = codes, counts.astype(np.float64)
+        return kept[key]
 
     def total(self, type_: str, facet: str, level: Level) -> tuple[Codes, npt.NDArray[np.float64]]:
         """Return the sum of a numeric facet over the entities of a type, per area."""
-        key = (type_, facet, level)
-        if key in self._fresh():
-            return self._kept[key]
+        key, kept = (type_, facet, level), self._fresh()
+        if key in kept:
+            return kept[key]
+        entities = self.register.of_type(type_)
         of = self.register.facet(facet)
-        values = np.array([float(v) if isinstance(v, int | float) else 0.0 for v in (of[i] for i in self.register.of_type(type_))])
-        codes, inverse = np.unique(self._codes(type_, level), return_inverse=True)
-        self._kept[key] = codes, np.asarray(np.bincount(inverse, weights=values, minlength=len(codes)), np.float64) if len(codes) else np.zeros(0)
-        return self._kept[key]
+        values = np.array([float(v) if isinstance(v, int | float) else 0.0 for v in (of[i] for i in entities)])
+        codes, inverse = np.unique(self._codes(entities, level), return_inverse=True)
+        kept[key] = codes, np.asarray(np.bincount(inverse, weights=values, minlength=len(codes)), np.float64) if len(codes) else np.zeros(0)
+        return kept[key]
 
     def people(self, level: Level) -> tuple[Codes, npt.NDArray[np.float64]]:
         """Return the areas of a level with their population."""
@@ -67,5 +67,5 @@ class Statics:
         codes = np.array(sorted(of), np.int64)
         return codes, np.array([of[int(c)] for c in codes], np.float64)
 
-    def _codes(self, type_: str, level: Level) -> Codes:
-        return self.register.areas()[self.register.of_type(type_)] // UNIT[level] * UNIT[level]
+    def _codes(self, entities: npt.NDArray[np.int64], level: Level) -> Codes:
+        return self.register.areas()[entities] // UNIT[level] * UNIT[level]

@@ -146,10 +146,12 @@ class Judge:
         if not step.facet:
             return np.asarray(step.value)
         bounds = np.full(len(codes), np.nan)
-        register, facets = self.statics.register, self.statics.register.facet(step.facet)
+        register = self.statics.register
         pick = np.fmin if step.op in {">=", ">"} else np.fmax
         for type_ in {self.properties[m.property].type for m in indicator.measures.values()}:
-            for i in register.of_type(type_).tolist():
+            entities = register.of_type(type_).tolist()
+            facets = register.facet(step.facet)
+            for i in entities:
                 bound, place = facets[i], int(np.searchsorted(codes, register.areas()[i] // 10 ** _ZEROS[level] * 10 ** _ZEROS[level]))
                 if isinstance(bound, int | float) and place < len(codes) and codes[place] == register.areas()[i] // 10 ** _ZEROS[level] * 10 ** _ZEROS[level]:
                     bounds[place] = pick(bounds[place], float(bound))

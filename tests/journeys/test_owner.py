@@ -1,0 +1,171 @@
+"""A city run by its own process: commands go through it; it is killed under load, and everything acknowledged is there, once; what was tampered with is named."""
+
+import itertools
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import zhongshu.packs
+from zhongshu import app
+from zhongshu.kernel.clock import SECOND, rfc3339
+from zhongshu.kernel.problem import Problem
+from zhongshu.survey import make
+
+from .city import Running, by_itself, command, ingest, opened, running, settings, token
+
+pytestmark = pytest.mark.journey
+SAMPLE = Path(zhongshu.packs.__file__).parent / "hotline" / "sample" / "baltimore311.csv"
+SOURCE = "sandbox.devices"
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "DATA"
+    make(folder, 20000, 7, lambda _: None)
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "DATA"))
+
+
+@pytest.fixture
+def city(folder: Path) -> Iterator[Running]:
+    with running(folder) as held:
+        yield held
+
+
+def everything(folder: Path) -> dict[str, Any]:
+    with opened(folder) as parts:
+        count = parts.desk.read(lambda conn: {t: conn.exec_driver_sql(f"SELECT count(*) FROM {t}").scalar() for t in ("request", "case_file", "case_step", "finding", "duty_row")})
+        rows = parts.lake.query("SELECT source, property, count(*) AS n, sum(ticks) AS total, sum(valid) AS times FROM readings GROUP BY ALL ORDER BY ALL").to_pylist()
+        return {"desk": count, "readings": [r for r in rows if r["source"] != "desk"], "accepted": {k: v["accepted"] for k, v in parts.journal.counts().items() if k != "desk"}}
+
+
+def test_commands_go_through_the_process_that_runs_the_city(city: Running, folder: Path, tmp_path: Path) -> None:
+    counts = ingest(folder, SAMPLE, "hotline.baltimore311")
+    assert counts["accepted"] > 0
+    assert "accepted 0" in command("ingest", SAMPLE, "--source", "hotline.baltimore311", "--data", folder)
+    key = token(folder, f"source_writer:{SOURCE}", "gauges")
+    depth = "urn:zs:WaterLevelSensor:YT-0001"
+    receipt = city.send(SOURCE, "b1", [{"entity": depth, "property": "WaterLevelSensor.depth", "time": rfc3339(time.time_ns() // 1000), "value": 12.5}], key)
+    assert (receipt["accepted"], receipt["quarantined"]) == (1, 0)
+    soon = rfc3339(time.time_ns() // 1000 + SECOND)
+    assert '"value": 12.5' in command("recompute", "DR02", "--data", folder, "--level", "city", "--at", soon)
+    assert "whole" in command("verify", "--data", folder)
+    archive = tmp_path / "city.tar"
+    assert "bytes" in command("backup", archive, "--data", folder)
+    with pytest.raises(Problem, match="being run") as caught:
+        app.Owner(settings(folder))
+    assert caught.value.kind.code == "city.owned"
+    city.stop()
+    again = tmp_path / "again"
+    command("restore", archive, "--data", again)
+    assert "whole" in command("verify", "--data", again)
+    assert everything(again) == everything(folder)
+    command("restore", archive, "--data", again, code=2)
+    wiring = command("explain", "--data", again)
+    assert "DR02 易涝点积水深度 [cm] 1,080 cells · 25,920 bytes" in wiring
+    assert "refused" not in wiring
+
+
+class Load:
+    """Two writers that send batch after batch, and remember which were acknowledged and which not."""
+
+    def __init__(self, key: str) -> None:
+        self.key, self.sent, self.acknowledged = key, dict[str, list[dict[str, Any]]](), set[str]()
+        self.begun, self.count, self._stop = time.time_ns() // 1_000_000 * 1000, itertools.count(), threading.Event()
+
+    def batch(self, writer: int) -> tuple[str, list[dict[str, Any]]]:
+        n = next(self.count)
+        base = self.begun - 600 * SECOND + n * 200_000
+        rows = [{"entity": f"urn:zs:TrafficDetector:YT-{1 + (n + i) % 40:04d}", "property": "TrafficDetector.speed", "time": rfc3339(base + i * 1000), "value": (n * 7 + i) % 90} for i in range(100)]
+        now = rfc3339(time.time_ns() // 1_000_000 * 1000)
+        rows += [{"entity": sensor, "property": "WaterLevelSensor.depth", "time": now, "value": 45} for sensor in UNDERPASS]
+        self.sent[name := f"w{writer}-{n}"] = rows
+        return name, rows
+
+    def run(self, city: Running, writer: int) -> None:
+        while not self._stop.is_set():
+            name, rows = self.batch(writer)
+            try:
+                city.send(SOURCE, name, rows, self.key)
+            except httpx.HTTPError:
+                return
+            self.acknowledged.add(name)
+
+    def stop(self) -> None:
+        self._stop.set()
+
+
+UNDERPASS: list[str] = []
+
+
+def found(city: Running, key: str) -> dict[tuple[str, str], str]:
+    return {(f["rule"], f["area"]): f["id"] for f in city.get("/api/findings", key)["items"] if f["rule"] == "DR02.ponding"}
+
+
+def test_killed_under_load_nothing_acknowledged_is_lost_and_nothing_counts_twice(folder: Path, tmp_path: Path) -> None:
+    with opened(folder) as parts:
+        UNDERPASS[:] = [e.id for e in parts.registry.rows if e.type == "WaterLevelSensor" and e.facets.get("kind") == "underpass"][:3]
+    assert UNDERPASS
+    writing, reading = token(folder, f"source_writer:{SOURCE}", "gauges"), token(folder, "duty_officer", "desk")
+    load, city = Load(writing), Running(folder)
+    before: dict[tuple[str, str], str] = {}
+    try:
+        threads = [threading.Thread(target=load.run, args=(city, w)) for w in range(2)]
+        for thread in threads:
+            thread.start()
+        for _ in range(300):
+            if before := found(city, reading):
+                break
+            time.sleep(0.1)
+        time.sleep(1.5)
+        before = found(city, reading)
+    finally:
+        city.kill()
+    for thread in threads:
+        thread.join()
+    assert before, "no finding came of water 45 cm deep"
+    acknowledged = set(load.acknowledged)
+    assert len(acknowledged) > 10
+    with running(folder) as city:
+        for name, rows in load.sent.items():
+            receipt = city.send(SOURCE, name, rows, writing)
+            assert receipt["repeated"] or name not in acknowledged, name
+        after = found(city, reading)
+        assert {k: after.get(k) for k in before} == before
+        proof = city.get("/api/proof", reading)
+        assert proof["duplicates"] == 0
+    with opened(folder) as parts:
+        rows = parts.lake.query("SELECT entity, property, valid, count(*) AS n FROM versions WHERE source = $s GROUP BY ALL", {"s": SOURCE}).to_pylist()
+        ids = parts.desk.read(lambda conn: [tuple(r) for r in conn.exec_driver_sql("SELECT rule, area, count(*) FROM finding WHERE rule = 'DR02.ponding' GROUP BY 1, 2")])
+    expected = {(r["entity"], r["property"], r["time"]) for rows_ in load.sent.values() for r in rows_}
+    assert {(r["entity"], r["property"], rfc3339(r["valid"])) for r in rows} == expected
+    assert {r["n"] for r in rows} == {1}
+    assert {n for _, _, n in ids} == {1}
+    _tampered(folder, tmp_path)
+
+
+def _tampered(folder: Path, tmp_path: Path) -> None:
+    assert "whole" in by_itself("verify", "--data", folder)
+    one = Path(shutil.copytree(folder, tmp_path / "one"))
+    part = max((one / "lake" / "readings").rglob("*.parquet"), key=lambda p: p.stat().st_size)
+    content = bytearray(part.read_bytes())
+    content[len(content) // 3] ^= 0xFF
+    part.write_bytes(content)
+    assert "lake" in command("verify", "--data", one, code=1)
+    two = Path(shutil.copytree(folder, tmp_path / "two"))
+    with sqlite3.connect(two / "desk.sqlite") as db:
+        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'ledger'").fetchall():
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute("UPDATE ledger SET action = 'nothing' WHERE rowid = (SELECT min(rowid) + 2 FROM ledger)")
+    assert "ledger" in command("verify", "--data", two, code=1)
