@@ -67,6 +67,7 @@ def test_commands_go_through_the_process_that_runs_the_city(city: Running, folde
         app.Owner(settings(folder))
     assert caught.value.kind.code == "city.owned"
     city.stop()
+    assert "Traceback" not in (folder / "up.log").read_text()
     again = tmp_path / "again"
     command("restore", archive, "--data", again)
     assert "whole" in command("verify", "--data", again)
@@ -101,6 +102,7 @@ class Load:
             except httpx.HTTPError:
                 return
             self.acknowledged.add(name)
+            time.sleep(0.02)
 
     def stop(self) -> None:
         self._stop.set()
