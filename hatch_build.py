@@ -48,8 +48,11 @@ def build_page(web: Path) -> None:
     node = home / ("node.exe" if sys.platform == "win32" else "bin/node")
     npm = next(p for p in (home / "lib/node_modules/npm/bin/npm-cli.js", home / "node_modules/npm/bin/npm-cli.js") if p.exists())
     env = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-    for command in (
-        [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
-        ["node_modules/vite/bin/vite.js", "build"],
-    ):
+    lock = hashlib.sha256((web / "package-lock.json").read_bytes()).hexdigest()
+    installed = web / "node_modules" / ".lock"
+    commands: list[list[object]] = [["node_modules/vite/bin/vite.js", "build"]]
+    if not installed.exists() or installed.read_text() != lock:
+        commands.insert(0, [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+    for command in commands:
         subprocess.run([str(node), *map(str, command)], cwd=web, env=env, check=True)  # noqa: S603 (our own files)
+    installed.write_text(lock)
