@@ -231,7 +231,7 @@ def reader(desk: Any, broker: Any) -> Iterator[Callable[..., MqttReader]]:
         ready = threading.Event()
         opened[-1]._client.on_subscribe = lambda *_: ready.set()
         opened[-1].start()
-        assert ready.wait(10)
+        assert ready.wait(60)
         return opened[-1]
 
     yield start
