@@ -76,9 +76,10 @@ short: .venv/dev
 # test
 
 test: lint page chromium .venv/dev
-	@echo "· every test; what was skipped, and what it lacks, is listed at the end"
-	@$(BIN)/pytest -q -rs
-	@echo "· test: all well"
+	@echo "· every test, a process for each kind; what was skipped, and what it lacks, is listed after each"
+	@failed=0; for kind in "$(SHORT)" port journey fuzz browser; do \
+		echo "· $$kind"; $(BIN)/pytest -q -rs -m "$$kind" || failed=1; done; \
+		[ $$failed -eq 0 ] && echo "· test: all well"
 
 chromium:
 	@missing=""; \

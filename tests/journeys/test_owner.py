@@ -1,5 +1,6 @@
 """A city run by its own process: commands go through it; it is killed under load, and everything acknowledged is there, once; what was tampered with is named."""
 
+import contextlib
 import itertools
 import shutil
 import sqlite3
@@ -50,6 +51,17 @@ def everything(folder: Path) -> dict[str, Any]:
         return {"desk": count, "readings": [r for r in rows if r["source"] != "desk"], "accepted": {k: v["accepted"] for k, v in parts.journal.counts().items() if k != "desk"}}
 
 
+def settled(folder: Path, requests: int) -> None:
+    """Wait until the desk has taken every request, and its history has been quiet for three seconds."""
+    with contextlib.closing(sqlite3.connect(f"file:{folder / 'desk.sqlite'}?mode=ro", uri=True)) as conn:
+        quiet, last, until = 0, (-1, -1), time.monotonic() + 120
+        while quiet < 6 and time.monotonic() < until:
+            time.sleep(0.5)
+            now = conn.execute("SELECT (SELECT count(*) FROM request), (SELECT count(*) FROM case_step)").fetchone()
+            quiet, last = quiet + 1 if now == last and now[0] >= requests else 0, now
+    assert last[0] >= requests
+
+
 def test_commands_go_through_the_process_that_runs_the_city(city: Running, folder: Path, tmp_path: Path) -> None:
     counts = ingest(folder, SAMPLE, "hotline.baltimore311")
     assert counts["accepted"] > 0
@@ -61,6 +73,7 @@ def test_commands_go_through_the_process_that_runs_the_city(city: Running, folde
     soon = rfc3339(time.time_ns() // 1000 + SECOND)
     assert '"value": 12.5' in command("recompute", "DR02", "--data", folder, "--level", "city", "--at", soon)
     assert "whole" in command("verify", "--data", folder)
+    settled(folder, counts["accepted"])
     archive = tmp_path / "city.tar"
     assert "bytes" in command("backup", archive, "--data", folder)
     with pytest.raises(Problem, match="being run") as caught:
