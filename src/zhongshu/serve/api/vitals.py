@@ -5,7 +5,7 @@ from typing import Any
 
 from zhongshu.act import record as desk
 from zhongshu.judge import Indicator, record
-from zhongshu.kernel.area import Level, interval, level_of, parse_area, show_area
+from zhongshu.kernel.area import Level, interval, parse_area, show_area
 from zhongshu.kernel.clock import BAD_TIME, DAY, parse_time, rfc3339
 from zhongshu.kernel.condition import quote
 from zhongshu.kernel.grade import Scope
@@ -156,8 +156,3 @@ def acknowledge(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path p
 
     city.office.write(asked.principal, work)
     return city.office.read(lambda conn: with_words(asked, [record.document(record.get(conn, id))], conn)[0])
-
-
-def level_name(area: int) -> str:
-    """Return the name of an area's level."""
-    return Level(level_of(area)).name.lower()
