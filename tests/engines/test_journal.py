@@ -17,7 +17,7 @@ import pytest
 
 from zhongshu.engines.sqlite_journal import SqliteJournal
 from zhongshu.kernel.clock import DAY
-from zhongshu.kernel.journal import Batch, Refused, document_digest
+from zhongshu.kernel.journal import Batch, Receipt, Refused, document_digest
 from zhongshu.kernel.problem import Problem
 from zhongshu.kernel.reading import SCHEMA, Readings
 
@@ -45,6 +45,19 @@ def batch(name: str, ticks: list[int] | None = None, source: str = "s", **more: 
     return Batch("readings", source, name, f"digest {name}", "v1", readings=None if ticks is None else readings(ticks), **more)  # type: ignore[arg-type]
 
 
+def seen_one(journal: SqliteJournal, source: str, name: str) -> tuple[str, Receipt] | None:
+    return journal.seen([("nobody", "nothing"), (source, name)]).get((source, name))
+
+
+def test_readings_that_were_put_together_count_for_their_batches(journal: SqliteJournal) -> None:
+    first, second = batch("a"), batch("b")
+    first.accepted, second.accepted = 2, 1
+    receipts, entries = journal.append([first, second, batch("c", [9])], 10, readings([1, 2, 3]))
+    assert [r.accepted for r in receipts] == [2, 1, 1] and journal.counts()["s"]["accepted"] == 4
+    (entry,) = entries
+    assert entry.table is not None and entry.table["ticks"].to_pylist() == [1, 2, 3, 9]
+
+
 def test_a_group_comes_back_as_it_was_in_order(journal: SqliteJournal) -> None:
     entity = {"id": "urn:zs:A:1", "name_zh": "雨量站"}
     voice = {"id": "r1", "text": "路灯不亮\n两行\u2028", "created": T0}
@@ -61,22 +74,22 @@ def test_a_group_comes_back_as_it_was_in_order(journal: SqliteJournal) -> None:
 
 
 def test_an_empty_journal_says_so(journal: SqliteJournal) -> None:
-    assert (journal.head(), journal.last_known(), journal.counts(), list(journal.read(0)), journal.seen("s", "a")) == (0, 0, {}, [], None)
+    assert (journal.head(), journal.last_known(), journal.counts(), list(journal.read(0)), seen_one(journal, "s", "a")) == (0, 0, {}, [], None)
 
 
 def test_a_batch_is_remembered_with_its_digest_and_receipt(journal: SqliteJournal) -> None:
     (receipt,), _ = journal.append([batch("a", [1, 2])], 10)
-    seen = journal.seen("s", "a")
+    seen = seen_one(journal, "s", "a")
     assert seen is not None and seen[0] == "digest a" and seen[1].repeated
     assert (seen[1].accepted, seen[1].offset) == (receipt.accepted, receipt.offset)
-    assert journal.seen("other", "a") is None
+    assert seen_one(journal, "other", "a") is None
 
 
 def test_a_group_is_whole_or_not_at_all(journal: SqliteJournal) -> None:
     journal.append([batch("a", [1])], 10)
     with pytest.raises(sqlite3.IntegrityError):
         journal.append([batch("b", [2], refused=[Refused(0, "x", {}, "raw")]), batch("a", [3])], 11)
-    assert journal.head() == 1 and journal.seen("s", "b") is None and journal.quarantine("s", 0, 10) == []
+    assert journal.head() == 1 and seen_one(journal, "s", "b") is None and journal.quarantine("s", 0, 10) == []
     assert journal.counts()["s"]["accepted"] == 1
     with pytest.raises(UnicodeEncodeError):
         journal.append([batch("c", [2]), Batch("requests", "s", "d", "", documents=[{"id": "\ud800"}])], 12)
@@ -123,7 +136,7 @@ def test_trimming_forgets_what_the_warehouse_has_but_no_entity_and_not_the_head(
     journal.append([batch("c", [3])], 12 + 31 * DAY)
     journal.trim(3)
     assert [(e.offset, e.kind) for e in journal.read(0)] == [(1, "entities"), (4, "readings")]
-    assert journal.seen("s", "a") is None and journal.seen("s", "b") is not None
+    assert seen_one(journal, "s", "a") is None and seen_one(journal, "s", "b") is not None
     journal.trim(99)
     again = SqliteJournal(tmp_path / "journal")
     assert again.head() == 4 == journal.head() and again.last_known() == 12 + 31 * DAY
@@ -219,7 +232,7 @@ def test_everything_acknowledged_is_there_after_the_process_is_killed(kind: type
         journal = kind(tmp_path / "journal")
         held = {e.offset: e for e in journal.read(0)}
         for name, offset in acknowledged.items():
-            seen = journal.seen("s", name)
+            seen = seen_one(journal, "s", name)
             assert seen is not None and seen[1].offset == offset and seen[1].accepted == 50
             assert held[offset].table is not None and held[offset].table["ticks"].to_pylist() == [int(name)] * 50
         assert journal.head() - len(acknowledged) in {0, 1, 2, 3}, "at most what was on its way, once per kill"

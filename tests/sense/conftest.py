@@ -69,7 +69,7 @@ def looked_up(record: list[Entry]) -> Callable[[pa.Table], pa.Table]:
 
 @pytest.fixture
 def pipe(desk: Desk, journal: SqliteJournal, record: list[Entry], tmp_path: Path) -> Iterator[Pipe]:
-    held = Pipe(journal, Stamp(desk.clock), Once(looked_up(record)), record.append, (tmp_path, 0), desk.registry.unkept)
+    held = Pipe(journal, desk.intake, Stamp(desk.clock), Once(looked_up(record)), record.append, (tmp_path, 0))
     held.start()
     yield held
     held.close()

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from zhongshu.engines.sqlite_journal import SqliteJournal
 from zhongshu.kernel.clock import GRID, MINUTE, Stamp, rfc3339
 from zhongshu.kernel.journal import Batch, Entry, Receipt
 from zhongshu.kernel.problem import Problem
 from zhongshu.kernel.reading import Flag
-from zhongshu.sense import Once, Pipe
+from zhongshu.sense import Intake, Once, Pipe
 from zhongshu.sense import pipe as module
 from zhongshu.sense.registry import Registry, from_document
 
@@ -51,6 +53,41 @@ def test_new_duplicate_revision_within_a_batch_and_against_the_record(desk: Any,
     assert [(r["ticks"], bool(r["flags"] & Flag.REVISION)) for r in rows] == [(10, False), (20, True), (10, True), (None, True)]
     known = [r["known"] for r in rows]
     assert known == sorted(set(known)), "every revision is known later than what it revises"
+
+
+@given(st.lists(st.lists(st.sampled_from([
+    '{"entity":"urn:zs:Gauge:1","property":"Gauge.rain","time":@,"value":1}', '{"entity":"urn:zs:Gauge:1","property":"Gauge.rain","time":"2023-11-14T22:00:00Z","value":null}',
+    '{"entity":"urn:zs:Gauge:2","property":"Gauge.rain","time":@,"value":2,"quality":"suspect"}', '{"entity":"urn:zs:Gauge:2","property":"Gauge.rain","time":@,"value":2,"unit":"kg"}',
+    '{"entity":"urn:zs:Gauge:9","property":"Gauge.rain","time":@,"value":2}', '{"entity":"urn:zs:Gauge:1","property":"Gauge.rain","time":"soon","value":3}', "{", '{"value":1e308}',
+    '{"entity":"urn:zs:Gauge:1","property":"Gauge.rain","time":99999999999999999999,"value":3}', '{"entity":"urn:zs:Gauge:1","property":"Gauge.rain","time":@,"value":1e308}'])), min_size=1, max_size=5))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_bodies_checked_together_are_checked_as_if_each_were_alone(desk: Any, bodies: list[list[str]]) -> None:
+    bodies = [[line.replace("@", str(desk.clock.at // 1000 - 60_000)) for line in body] for body in bodies]
+    opened = [desk.intake.open(desk.known if i % 3 else desk.open, "\n".join(lines).encode(), batch=str(i)) for i, lines in enumerate(bodies)]
+    alone = [desk.intake.receive(desk.known if i % 3 else desk.open, "\n".join(lines).encode(), batch=str(i)) for i, lines in enumerate(bodies)]
+    batches, readings, origin = desk.intake.check_together(opened)
+    assert [(b.source, b.batch, b.digest, b.mapping, [(r.row, r.code, r.raw) for r in b.refused]) for b in batches] == [
+        (b.source, b.batch, b.digest, b.mapping, [(r.row, r.code, r.raw) for r in b.refused]) for b in alone]
+    for i, one in enumerate(alone):
+        mine = readings.select(origin == i)
+        assert one.readings is not None and mine.table().to_pylist() == one.readings.table().to_pylist()
+
+
+def test_a_body_that_breaks_the_check_costs_no_other(desk: Any, pipe: Pipe, record: list[Entry], monkeypatch: pytest.MonkeyPatch) -> None:
+    check = desk.intake.check_together
+
+    def breaks(self: Any, opened: list[Any]) -> Any:
+        if any(o.batch == "bad" for o in opened):
+            raise ZeroDivisionError
+        return check(opened)
+
+    monkeypatch.setattr(Intake, "check_together", breaks)
+    bodies = [desk.intake.open(desk.known, body(desk.clock.at, i, entity=f"urn:zs:Gauge:{i}"), batch=name) for i, name in ((1, "a"), (1, "bad"), (2, "c"))]
+    futures = together(pipe, bodies)
+    assert [told(futures[i].result(10)) for i in (0, 2)] == [(1, 0, 0)] * 2
+    with pytest.raises(ZeroDivisionError):
+        futures[1].result(10)
+    assert sum(len(e.table) for e in record if e.table is not None) == 2 and pipe.waiting() == 0
 
 
 def test_the_batches_of_a_group_see_each_other(desk: Any, pipe: Pipe, record: list[Entry]) -> None:
@@ -143,7 +180,7 @@ def test_a_taker_that_fails_is_no_reason_to_deny_what_is_durable(desk: Any, jour
         got.append(entry)
         raise ValueError("taker")
 
-    pipe = Pipe(journal, Stamp(desk.clock), Once(lambda t: t), deliver, (tmp_path, 0), desk.registry.unkept)
+    pipe = Pipe(journal, desk.intake, Stamp(desk.clock), Once(lambda t: t), deliver, (tmp_path, 0))
     pipe.start()
     assert put(desk, pipe, body(desk.clock.at, 1, entity="urn:zs:Gauge:new"), source=desk.open).accepted == 1
     assert [e.kind for e in got] == ["entities", "readings"], "one failure does not keep the next from being handed on"
@@ -159,7 +196,7 @@ def test_a_sender_who_goes_away_harms_nobody(desk: Any, pipe: Pipe) -> None:
 
 
 def test_what_waits_at_the_end_is_written_and_what_comes_later_refused(desk: Any, journal: SqliteJournal, tmp_path: Path) -> None:
-    pipe = Pipe(journal, Stamp(desk.clock), Once(lambda t: t), lambda _: None, (tmp_path, 0))
+    pipe = Pipe(journal, desk.intake, Stamp(desk.clock), Once(lambda t: t), lambda _: None, (tmp_path, 0))
     pipe.start()
     futures = together(pipe, [desk.intake.receive(desk.known, body(desk.clock.at, 1, 2, 3))])
     pipe.close()

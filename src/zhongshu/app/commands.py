@@ -62,7 +62,7 @@ def alone(settings: Settings) -> Iterator[tuple[Assembly, Pipe]]:
     lock = OwnerLock(settings.data).take()
     try:
         parts = open_city(settings)
-        pipe = Pipe(parts.journal, parts.stamp, parts.once, lambda e: parts.lake.show(e.table, e.offset) if e.table is not None else None, (settings.data, settings.disk_floor_mb << 20), parts.registry.unkept)
+        pipe = Pipe(parts.journal, parts.intake, parts.stamp, parts.once, lambda e: parts.lake.show(e.table, e.offset) if e.table is not None else None, (settings.data, settings.disk_floor_mb << 20))
         pipe.start()
         try:
             yield parts, pipe

@@ -44,7 +44,7 @@ class Owner:
         self.url = f"http://{settings.host}:{settings.port}"
         self.lock = OwnerLock(settings.data).take(self.url)
         self.parts = parts = Assembly(settings, parse_clock(settings.clock))
-        self.pipe = Pipe(parts.journal, parts.stamp, parts.once, self._deliver, (settings.data, settings.disk_floor_mb << 20), parts.registry.unkept)
+        self.pipe = Pipe(parts.journal, parts.intake, parts.stamp, parts.once, self._deliver, (settings.data, settings.disk_floor_mb << 20))
         self.pulse = Pulse(parts.clock, parts.live, parts.watch, self.pipe.settle, self._tell, self._played if parts.clock.mode == "replay" else None, parts.journal.head())
         self.city = parts.city(self.pipe)
         self.feeds: list[FolderReader | MqttReader] = [FolderReader(settings.data / "inbox", parts.sources, parts.intake, self.pipe.submit)]

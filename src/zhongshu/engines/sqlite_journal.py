@@ -16,7 +16,7 @@ import pyarrow as pa
 from zhongshu.kernel.clock import DAY
 from zhongshu.kernel.journal import Batch, Entry, Receipt, document_digest
 from zhongshu.kernel.problem import declare
-from zhongshu.kernel.reading import join
+from zhongshu.kernel.reading import Readings, join
 
 JOURNAL_FULL = declare(
     "journal.full", "full",
@@ -67,25 +67,25 @@ class SqliteJournal:
         connection: sqlite3.Connection = self._reads.connection
         return connection
 
-    def append(self, batches: list[Batch], known: int) -> tuple[list[Receipt], list[Entry]]:
+    def append(self, batches: list[Batch], known: int, readings: Readings | None = None) -> tuple[list[Receipt], list[Entry]]:
         """Make a group durable in one transaction."""
         head, entries, receipts = self._head, [], []
-        groups = [b.readings for b in batches if b.readings is not None and len(b.readings)]
+        groups = [r for r in (readings, *(b.readings for b in batches)) if r is not None and len(r)]
         entities = [d for b in batches for d in b.entities]
         if entities:
             head += 1
             entries.append(Entry(head, "entities", known, documents=tuple(entities)))
         if groups:
             head += 1
-            readings = join(groups)
-            readings.offset, readings.known = head, known
-            entries.append(Entry(head, "readings", known, readings, readings.table()))
+            joined = join(groups)
+            joined.offset, joined.known = head, known
+            entries.append(Entry(head, "readings", known, joined, joined.table()))
         requests = [{**d, "source": b.source} for b in batches for d in b.documents]
         if requests:
             head += 1
             entries.append(Entry(head, "requests", known, documents=tuple(requests)))
         for b in batches:
-            accepted = (len(b.readings) if b.readings is not None else 0) + len(b.documents)
+            accepted = (b.accepted or 0) + (len(b.readings) if b.readings is not None else 0) + len(b.documents)
             receipts.append(Receipt(b.batch, accepted, len(b.refused), b.duplicates, head))
         try:
             self._commit(batches, receipts, entries, known)
@@ -101,15 +101,15 @@ class SqliteJournal:
             for e in entries:
                 payload = _arrow(e.table) if e.table is not None else "\n".join(json.dumps(d, ensure_ascii=False) for d in e.documents).encode()
                 c.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", (e.offset, e.kind, known, len(e.table) if e.table is not None else len(e.documents), payload))
-            for b, r in zip(batches, receipts, strict=True):
-                c.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (b.source, b.batch, b.digest, r.offset, r.accepted, r.quarantined, r.duplicates, known, b.mapping))
-                c.execute(_COUNT, (b.source, r.accepted, r.quarantined, r.duplicates, known))
-                c.executemany(
-                    "INSERT INTO quarantine (source, batch, line, code, detail, raw, known, mapping) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    [(b.source, b.batch, q.row, q.code, json.dumps(q.detail, default=str, ensure_ascii=False), q.raw, known, b.mapping) for q in b.refused],
-                )
-                c.executemany("INSERT OR REPLACE INTO request_key VALUES (?, ?, ?)", [(b.source, d["id"], document_digest(d)) for d in b.documents])
-                c.executemany("UPDATE quarantine SET mended = ? WHERE id = ?", [(known, i) for i in b.mends])
+            c.executemany(
+                "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [(b.source, b.batch, b.digest, r.offset, r.accepted, r.quarantined, r.duplicates, known, b.mapping) for b, r in zip(batches, receipts, strict=True)])
+            c.executemany(_COUNT, [(*row, known) for row in _sums(batches, receipts)])
+            c.executemany(
+                "INSERT INTO quarantine (source, batch, line, code, detail, raw, known, mapping) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(b.source, b.batch, q.row, q.code, json.dumps(q.detail, default=str, ensure_ascii=False), q.raw, known, b.mapping) for b in batches for q in b.refused])
+            c.executemany("INSERT OR REPLACE INTO request_key VALUES (?, ?, ?)", [(b.source, d["id"], document_digest(d)) for b in batches for d in b.documents])
+            c.executemany("UPDATE quarantine SET mended = ? WHERE id = ?", [(known, i) for b in batches for i in b.mends])
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -124,10 +124,16 @@ class SqliteJournal:
                 c.execute("ROLLBACK")
             raise
 
-    def seen(self, source: str, batch: str) -> tuple[str, Receipt] | None:
-        """Return the digest and receipt of a batch taken in before."""
-        row = self._write.execute("SELECT digest, accepted, quarantined, duplicates, offset FROM batch WHERE source = ? AND batch = ?", (source, batch)).fetchone()
-        return None if row is None else (row[0], Receipt(batch, row[1], row[2], row[3], row[4], repeated=True))
+    def seen(self, keys: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, Receipt]]:
+        """Return digest and receipt of those batches that were taken in before."""
+        found: dict[tuple[str, str], tuple[str, Receipt]] = {}
+        for start in range(0, len(keys), 400):
+            part = keys[start : start + 400]
+            rows = self._write.execute(
+                f"SELECT source, batch, digest, accepted, quarantined, duplicates, offset FROM batch WHERE (source, batch) IN (VALUES {', '.join(['(?, ?)'] * len(part))})",
+                [word for key in part for word in key])
+            found |= {(row[0], row[1]): (row[2], Receipt(row[1], row[3], row[4], row[5], row[6], repeated=True)) for row in rows}
+        return found
 
     def digests(self, source: str, keys: list[str]) -> dict[str, str]:
         """Return the digests of the known ones among a source's external ids."""
@@ -186,6 +192,15 @@ class SqliteJournal:
     def close(self) -> None:
         """Close the writer; everything acknowledged is on disk already."""
         self._write.close()
+
+
+def _sums(batches: list[Batch], receipts: list[Receipt]) -> list[tuple[str, int, int, int]]:
+    """Return (source, accepted, quarantined, duplicates) of a group."""
+    sums: dict[str, list[int]] = {}
+    for b, r in zip(batches, receipts, strict=True):
+        row = sums.setdefault(b.source, [0, 0, 0])
+        row[0], row[1], row[2] = row[0] + r.accepted, row[1] + r.quarantined, row[2] + r.duplicates
+    return [(source, *row) for source, row in sums.items()]  # type: ignore[misc]
 
 
 def _arrow(table: pa.Table) -> bytes:

@@ -35,6 +35,8 @@ class Batch:
     entities: list[dict[str, Any]] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     duplicates: int = 0
+    accepted: int | None = None
+    """How many of its readings were kept, where the group carries them together."""
     mends: tuple[int, ...] = ()
     """Ids of quarantined rows that this batch mends."""
 
@@ -72,12 +74,12 @@ class Entry:
 class Journal(Protocol):
     """Append returns only when the bytes are on disk. Kinds: `readings`, `requests`, `entities`."""
 
-    def append(self, batches: list[Batch], known: int) -> tuple[list[Receipt], list[Entry]]:
-        """Make a group durable in one transaction; its readings become one entry, with `known` (µs) as known time."""
+    def append(self, batches: list[Batch], known: int, readings: Readings | None = None) -> tuple[list[Receipt], list[Entry]]:
+        """Make a group durable in one transaction; its readings (`readings`, if they were put together, and the batches' own) become one entry, with `known` (µs) as known time."""
         ...
 
-    def seen(self, source: str, batch: str) -> tuple[str, Receipt] | None:
-        """Return the digest and receipt of a batch taken in before, if it is remembered."""
+    def seen(self, keys: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, Receipt]]:
+        """Return digest and receipt of those batches, named by (source, batch), that were taken in before and are remembered."""
         ...
 
     def digests(self, source: str, keys: list[str]) -> dict[str, str]:

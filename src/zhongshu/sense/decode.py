@@ -78,6 +78,20 @@ class Decoded:
     sent: Callable[[int], str] | None = None
 
 
+@dataclass(slots=True)
+class Lines:
+    """Rows of JSON as they were read, not yet columns, so that the rows of several bodies become columns in one go; the fields are those of `Decoded`."""
+
+    rows: list[Row]
+    line: npt.NDArray[np.int64]
+    refused: list[Refused]
+    sent: Callable[[int], str]
+
+    def __len__(self) -> int:
+        """Return the number of rows that could be read."""
+        return len(self.rows)
+
+
 _rows = msgspec.json.Decoder(list[Row])
 _one = msgspec.json.Decoder(Row)
 _raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
@@ -108,6 +122,12 @@ def unpack(body: bytes, encoding: str) -> bytes:
 
 def decode(body: bytes, media: str) -> Decoded:
     """Decode a body by its media type; unknown types are taken for NDJSON or JSON by their first byte."""
+    held = read(body, media)
+    return held if isinstance(held, Decoded) else columns([held])
+
+
+def read(body: bytes, media: str) -> Decoded | Lines:
+    """Read a body as far as is worth it alone: tables into columns, JSON into rows."""
     media = media.lower()
     if "arrow" in media:
         return _from_table(_arrow(body), "Arrow IPC")
@@ -126,7 +146,7 @@ def is_list(body: bytes) -> bool:
     return end < 0 or body[:end].rstrip()[-1:] != b"]" or not body[end:].strip()
 
 
-def _ndjson(body: bytes) -> Decoded:
+def _ndjson(body: bytes) -> Lines:
     every = body.split(b"\n")
     lines = [line for line in every if line.strip()]
     whole = len(lines) == len(every) - (not every[-1].strip())
@@ -139,13 +159,14 @@ def _ndjson(body: bytes) -> Decoded:
         try:
             rows = _rows.decode(b"[" + b",".join(lines) + b"]")
             if len(rows) == len(lines):
-                return _from_rows(rows, at, [], sent)
+                return Lines(rows, at, [], sent)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
-    return _one_by_one(lines, at) or _whole(body)
+    each = _one_by_one(lines, at)
+    return _whole(body) if each is None else each
 
 
-def _one_by_one(lines: list[bytes], at: npt.NDArray[np.int64]) -> Decoded | None:
+def _one_by_one(lines: list[bytes], at: npt.NDArray[np.int64]) -> Lines | None:
     """Decode lines of which some are bad; None if they are one document written over several lines."""
     good, kept, refused = [], [], []
     for i, line in enumerate(lines):
@@ -160,23 +181,23 @@ def _one_by_one(lines: list[bytes], at: npt.NDArray[np.int64]) -> Decoded | None
             refused.append(_refuse(number, BAD_ROW(why=str(error)), line))
     if not good and len(lines) > 1 and lines[0].strip() == b"{":
         return None
-    return _from_rows(good, at[kept] if kept else at[:0], refused, lambda i: lines[kept[i]].decode("utf-8", "backslashreplace"))
+    return Lines(good, at[kept] if kept else at[:0], refused, lambda i: lines[kept[i]].decode("utf-8", "backslashreplace"))
 
 
-def _whole(body: bytes) -> Decoded:
+def _whole(body: bytes) -> Lines:
     """Decode a body that is one row, written over several lines."""
     try:
         rows = [_one.decode(body)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BAD_BODY(form="JSON", why=str(error)) from None
-    return _from_rows(rows, np.zeros(1, np.int64), [], lambda _: body.decode())
+    return Lines(rows, np.zeros(1, np.int64), [], lambda _: body.decode())
 
 
-def _json(body: bytes) -> Decoded:
+def _json(body: bytes) -> Lines:
     """Decode a JSON list; where some rows are bad, one by one."""
     try:
         rows = _rows.decode(body)
-        return _from_rows(rows, np.arange(len(rows)), [], _Rows(body))
+        return Lines(rows, np.arange(len(rows)), [], _Rows(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         held = _held(body, error)
     good, at, refused = [], [], []
@@ -186,7 +207,7 @@ def _json(body: bytes) -> Decoded:
             at.append(number)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             refused.append(_refuse(number, BAD_ROW(why=str(error)), raw[:MAX_LINE]))
-    return _from_rows(good, np.array(at, np.int64), refused, lambda i: held[at[i]].decode("utf-8", "backslashreplace"))
+    return Lines(good, np.array(at, np.int64), refused, lambda i: held[at[i]].decode("utf-8", "backslashreplace"))
 
 
 def _held(body: bytes, error: Exception) -> list[bytes]:
@@ -215,22 +236,42 @@ def _refuse(row: int, problem: Problem, raw: bytes) -> Refused:
     return Refused(row, problem.kind.code, problem.particulars, raw.decode("utf-8", "backslashreplace"))
 
 
-def _from_rows(rows: list[Row], at: npt.NDArray[np.int64], refused: list[Refused], sent: Callable[[int], str]) -> Decoded:
-    """Turn rows into columns (the one loop per reading)."""
-    times: list[Any] = [r.time for r in rows]
+def columns(parts: list[Lines]) -> Decoded:
+    """Turn the rows of some bodies into columns, one body after the other (the one loop per reading). `line` and `refused` stay each body's own."""
+    rows = parts[0].rows if len(parts) == 1 else [row for part in parts for row in part.rows]
     values = [r.value for r in rows]
-    missing = np.fromiter((v is None for v in values), np.bool_, len(values))
+    gaps = None in values
     return Decoded(
-        [r.entity for r in rows], [r.property for r in rows], [r.unit for r in rows], [r.quality for r in rows], read_times(times),
-        np.array([np.nan if v is None else v for v in values], np.float64), missing, at, refused, sent,
+        [r.entity for r in rows], [r.property for r in rows], [r.unit for r in rows], [r.quality for r in rows], _times(parts),
+        np.array([np.nan if v is None else v for v in values] if gaps else values, np.float64), np.array([v is None for v in values], np.bool_) if gaps else np.zeros(len(rows), np.bool_),
+        parts[0].line if len(parts) == 1 else np.concatenate([part.line for part in parts]), [r for part in parts for r in part.refused], _sent_by(parts),
     )
+
+
+def _times(parts: list[Lines]) -> npt.NDArray[np.int64]:
+    """Read all times at once where all are integers; else each body alone, so that an odd one costs only itself."""
+    times = [[r.time for r in part.rows] for part in parts]
+    whole: list[Any] = [t for each in times for t in each]
+    return _scale(whole) if set(map(type, whole)) == {int} else np.concatenate([read_times(each) for each in times])
+
+
+def _sent_by(parts: list[Lines]) -> Callable[[int], str]:
+    if len(parts) == 1:
+        return parts[0].sent
+    ends = np.cumsum([len(part) for part in parts])
+
+    def sent(i: int) -> str:
+        at = int(np.searchsorted(ends, i, side="right"))
+        return parts[at].sent(i - int(ends[at]) + len(parts[at]))
+
+    return sent
 
 
 def read_times(times: list[Any]) -> npt.NDArray[np.int64]:
     """Read RFC 3339 texts and integers of ms or µs since 1970 into µs; what cannot be read becomes `BAD`."""
     if not times:
         return np.zeros(0, np.int64)
-    if all(type(t) is int for t in times):
+    if set(map(type, times)) == {int}:
         return _scale(times)
     try:
         return np.asarray(pa.array(times, pa.string()).cast(pa.timestamp("us", "UTC")).cast(pa.int64()))

@@ -20,8 +20,8 @@ from zhongshu.kernel.ids import is_urn, uuid7
 from zhongshu.kernel.journal import Batch, Refused
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.kernel.quantity import NULL, WRONG_UNIT, known_unit, to_ticks
-from zhongshu.kernel.reading import Flag, Readings
-from zhongshu.sense.decode import BAD, BAD_BODY, BAD_ROW, EARLIEST, MAX_LINE, Decoded, decode, is_list, unpack
+from zhongshu.kernel.reading import Flag, Readings, join
+from zhongshu.sense.decode import BAD, BAD_BODY, BAD_ROW, EARLIEST, MAX_LINE, Decoded, Lines, columns, decode, is_list, read, unpack
 from zhongshu.sense.registry import Registry, to_document
 from zhongshu.sense.source import Source
 
@@ -55,6 +55,17 @@ Locate = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], npt.NDArra
 
 
 @dataclass(slots=True)
+class Opened:
+    """A body that was read and is not checked yet: many small ones are checked together, in the journal's thread."""
+
+    source: str
+    batch: str
+    digest: str
+    rows: Lines
+    declared: Source
+
+
+@dataclass(slots=True)
 class Intake:
     """Turns what a source sent into a batch ready for the journal."""
 
@@ -66,6 +77,12 @@ class Intake:
         """Decode and check one body of native readings."""
         plain = unpack(body, encoding)
         return self.check(source, decode(plain, media), batch or uuid7(), hashlib.sha256(plain).hexdigest())
+
+    def open(self, source: Source, body: bytes, media: str = "", encoding: str = "", batch: str = "") -> Opened | Batch:
+        """Read one body of native readings, to be checked with others that wait; what is columns already is checked at once."""
+        plain = unpack(body, encoding)
+        held, name, digest = read(plain, media), batch or uuid7(), hashlib.sha256(plain).hexdigest()
+        return Opened(source.name, name, digest, held, source) if isinstance(held, Lines) else self.check(source, held, name, digest)
 
     def unreadable(self, source: Source, body: bytes, problem: Problem, batch: str) -> Batch:
         """Return a body that could not be read at all as a batch of one refused row: for senders who cannot be answered."""
@@ -116,8 +133,30 @@ class Intake:
 
     def check(self, source: Source, rows: Decoded, batch: str, digest: str) -> Batch:
         """Check columns against the registry, units, ranges and the clock; return good readings and refused rows."""
-        registry, now = self.registry, self.clock.now()
         out = Batch("readings", source.name, batch, digest, source.version, refused=rows.refused)
+        readings, good, refused = self._judge(source, rows, out)
+        out.refused += [problem for _, problem in refused]
+        out.readings = readings if good.all() else readings.select(good)
+        return out
+
+    def check_together(self, opened: list[Opened]) -> tuple[list[Batch], Readings, npt.NDArray[np.int64]]:
+        """Check many bodies as one for each source; return their batches (readings left out), all good readings, and the batch each is of."""
+        batches = [Batch("readings", o.source, o.batch, o.digest, o.declared.version, refused=list(o.rows.refused)) for o in opened]
+        found: list[Readings] = []
+        origins: list[npt.NDArray[np.int64]] = []
+        for name in dict.fromkeys(o.source for o in opened):
+            of = [i for i, o in enumerate(opened) if o.source == name]
+            origin = np.repeat(of, [len(opened[i].rows) for i in of])
+            readings, good, refused = self._judge(opened[of[0]].declared, columns([opened[i].rows for i in of]), batches[of[0]])
+            for i, problem in refused:
+                batches[origin[i]].refused.append(problem)
+            found.append(readings if good.all() else readings.select(good))
+            origins.append(origin if good.all() else origin[good])
+        return batches, join(found), np.concatenate(origins)
+
+    def _judge(self, source: Source, rows: Decoded, out: Batch) -> tuple[Readings, npt.NDArray[np.bool_], list[tuple[int, Refused]]]:
+        """Check columns; return all of them as readings, which are good, and what is wrong with the others, by place."""
+        registry, now = self.registry, self.clock.now()
         entity = self._entities(source, rows, out)
         prop = np.array([registry.properties.numbers.get(p, -1) for p in rows.property], np.int32)
         fits = (entity >= 0) & (prop >= 0)
@@ -127,8 +166,7 @@ class Intake:
             good &= rows.time >= now - source.past
         ticks, inside, units, why = self._measure(rows, prop)
         good &= inside
-        if not good.all():
-            out.refused += self._explain(source, rows, entity, fits, inside, good, why, now)
+        refused = [] if good.all() else self._explain(source, rows, entity, fits, inside, good, why, now)
         flags = self._flags(rows, prop, now)
         areas = registry.areas()
         area = np.where(entity >= 0, areas[np.maximum(entity, 0)], 0) if len(areas) else np.zeros(len(entity), np.int64)
@@ -136,8 +174,7 @@ class Intake:
             registry.sources.names, registry.entities.names, registry.properties.names, registry.units.names,
             np.full(len(entity), registry.sources.number(source.name), np.int32), entity, prop, area, rows.time, ticks, flags, rows.value, units,
         )
-        out.readings = everything if good.all() else everything.select(good)
-        return out
+        return everything, good, refused
 
     def _entities(self, source: Source, rows: Decoded, out: Batch) -> npt.NDArray[np.int32]:
         numbers = self.registry.entities.numbers
@@ -193,8 +230,8 @@ class Intake:
     def _explain(
         self, source: Source, rows: Decoded, entity: npt.NDArray[np.int32], fits: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_],
         good: npt.NDArray[np.bool_], why: dict[int, Problem], now: int,
-    ) -> list[Refused]:
-        """Say of every refused row what is wrong with it: the first check that failed."""
+    ) -> list[tuple[int, Refused]]:
+        """Say of every refused row, by place, what is wrong with it: the first check that failed."""
         refused = []
         for i in np.flatnonzero(~good).tolist():
             name, time = rows.property[i], int(rows.time[i])
@@ -215,7 +252,7 @@ class Intake:
                 problem = OUT_OF_RANGE(property=name, value=rows.value[i], low=row.low, high=row.high, unit=row.unit)
             else:
                 problem = PAST(time=_show(time))
-            refused.append(Refused(int(rows.line[i]), problem.kind.code, problem.particulars, (rows.sent or partial(_as_sent, rows))(i)))
+            refused.append((i, Refused(int(rows.line[i]), problem.kind.code, problem.particulars, (rows.sent or partial(_as_sent, rows))(i))))
         return refused
 
 

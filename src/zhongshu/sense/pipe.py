@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from zhongshu.kernel.clock import Stamp
 from zhongshu.kernel.journal import Batch, Entry, Journal, Receipt, document_digest
 from zhongshu.kernel.problem import declare
-from zhongshu.kernel.reading import join
+from zhongshu.kernel.reading import Readings, join
+from zhongshu.sense.intake import Intake, Opened
 from zhongshu.sense.once import Once
-from zhongshu.sense.registry import Unkept
 
 BATCH_CONFLICT = declare(
     "batch.conflict", "conflict",
@@ -47,23 +48,24 @@ _log = logging.getLogger(__name__)
 MAX_WAITING = 2_000_000
 MAX_GROUP = 200_000
 
-Waiting = tuple[Batch, "Future[Receipt]", int]
+Waiting = tuple[Batch | Opened, "Future[Receipt]", int]
+Ints = npt.NDArray[np.int64]
 Task = tuple[Callable[[], Any], "Future[Any]"]
 
 
 class Pipe:
     """Group commit: while one group is on its way to the disk, the next one gathers."""
 
-    def __init__(self, journal: Journal, stamp: Stamp, once: Once, deliver: Callable[[Entry], None], floor: tuple[Path, int], unkept: Unkept | None = None) -> None:
-        """Take the journal to write, the stamp of known time, and who gets each durable group; `floor`: folder and bytes that must stay free.
+    def __init__(self, journal: Journal, intake: Intake, stamp: Stamp, once: Once, deliver: Callable[[Entry], None], floor: tuple[Path, int]) -> None:
+        """Take the journal to write, what checks, the stamp of known time, and who gets each durable group; `floor`: folder and bytes that must stay free.
 
-        `unkept`: the registry's entities that the journal does not hold yet; every group keeps them first.
+        Every group keeps first what the registry holds and the journal does not.
         """
-        self._journal, self._stamp, self._once, self._deliver = journal, stamp, once, deliver
+        self._journal, self._intake, self._stamp, self._once, self._deliver = journal, intake, stamp, once, deliver
         self._folder, self._floor = floor
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._waiting = 0
-        self._unkept = unkept or Unkept()
+        self._unkept = intake.registry.unkept
         self._closed = False
         self._lock = threading.Condition()
         self._under_way = False
@@ -73,10 +75,11 @@ class Pipe:
         """Begin to write."""
         self._thread.start()
 
-    def submit(self, batch: Batch) -> "Future[Receipt]":
+    def submit(self, batch: Batch | Opened) -> "Future[Receipt]":
         """Queue a batch; the future holds its receipt once it is on disk. A sender who goes away takes nothing back."""
         rows = _size(batch)
-        self._unkept.add(batch.entities)
+        if isinstance(batch, Batch):
+            self._unkept.add(batch.entities)
         done: Future[Receipt] = Future()
         done.set_running_or_notify_cancel()
         with self._lock:
@@ -123,7 +126,11 @@ class Pipe:
                 item = self._queue.get()
                 continue
             group, item = self._gather(item)
-            self._write(group)
+            try:
+                self._write(group)
+            finally:
+                with self._lock:
+                    self._waiting -= sum(rows for _, _, rows in group)
             if item == ():
                 item = self._queue.get()
 
@@ -143,23 +150,27 @@ class Pipe:
         return group, ()
 
     def _write(self, group: list[Waiting]) -> None:
+        """Write a group and tell its senders. Where its bodies cannot be checked together, each is taken alone, so that one costs no other."""
+        fresh: list[Waiting] = []
         try:
             fresh = self._fresh(group)
             if fresh:
-                self._append(fresh)
+                self._append(fresh, *self._checked(fresh))
         except BaseException as error:  # noqa: BLE001 (whatever it is, every sender must hear of it)
-            for _, done, _ in group:
-                if not done.done():
-                    done.set_exception(error)
-        finally:
-            with self._lock:
-                self._waiting -= sum(rows for _, _, rows in group)
+            open_ = [w for w in fresh or group if not w[1].done()]
+            if isinstance(error, _UncheckedError) and len(open_) > 1:
+                for each in open_:
+                    self._write([each])
+                return
+            for _, done, _ in open_:
+                done.set_exception(error.__cause__ if isinstance(error, _UncheckedError) else error)
 
     def _fresh(self, group: list[Waiting]) -> list[Waiting]:
         """Answer the batches seen before; return the others."""
         fresh = []
+        held = self._journal.seen([(batch.source, batch.batch) for batch, _, _ in group])
         for batch, done, rows in group:
-            seen = self._journal.seen(batch.source, batch.batch)
+            seen = held.get((batch.source, batch.batch))
             if seen is None:
                 fresh.append((batch, done, rows))
             elif seen[0] == batch.digest:
@@ -170,19 +181,40 @@ class Pipe:
             raise DISK_LOW(free_mb=free >> 20, floor_mb=self._floor >> 20)
         return fresh
 
-    def _append(self, group: list[Waiting]) -> None:
-        batches = [b for b, _, _ in group]
-        ranks = self._sift_readings([b for b in batches if b.readings is not None])
+    def _checked(self, group: list[Waiting]) -> tuple[list[Batch], Readings | None, Ints]:
+        """Return a group's batches, all their readings, checked, and the batch that each reading is of."""
+        opened = [(i, w[0]) for i, w in enumerate(group) if isinstance(w[0], Opened)]
+        batches = {i: w[0] for i, w in enumerate(group) if isinstance(w[0], Batch)}
+        found = [(b.readings, np.full(len(b.readings), i)) for i, b in batches.items() if b.readings is not None]
+        if opened:
+            try:
+                checked, readings, origin = self._intake.check_together([o for _, o in opened])
+            except Exception as error:
+                raise _UncheckedError from error
+            places = np.array([i for i, _ in opened])
+            batches |= dict(zip(places.tolist(), checked, strict=True))
+            found.append((readings, places[origin]))
+        joined = join([r for r, _ in found]) if found else None
+        return [batches[i] for i in range(len(group))], joined, np.concatenate([o for _, o in found]) if found else np.zeros(0, np.int64)
+
+    def _append(self, group: list[Waiting], batches: list[Batch], readings: Readings | None, origin: Ints) -> None:
+        ranks, kept = 1, readings
+        if readings is not None:
+            kept, rows = self._once.sift(readings)
+            ranks = 1 if kept.rank is None else int(kept.rank.max(initial=0)) + 1
+            sent, taken = (np.bincount(which, minlength=len(batches)).tolist() for which in (origin, origin[rows]))
+            for i, batch in enumerate(batches):
+                batch.readings, batch.accepted = None, taken[i]
+                batch.duplicates += sent[i] - taken[i]
         self._sift_requests([b for b in batches if b.documents])
-        for batch, _, rows in group:
-            batch.duplicates += rows - _size(batch)
+        for batch in batches:
             batch.entities = []
         batches[0].entities = self._unkept.take()
         with self._lock:
             known = self._stamp.next(ranks)
             self._under_way = True
         try:
-            receipts, entries = self._keep(batches, known)
+            receipts, entries = self._keep(batches, known, kept)
             for entry in entries:
                 self._hand_on(entry)
         finally:
@@ -192,10 +224,10 @@ class Pipe:
         for (_, done, _), receipt in zip(group, receipts, strict=True):
             done.set_result(receipt)
 
-    def _keep(self, batches: list[Batch], known: int) -> tuple[list[Receipt], list[Entry]]:
+    def _keep(self, batches: list[Batch], known: int, readings: Readings | None) -> tuple[list[Receipt], list[Entry]]:
         """Make a group durable, and remember what it brought."""
         try:
-            receipts, entries = self._journal.append(batches, known)
+            receipts, entries = self._journal.append(batches, known, readings)
         except BaseException:
             self._unkept.give_back(batches[0].entities)
             raise
@@ -211,17 +243,6 @@ class Pipe:
         except Exception:  # noqa: BLE001 (whatever it is, the group is durable and its senders are told so)
             _log.exception("deliver.failed offset=%d", entry.offset)
 
-    def _sift_readings(self, batches: list[Batch]) -> int:
-        """Leave out the group's duplicates, seen across all its batches; return how many ranks its readings need."""
-        parts = [b.readings for b in batches if b.readings is not None]
-        if not parts:
-            return 1
-        kept, rows = self._once.sift(join(parts))
-        origin = np.repeat(np.arange(len(parts)), [len(p) for p in parts])[rows]
-        for i, batch in enumerate(batches):
-            batch.readings = kept if len(parts) == 1 else kept.select(origin == i)
-        return 1 if kept.rank is None else int(kept.rank.max(initial=0)) + 1
-
     def _sift_requests(self, batches: list[Batch]) -> None:
         """Leave out requests that the source sent before with the same content, seen across the group; other content is news of a known request."""
         held: dict[tuple[str, str], str] = {}
@@ -234,10 +255,17 @@ class Pipe:
                 if held.get(key) != digest:
                     held[key] = digest
                     kept.append(document)
+            batch.duplicates += len(batch.documents) - len(kept)
             batch.documents = kept
 
 
-def _size(batch: Batch) -> int:
+class _UncheckedError(Exception):
+    """A group's bodies could not be checked together."""
+
+
+def _size(batch: Batch | Opened) -> int:
+    if isinstance(batch, Opened):
+        return len(batch.rows)
     return (0 if batch.readings is None else len(batch.readings)) + len(batch.documents)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Send
 
@@ -15,7 +16,7 @@ from zhongshu.kernel.area import parse_area
 from zhongshu.kernel.grade import ANONYMOUS, Principal, Scope
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.serve.city import City
-from zhongshu.serve.problems import BAD_REQUEST, answer
+from zhongshu.serve.problems import BAD_REQUEST, answer, on_broken
 
 FOREIGN_ORIGIN = declare(
     "session.foreign_origin", "refused",
@@ -106,8 +107,13 @@ class HotRoutes:
             await self.app(scope, receive, send)
             return
         scope["app"], scope["path_params"] = self.city, match.groupdict()
+        request = Request(scope, receive)
         try:
-            response = await held[1](Request(scope, receive))
+            response = await held[1](request)
+        except ClientDisconnect:
+            return
         except Problem as problem:
             response = answer(problem)
+        except Exception as error:  # noqa: BLE001 (answered and logged as elsewhere)
+            response = await on_broken(request, error)
         await response(scope, receive, send)

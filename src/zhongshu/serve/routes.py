@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from zhongshu import __version__
 from zhongshu.kernel.problem import Problem
 from zhongshu.serve.api import cases, cities, owner, readings, sandbox, sessions, vitals
 from zhongshu.serve.city import City
 from zhongshu.serve.door import HotRoutes, permit
-from zhongshu.serve.page import HEADERS, SecurityHeaders, documentation, mount
+from zhongshu.serve.page import SecurityHeaders, documentation, mount
 from zhongshu.serve.problems import on_broken, on_http, on_problem, on_validation
 
 
@@ -90,9 +91,22 @@ _PROBLEM = {
 _PROBLEMS: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 401, 403, 404, 409, 413, 429, 503, 507), _PROBLEM)
 
 
+class Application(FastAPI):
+    """The framework's application, behind the hot addresses and the headers that every answer has."""
+
+    def __init__(self, **about: Any) -> None:  # noqa: ANN401 (FastAPI's own)
+        """Put the hot addresses before everything the framework does for the others."""
+        super().__init__(**about)
+        self.front = SecurityHeaders(HotRoutes(super().__call__, {"POST": (re.compile(r"/api/sources/(?P<source>[^/]+)/readings"), readings.take)}, self))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        await self.front(scope, receive, send)
+
+
 def build(city: City, folder: Path) -> FastAPI:
     """Return the application of a running city."""
-    app = FastAPI(
+    app = Application(
         title="Zhongshu 城市中枢", version=__version__, docs_url=None, redoc_url=None, openapi_url="/openapi.json", separate_input_output_schemas=False,
         description="A city's digital foundation. Errors are problems: a code, a sentence and a remedy.")
     app.state.city = city
@@ -107,23 +121,14 @@ def build(city: City, folder: Path) -> FastAPI:
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(Exception, _broken)
+    app.add_exception_handler(Exception, on_broken)
 
     async def docs(_: Any) -> HTMLResponse:  # noqa: ANN401 (Starlette's request)
         return HTMLResponse(documentation(app.openapi()))
 
     app.add_route("/docs", docs, include_in_schema=False)
     mount(app, folder)
-    app.add_middleware(HotRoutes, hot={"POST": (re.compile(r"/api/sources/(?P<source>[^/]+)/readings"), readings.take)}, city=app)
-    app.add_middleware(SecurityHeaders)
     return app
-
-
-async def _broken(request: Request, error: Exception) -> JSONResponse:
-    """Answer a breakdown with the headers every answer has: it is answered outside of what puts them on."""
-    answer = await on_broken(request, error)
-    answer.raw_headers.extend(HEADERS)
-    return answer
 
 
 def _first(route: Route) -> str:

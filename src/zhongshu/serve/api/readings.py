@@ -100,10 +100,10 @@ async def take(request: Request) -> Response:
     encoding, media = request.headers.get("content-encoding", ""), request.headers.get("content-type", "")
     batch = (request.headers.get("zs-batch") or request.query_params.get("batch") or "")[:200]
     if len(body) <= SMALL:
-        checked = city.intake.receive(source, body, media, encoding, batch)
+        opened = city.intake.open(source, body, media, encoding, batch)
     else:
-        checked = await asyncio.to_thread(city.intake.receive, source, body, media, encoding, batch)
-    receipt = await asyncio.wrap_future(city.pipe.submit(checked))
+        opened = await asyncio.to_thread(city.intake.open, source, body, media, encoding, batch)
+    receipt = await asyncio.wrap_future(city.pipe.submit(opened))
     return JSONResponse(show(receipt), 202)
 
 
