@@ -4,12 +4,12 @@ A step names the version it was decided on; who comes late is told. Nobody check
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select, update
 
-from zhongshu.act import clocks, duty, machine, voice
+from zhongshu.act import clocks, duty, machine, takeback, voice
 from zhongshu.act.deed import INSTRUMENT, MISSING, Deed, Entry, number, record
 from zhongshu.act.tables import case_file, case_step, evidence, evidence_link, request
 from zhongshu.kernel.area import show_area
@@ -87,7 +87,10 @@ class NewCase:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a person gives with a verb. `version`: the one they acted on; `once`: a key that makes sending twice harmless; `until` in µs."""
+    """What a person gives with a verb. `version`: the one they acted on; `once`: a key that makes sending twice harmless; `until` in µs.
+
+    `undoes` is never a person's to give: the line of the history that this step takes back.
+    """
 
     version: int | None = None
     reason: str = ""
@@ -100,6 +103,7 @@ class Given:
     answer: str = ""
     once: str | None = None
     happened: int | None = None
+    undoes: int | None = None
 
 
 _Case = dict[str, Any]
@@ -138,7 +142,8 @@ def open_case(deed: Deed, new: NewCase) -> _Case:
 def do(deed: Deed, case_id: str, verb: str, given: Given) -> _Case:
     """Move a case by one verb and return it as it is now; the same `once` again changes nothing.
 
-    Raises `case.unknown`, `case.stale`, `case.not_now`, `case.not_yours`, `case.not_held`, `case.own_work`, `case.missing`, `case.evidence_unknown`.
+    Raises `case.unknown`, `case.stale`, `case.not_now`, `case.not_yours`, `case.not_held`, `case.own_work`, `case.missing`, `case.evidence_unknown`,
+    and for `undo` what `takeback.claim` raises.
     """
     case = get(deed, case_id)
     once = f"{deed.actor.id}:{given.once}" if given.once else None
@@ -153,13 +158,17 @@ def do(deed: Deed, case_id: str, verb: str, given: Given) -> _Case:
     changes: _Changes = {"step": row.to[0], "mark": row.to[1], "version": case["version"] + 1, "changed": deed.now}
     if given.class_ and given.class_ != case["class"] and verb in {"verify", "file", "dispatch"}:
         changes |= _of_class(deed, given.class_, case["opened"], case["paused"])
-    if row.effect:
+    if row.effect == "undo":
+        line = takeback.claim(deed, case_id, row.to)
+        changes |= line["detail"]["before"]
+        given = replace(given, undoes=line["seq"])
+    elif row.effect:
         changes |= _EFFECTS[row.effect](deed, case | changes, given)
-    if row.at[0] != row.to[0] or row.to[1] == "passed":
+    if row.effect != "undo" and (row.at[0] != row.to[0] or row.to[1] == "passed"):
         changes |= _holder(deed, row.to, case | changes)
     _store(deed, case, changes)
     after = case | changes
-    _history(deed, row, after, given, once)
+    _history(deed, row, after, given, once, takeback.before(case, changes) if verb in machine.UNDOABLE else None)
     tell(deed, after, verb)
     return after
 
@@ -248,10 +257,10 @@ def _store(deed: Deed, case: _Case, changes: _Changes) -> None:
         raise STALE(number=case["number"], have="?", given=case["version"])
 
 
-def _history(deed: Deed, row: machine.Row, case: _Case, given: Given, once: str | None) -> None:
+def _history(deed: Deed, row: machine.Row, case: _Case, given: Given, once: str | None, before: _Changes | None) -> None:
     detail: dict[str, Any] = {"on_time": case["due"] is not None and not case["late"]} if row.effect == "close" else {}
-    if given.result:
-        detail["result"] = given.result
+    told = {"result": given.result or None, "before": before, "undoes": given.undoes}
+    detail |= {name: value for name, value in told.items() if value is not None}
     seq = record(deed, Entry(
         "case", case["id"], case["number"], case["area"], row.verb, case["version"], row.at, row.to, reason=given.reason, note=given.note,
         unit=case["unit"], detail=detail, once=once, happened=given.happened,

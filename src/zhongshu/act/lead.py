@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select, update
 
 from zhongshu.act import case as cases
-from zhongshu.act import duty, machine, voice
+from zhongshu.act import duty, machine, takeback, voice
 from zhongshu.act.deed import MISSING, Deed, Entry, number, record
 from zhongshu.act.tables import case_file, lead, lead_link, request
 from zhongshu.kernel.area import show_area
@@ -122,6 +122,25 @@ def decide(deed: Deed, lead_id: str, verb: str, given: cases.Given, of: str = ""
             raise NOT_JOINED(number=other["number"])
         return _join_lead(deed, row, other, between(row, other))
     return _move(deed, row, verb, given.reason, decided_by=deed.actor.id)
+
+
+def take_back(deed: Deed, lead_id: str, given: cases.Given) -> _Lead:
+    """Take one's own verdict back: the lead is open again; the case it opened becomes void, and its number is not given again.
+
+    Raises `lead.unknown`, `lead.no_link`, `case.stale`, `case.not_now`, `case.not_yours` and what `takeback.claim` raises.
+    """
+    row = get(deed, lead_id)
+    if given.version is not None and given.version != row["version"]:
+        raise cases.STALE(number=row["number"], have=row["version"], given=given.version)
+    verb = "unlink" if row["state"] == "duplicate" else "undo"
+    machine.allow(machine.find_lead(row["state"], verb), deed.actor, row["area"])
+    line = takeback.claim(deed, lead_id, ("open", ""))
+    if verb == "unlink":
+        mine = select(lead_link.c.id).where(lead_link.c.other == lead_id, lead_link.c.undone.is_(None)).order_by(lead_link.c.id.desc()).limit(1)
+        return undo(deed, deed.connection.execute(mine).scalar_one())
+    if row["case_id"] is not None:
+        _unfile(deed, row)
+    return _move(deed, row, verb, "", case_id=None, decided_by="", undoes=line["seq"])
 
 
 def link_voice(deed: Deed, request_id: str, lead_id: str, reason: Reason | None = None) -> _Lead:
@@ -237,6 +256,15 @@ def _confirm(deed: Deed, row: _Lead, given: cases.Given) -> _Lead:
     return _move(deed, row, "confirm", given.reason, case_id=opened["id"], decided_by=deed.actor.id)
 
 
+def _unfile(deed: Deed, row: _Lead) -> None:
+    """Make the case void that a lead has just opened, and let go of whatever went with it. Raises `case.undo_since`, `case.undo_late`."""
+    line = takeback.claim(deed, row["case_id"], ("", ""))
+    cases.do(deed, row["case_id"], "void", cases.Given(reason="立案已撤销 · the filing was taken back", undoes=line["seq"]))
+    for table in (request, lead):
+        deed.connection.execute(update(table).where(table.c.case_id == bindparam("b_case")), {"b_case": row["case_id"], "case_id": None})
+    cases.recount_voices(deed, row["case_id"])
+
+
 def _join_lead(deed: Deed, row: _Lead, other: _Lead, why: Reason) -> _Lead:
     """Make `row` a duplicate of `other`; its voices go with it, and the link remembers which."""
     moved = deed.connection.execute(select(request).where(request.c.lead == row["id"]).order_by(request.c.received, request.c.id)).mappings().all()
@@ -279,12 +307,16 @@ def _may_join(deed: Deed, row: _Lead) -> bool:
     return row["state"] == "filed" and step is not None and machine.STEPS[step].open
 
 
-def _move(deed: Deed, row: _Lead, verb: str, reason: str, **changes: Any) -> _Lead:  # noqa: ANN401 (columns of any type)
+def _move(
+    deed: Deed, row: _Lead, verb: str, reason: str, undoes: int | None = None, **changes: Any,  # noqa: ANN401 (columns of any type)
+) -> _Lead:
     to = machine.find_lead(row["state"], verb).to[0]
     changes |= {"state": to, "version": row["version"] + 1, "changed": deed.now}
     deed.connection.execute(_UPDATE, {"b_id": row["id"], **changes})
     after = row | changes
-    record(deed, Entry("lead", row["id"], row["number"], row["area"], verb, after["version"], (row["state"], ""), (to, ""), reason=reason))
+    place = ((row["state"], ""), (to, ""))
+    detail = {} if undoes is None else {"undoes": undoes}
+    record(deed, Entry("lead", row["id"], row["number"], row["area"], verb, after["version"], *place, reason=reason, detail=detail))
     _tell(deed, after, verb)
     return after
 

@@ -105,6 +105,7 @@ VERBS = {verb.key: verb for verb in (
     Verb("park", "挂账", "Park", "8"),
     Verb("resume", "恢复办理", "Resume", "8"),
     Verb("acknowledge", "知悉", "Acknowledge", "0"),
+    Verb("undo", "撤销", "Take back", "Z"),
     Verb("received", "收到诉求", "Request received"),
     Verb("link", "并入", "Join"),
     Verb("unlink", "撤销并入", "Take the join back"),
@@ -157,6 +158,9 @@ ROWS = (
     Row(("handle", "taken"), "park", ("handle", "parked"), frozenset({"duty_officer"}), frozenset({"reason", "until"}), effect="park"),
     Row(("dispatch", "parked"), "resume", ("dispatch", ""), frozenset({"duty_officer", "system"}), effect="resume"),
     Row(("handle", "parked"), "resume", ("handle", ""), frozenset({"duty_officer", "system"}), effect="resume"),
+    Row(("file", ""), "undo", ("collect", ""), frozenset({"collector", "acceptor", "duty_officer"}), effect="undo"),
+    Row(("dispatch", ""), "undo", ("file", ""), _INTAKE, effect="undo"),
+    Row(("handle", ""), "undo", ("dispatch", ""), _SENDER, effect="undo"),
     *(
         Row(at, "acknowledge", at, frozenset({"duty_officer", "acceptor", "dispatcher"}))
         for at in (
@@ -177,7 +181,12 @@ LEAD_ROWS = (
     Row(("open", ""), "duplicate", ("duplicate", ""), _STAFF | _SYSTEM, frozenset({"of"})),
     Row(("duplicate", ""), "unlink", ("open", ""), _STAFF | _SYSTEM),
     Row(("open", ""), "ended", ("open", ""), _SYSTEM),
+    Row(("filed", ""), "undo", ("open", ""), _INTAKE),
+    Row(("false", ""), "undo", ("open", ""), _STAFF),
 )
+
+UNDOABLE = frozenset({"verify", "file", "dispatch", "confirm", "false_alarm", "duplicate"})
+"""The steps that whoever took them may take back for a short while; a lead's joins may be taken back at any time (`unlink`)."""
 
 ANSWER = Row(("received", ""), "answer", ("answered", ""), frozenset({"acceptor", "duty_officer", "dispatcher", "system"}))
 """The one move of a request that a person makes."""
@@ -222,8 +231,11 @@ def _covers(row: Row, actor: Principal, area: int) -> bool:
 
 
 def offered(step: str, mark: str, actor: Principal, area: int, unit: str) -> list[Row]:
-    """Return the moves this person could make now, in the table's order; what the history forbids them is refused when they try."""
-    mine = [row for row in ROWS if row.at == (step, mark) and _covers(row, actor, area)]
+    """Return the moves this person could make now, in the table's order; what the history forbids them is refused when they try.
+
+    To take the last step back is no work of the place: whether it may be done is told apart.
+    """
+    mine = [row for row in ROWS if row.at == (step, mark) and row.verb != "undo" and _covers(row, actor, area)]
     return [row for row in mine if "holder" not in row.guards or actor.unit == unit]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Text, and_, cast, false, func, or_, select, tuple_
 
 from zhongshu.act import case as cases
-from zhongshu.act import clocks, duty, machine
+from zhongshu.act import clocks, duty, machine, takeback
 from zhongshu.act.tables import case_file, case_step, evidence, evidence_link, lead, lead_link, request
 from zhongshu.kernel.area import interval, show_area
 from zhongshu.kernel.clock import rfc3339, to_datetime, to_us
@@ -77,6 +77,7 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
         "history": history(connection, row["id"], scope), "voices": [show_voice(item, scope) for item in told],
         "verbs": [_show_verb(item, row) for item in offered], "suggestion": proposal, "clocks": clocks.show(row, first, now),
         "links": _links(connection, [row["lead"]]).get(row["lead"], []) if row["lead"] else [],
+        "undo": takeback.show(connection, row, viewer, now),
     }
 
 
@@ -90,7 +91,8 @@ def history(connection: Connection, subject: str, scope: Scope) -> list[Document
     ).mappings()
     for file in files:
         attached.setdefault(file["seq"], []).append({key: file[key] for key in ("sha256", "content_type", "size")})
-    return [_show_step(step, attached.get(step["seq"], []), scope) for step in steps]
+    undone = {step["detail"].get("undoes") for step in steps}
+    return [_show_step(step, attached.get(step["seq"], []), scope) | {"undone": step["seq"] in undone} for step in steps]
 
 
 def list_leads(connection: Connection, scope: Scope, state: str = "", limit: int = 200, after: str = "") -> Document:
@@ -295,7 +297,7 @@ def _waiting_for(person: Principal) -> ColumnElement[bool]:
     """Return the cases at a place of the table from which one of this person's roles may move on, in that role's areas."""
     c, where = case_file.c, list[ColumnElement[bool]]()
     for row in machine.ROWS:
-        if not row.at[0] or row.verb in {"acknowledge", "void", "park"}:
+        if not row.at[0] or row.verb in {"acknowledge", "void", "park", "undo"}:
             continue
         for role, area in person.roles:
             if role in row.roles:

@@ -2,22 +2,31 @@
 
 A range of the history is marked as pending before it is sent, and as done after it was accepted; so after any crash the very same batch is
 sent again, and the intake knows its id and digest. Knows no journal: whoever calls it hands the rows on.
+
+A step that was taken back is never counted, so nothing has to be counted down again: a line that has readings and may still be taken back
+waits here until it no longer may (`HOLD`), and what came after waits behind it; once handed over it can no longer be taken back; and a line
+that a later one takes back (`detail.undoes`) is handed over as nothing.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, ScalarSelect, func, select, true
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from zhongshu.act import machine
+from zhongshu.act.deed import SYSTEM
 from zhongshu.act.tables import case_step, desk_cursor
+from zhongshu.kernel.clock import SECOND
 from zhongshu.kernel.desk import Desk
 from zhongshu.kernel.ids import urn
 
 SOURCE = "desk"
 CURSOR = "relay"
 BATCH = 5000
+HOLD = 10 * SECOND
+"""So long after a step it may be taken back, in the city's time."""
 
 _CASE = {
     "report": (("Case.opened", 1),), "patrol": (("Case.opened", 1),), "confirm": (("Case.opened", 1),), "import": (("Case.opened", 1),),
@@ -25,6 +34,8 @@ _CASE = {
     "dispatch": (("Case.dispatched", 1),), "return": (("Case.dispatch_returned", 1),), "park": (("Case.parked", 1),), "resume": (("Case.parked", 0),),
 }
 _REQUEST = {"received": (("Request.received", 1),), "answer": (("Request.answered", 1),), "link": (), "unlink": ()}
+
+_HELD = tuple(sorted(verb for verb in machine.UNDOABLE if verb in _CASE))
 
 NAMES = frozenset(
     {name for rows in (*_CASE.values(), *_REQUEST.values()) for name, _ in rows} | {"Case.closed_on_time", "Request.repeat"},
@@ -60,18 +71,22 @@ def readings_of(step: Row) -> list[Row]:
     ]
 
 
-def prepare(connection: Connection, most: int = BATCH) -> Handover | None:
-    """Within a write: mark the next range as pending and return it; a range still pending comes again, the same. None: nothing new."""
-    cursor = connection.execute(select(desk_cursor.c.done, desk_cursor.c.pending).where(desk_cursor.c.name == CURSOR)).one_or_none()
-    done, pending = (0, None) if cursor is None else (cursor[0], cursor[1])
+def prepare(connection: Connection, most: int = BATCH, now: int | None = None) -> Handover | None:
+    """Within a write: mark the next range as pending and return it; a range still pending comes again, the same. None: nothing new.
+
+    `now` in µs: lines that may still be taken back wait; without it nothing waits.
+    """
+    done, pending = _cursor(connection)
     if pending is None:
-        ahead = select(case_step.c.seq).where(case_step.c.seq > done).order_by(case_step.c.seq).limit(most).subquery()
+        ready = true() if now is None else case_step.c.seq < func.coalesce(_first_held(done, now), case_step.c.seq + 1)
+        ahead = select(case_step.c.seq).where(case_step.c.seq > done, ready).order_by(case_step.c.seq).limit(most).subquery()
         pending = connection.execute(select(func.max(ahead.c.seq))).scalar_one()
         if pending is None:
             return None
         _set(connection, done, pending)
     steps = connection.execute(select(case_step).where(case_step.c.seq > done, case_step.c.seq <= pending).order_by(case_step.c.seq)).mappings()
-    rows = [row for step in steps for row in readings_of(dict(step))]
+    undone = _undone(connection, done)
+    rows = [row for step in steps if step["seq"] not in undone for row in readings_of(dict(step))]
     return Handover(f"{SOURCE}:{done + 1}-{pending}", pending, rows)
 
 
@@ -82,17 +97,26 @@ def confirm(connection: Connection, last: int) -> None:
         _set(connection, last, None)
 
 
+def handed_over(connection: Connection, seq: int) -> bool:
+    """Tell whether a line of the history has been handed over, or is on its way."""
+    done, pending = _cursor(connection)
+    return seq <= (done if pending is None else pending)
+
+
 def waiting(connection: Connection) -> bool:
     """Tell, within a read, whether the history has lines that were not handed over."""
     done = select(desk_cursor.c.done).where(desk_cursor.c.name == CURSOR).scalar_subquery()
     return connection.execute(select(case_step.c.seq).where(case_step.c.seq > func.coalesce(done, 0)).limit(1)).first() is not None
 
 
-def run(desk: Desk, send: Callable[[str, list[Row]], object], most: int = BATCH) -> int:
-    """Hand over all that is new; `send(batch, rows)` must return only when it is durable. Returns how many readings were sent."""
+def run(desk: Desk, send: Callable[[str, list[Row]], object], most: int = BATCH, now: Callable[[], int] | None = None) -> int:
+    """Hand over what is new; `send(batch, rows)` must return only when it is durable. Returns how many readings were sent.
+
+    `now` tells the city's time, by which lines wait that may still be taken back; without it (the desk closes) nothing waits.
+    """
     sent = 0
     while desk.read(waiting):
-        ready = desk.write(lambda connection: prepare(connection, most))
+        ready = desk.write(lambda connection: prepare(connection, most, None if now is None else now()))
         if ready is None:
             break
         if ready.rows:
@@ -101,6 +125,24 @@ def run(desk: Desk, send: Callable[[str, list[Row]], object], most: int = BATCH)
         desk.write(lambda connection, last=last: confirm(connection, last))  # type: ignore[misc]
         sent += len(ready.rows)
     return sent
+
+
+def _cursor(connection: Connection) -> tuple[int, int | None]:
+    found = connection.execute(select(desk_cursor.c.done, desk_cursor.c.pending).where(desk_cursor.c.name == CURSOR)).one_or_none()
+    return (0, None) if found is None else (found[0], found[1])
+
+
+def _first_held(done: int, now: int) -> ScalarSelect[int]:
+    """Return the first line that a person could still take back, and that has readings."""
+    c = case_step.c
+    held = select(func.min(c.seq)).where(c.seq > done, c.kind == "case", c.verb.in_(_HELD), c.actor != SYSTEM.id, c.at >= now - HOLD)
+    return held.correlate(None).scalar_subquery()
+
+
+def _undone(connection: Connection, done: int) -> frozenset[int]:
+    """Return the lines after `done` that a later one takes back; a line that was handed over is no longer taken back, so this is settled."""
+    later = connection.execute(select(case_step.c.detail).where(case_step.c.seq > done, case_step.c.verb.in_(("undo", "void")))).scalars()
+    return frozenset(detail["undoes"] for detail in later if "undoes" in detail)
 
 
 def _set(connection: Connection, done: int, pending: int | None) -> None:

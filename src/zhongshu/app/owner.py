@@ -184,7 +184,7 @@ class Owner:
 
     def _relay(self) -> None:
         source = self.parts.sources["desk"]
-        relay.run(self.parts.desk, lambda batch, rows: self.pipe.submit(receive_own(self.parts.intake, source, rows, batch)).result(60))
+        relay.run(self.parts.desk, lambda batch, rows: self.pipe.submit(receive_own(self.parts.intake, source, rows, batch)).result(60), now=self.parts.clock.now)
 
     def _look_after(self) -> None:
         """Count limits that ran out, and let signs that are normal again pass the checks that wait for them."""

@@ -6,7 +6,7 @@ import numpy as np
 from fastapi import File, Response, UploadFile
 from pydantic import BaseModel, Field
 
-from zhongshu.act import CaseFilter, Deed, Given, NewCase, Voice, decide, do, keep_evidence, open_case, record, take_request, undo
+from zhongshu.act import UNDOABLE, CaseFilter, Deed, Given, NewCase, Voice, decide, do, keep_evidence, open_case, record, take_back, take_request, undo
 from zhongshu.kernel.area import parse_area, unplaced
 from zhongshu.kernel.clock import parse_time
 from zhongshu.kernel.ids import uuid7
@@ -86,6 +86,10 @@ def _named(city: City, row: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
+_VERDICTS = {"filed": "confirm", "false": "false_alarm", "duplicate": "unlink"}
+"""Whoever may give a verdict may take it back: the verb that the guard is asked for, by the state to be undone."""
+
+
 def leads(asked: Door, state: str = "", limit: int = 200, after: str = "") -> dict[str, Any]:
     """List leads, newest first."""
     page = asked.city.office.read(lambda conn: record.list_leads(conn, asked.scope, state, max(1, min(limit, 500)), after))
@@ -93,10 +97,13 @@ def leads(asked: Door, state: str = "", limit: int = 200, after: str = "") -> di
 
 
 def decide_lead(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]:  # noqa: A002 (a path parameter)
-    """Confirm a lead (立案), call it a false alarm (误报), or a duplicate of another (重复)."""
+    """Confirm a lead (立案), call it a false alarm (误报), or a duplicate of another (重复); or take one's own verdict back (撤销) within 10 s."""
     city = asked.city
     held = _lead(asked, id)
-    city.guard.require(asked.principal, "act", "lead", int(held["area"]), verb=verb)
+    city.guard.require(asked.principal, "act", "lead", int(held["area"]), verb=_VERDICTS.get(held["state"], verb) if verb == "undo" else verb)
+    if verb == "undo":
+        city.office.write(asked.principal, lambda deed: take_back(deed, held["id"], body.given()))
+        return _named(city, _lead(asked, id))
     if body.of:
         city.guard.require(asked.principal, "act", "lead", int(_lead(asked, body.of)["area"]), verb=verb)
     city.office.write(asked.principal, lambda deed: decide(deed, held["id"], verb, body.given(), body.of))
@@ -177,10 +184,12 @@ def case(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path paramete
 
 
 def act(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]:  # noqa: A002 (a path parameter)
-    """Do one verb on a case; an older version is a conflict."""
+    """Do one verb on a case; an older version is a conflict. `undo` takes one's own last step back within 10 s, and asks for that step's permission."""
     city = asked.city
     seen = case(asked, id)
-    city.guard.require(asked.principal, "act", "case", int(seen["area"]), verb=verb)
+    last = seen["history"][-1]["verb"]
+    asks = verb if verb != "undo" else last if last in UNDOABLE else "acknowledge"
+    city.guard.require(asked.principal, "act", "case", int(seen["area"]), verb=asks)
     city.office.write(asked.principal, lambda deed: do(deed, seen["id"], verb, body.given()))
     return case(asked, seen["id"])
 
