@@ -8,23 +8,22 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from zhongshu.kernel.area import UNIT, Level
+from zhongshu.kernel.area import Level
 from zhongshu.kernel.clock import DAY
 from zhongshu.kernel.condition import Rows, holds
-from zhongshu.kernel.histogram import bins, percentile
+from zhongshu.kernel.histogram import bins
 from zhongshu.kernel.live import CellSpec, Facets, Ints, Parts, fields
 from zhongshu.kernel.quantity import NULL, Property
 from zhongshu.kernel.reading import Flag, Readings
+from zhongshu.kernel.rollup import BLANK, LOW, Folded, Layout, RollUp
 
-LOW, HIGH = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 FARTHEST = 401 * DAY
 """How far ahead of its known time a reading may be valid, and a little more."""
 Reload = Callable[[CellSpec, int, int, int], pa.Table]
 """(spec, from pane, to pane, known) → rows (pane, area, sub, n, latest, total, low, high, last, hit, weight), `sub` an entity id, a bin, or ''."""
-_BLANK = {"n": 0, "at": LOW, "total": 0, "low": HIGH, "high": LOW, "last": LOW, "hit": 0, "weight": 0}
+_SUMS = ("n", "total", "hit", "weight")
 
 
 class Cells:
@@ -40,8 +39,11 @@ class Cells:
         self._keys: dict[tuple[int, int], int] = {}
         self._room = 256
         self.areas, self.subs = np.zeros(self._room, np.int64), np.zeros(self._room, np.int64)
-        self.data = {f: np.full((self.panes, self._room), _BLANK[f], np.int64) for f in fields(spec)}
+        self.data = {f: np.full((self.panes, self._room), BLANK[f], np.int64) for f in fields(spec)}
+        self._window = {f: np.full(self._room, BLANK[f], np.int64) for f in self.data} if self.panes > 1 else {}
+        self._left = False
         self._order: Ints | None = None
+        self._layout = Layout(np.zeros(0, np.int64), np.zeros(0, np.int64))
         self._column_of, self._area_of = np.full(1024, -1, np.int64), np.zeros(1024, np.int64)
 
     def columns(self, entity: Ints, areas: Ints, subs: Ints | None) -> Ints:
@@ -72,7 +74,8 @@ class Cells:
         if column is None:
             column = self._keys[area, sub] = len(self._keys)
             if column == self._room:
-                self.data = {f: np.concatenate([d, np.full((self.panes, self._room), _BLANK[f], np.int64)], axis=1) for f, d in self.data.items()}
+                self.data = {f: np.concatenate([d, np.full((self.panes, self._room), BLANK[f], np.int64)], axis=1) for f, d in self.data.items()}
+                self._window = {f: np.append(w, np.full(self._room, BLANK[f], np.int64)) for f, w in self._window.items()}
                 self.areas, self.subs = np.append(self.areas, np.zeros(self._room, np.int64)), np.append(self.subs, np.zeros(self._room, np.int64))
                 self._room *= 2
             self.areas[column], self.subs[column] = area, sub
@@ -85,8 +88,7 @@ class Cells:
             return False
         steps = self.panes if self.current == LOW else min(pane - self.current, self.panes)
         for p in range(pane - steps + 1, pane + 1):
-            for f, d in self.data.items():
-                d[p % self.panes] = _BLANK[f]
+            self.blank(p)
         self.current = pane
         self.dirty = {p for p in self.dirty if p > pane - self.panes}
         return True
@@ -96,40 +98,54 @@ class Cells:
         return [rows for pane in sorted(p for p in self.later if p <= self.current) for rows in self.later.pop(pane)]
 
     def add(self, pane: Ints, column: Ints, values: dict[str, Ints]) -> None:
-        """Fold values into cells. `values` holds each field but `n`, or `n` too when whole panes are loaded."""
+        """Fold values into cells, and into the window over all panes. `values` holds each field but `n`, or `n` too when whole panes are loaded."""
         flat = (pane % self.panes) * self._room + column
-        data = {f: d.reshape(-1) for f, d in self.data.items()}
-        np.add.at(data["n"], flat, values.get("n", np.ones(len(flat), np.int64)))
-        if "last" in data:
-            _latest(data["at"], data["last"], flat, values["at"], values["last"])
-        else:
-            np.maximum.at(data["at"], flat, values["at"])
-        for f, put in (("total", np.add), ("hit", np.add), ("weight", np.add), ("low", np.minimum), ("high", np.maximum)):
-            if f in data:
-                put.at(data[f], flat, values[f])
+        values = {"n": np.ones(len(flat), np.int64)} | values
+        _fold({f: d.reshape(-1) for f, d in self.data.items()}, flat, values)
+        if self._window:
+            _fold(self._window, column, values)
 
     def blank(self, pane: int) -> None:
-        """Forget what a pane holds, before it is loaded anew."""
+        """Forget what a pane holds: it leaves the window, or is loaded anew. Sums are taken back; extremes are sought again when next asked for."""
+        at = pane % self.panes
+        if self._window and self.data["n"][at].any():
+            for f in _SUMS:
+                if f in self._window:
+                    self._window[f] -= self.data[f][at]
+            self._left = True
         for f, d in self.data.items():
-            d[pane % self.panes] = _BLANK[f]
+            d[at] = BLANK[f]
 
-    def combined(self) -> tuple[Ints, dict[str, Ints]]:
-        """Return the columns in use, sorted by area, and each field over the whole window."""
+    def _seek(self) -> None:
+        """Seek the window's extremes among its panes, after one has left."""
+        self._left = False
+        for f, pick in (("at", np.max), ("high", np.max), ("low", np.min)):
+            if f in self._window:
+                self._window[f] = pick(self.data[f], axis=0)
+        if "last" in self._window:
+            self._window["last"] = np.where(self.data["at"] == self._window["at"], self.data["last"], LOW).max(axis=0)
+
+    def combined(self) -> tuple[Layout, dict[str, Ints]]:
+        """Return the columns, sorted by area, and each field over the whole window."""
         k = len(self._keys)
+        if self._left:
+            self._seek()
         if self._order is None:
             self._order = np.argsort(self.areas[:k], kind="stable")
-        order, out = self._order, dict[str, Ints]()
-        for f in ("n", "total", "hit", "weight"):
-            if f in self.data:
-                out[f] = self.data[f][:, :k].sum(axis=0)[order]
-        for f, pick in (("at", np.max), ("high", np.max), ("low", np.min)):
-            if f in self.data:
-                out[f] = pick(self.data[f][:, :k], axis=0)[order]
-        if "last" in self.data:
-            at = self.data["at"][:, :k]
-            out["last"] = np.where(at == at.max(axis=0), self.data["last"][:, :k], LOW).max(axis=0)[order]
-        used = out["n"] > 0
-        return order[used], {f: v[used] for f, v in out.items()}
+            self._layout = Layout(self.areas[self._order], self.subs[self._order])
+        held = self._window or {f: d[0] for f, d in self.data.items()}
+        return self._layout, {f: np.take(v, self._order) for f, v in held.items()}
+
+
+def _fold(cells: dict[str, Ints], place: Ints, values: dict[str, Ints]) -> None:
+    """Fold values into the cells at their places."""
+    if "last" in cells:
+        _latest(cells["at"], cells["last"], place, values["at"], values["last"])
+    else:
+        np.maximum.at(cells["at"], place, values["at"])
+    for f, put in (("n", np.add), ("total", np.add), ("hit", np.add), ("weight", np.add), ("low", np.minimum), ("high", np.maximum)):
+        if f in cells:
+            put.at(cells[f], place, values[f])
 
 
 def _latest(at: Ints, last: Ints, flat: Ints, when: Ints, what: Ints) -> None:
@@ -147,13 +163,13 @@ class LiveCells:
 
     def __init__(self, properties: list[Property], facets: Facets, sources: list[str], numbers: dict[str, int], reload: Reload) -> None:
         """Take the registry's words; `numbers` gives an entity's number by id."""
-        self._properties, self._facets, self._sources, self._numbers, self._reload = properties, facets, sources, numbers, reload
+        self._facets, self._sources, self._numbers, self._reload = facets, sources, numbers, reload
         self._cells: dict[CellSpec, Cells] = {}
         self._by_property: dict[str, list[Cells]] = defaultdict(list)
         self._changed: set[CellSpec] = set()
-        self._weight_of: dict[str, tuple[Ints, npt.NDArray[np.bool_]]] = {}
         self._rows = {p.name: p for p in properties}
-        self._cache: dict[tuple[CellSpec, Level], Parts] = {}
+        self._roll_up = RollUp(self._rows, facets, sources)
+        self._folded: dict[CellSpec, Folded] = {}
 
     def declare(self, specs: Iterable[CellSpec]) -> None:
         """Keep cells for specs; those kept already stay as they are."""
@@ -164,7 +180,7 @@ class LiveCells:
 
     def restore(self, at: int) -> None:
         """Stand at a boundary with what the record knows at it; panes ahead that hold something already are read when they come."""
-        self._cache.clear()
+        self._folded.clear()
         for cells in self._cells.values():
             cells.current, cells.dirty = LOW, set()
             cells.later.clear()
@@ -209,23 +225,13 @@ class LiveCells:
         if not spec.each and spec.when is not None:
             values["hit"] = holds(spec.when, seen, prop, self._facets, self._sources).astype(np.int64)
         if not spec.each and spec.weight:
-            weight, known = self._weights(spec.weight, rows.entity)
+            weight, known = self._roll_up.weights(spec.weight, rows.entity)
             keep &= known
             values |= {"weight": weight, "total": rows.ticks * weight}
         if keep.any():
             subs = bins(rows.ticks[keep]) if spec.measure == "p95" and not spec.each else None
             column = cells.columns(rows.entity[keep].astype(np.int64), rows.area[keep], subs)
             cells.add(pane[keep], column, {f: values[f][keep] for f in (*fields(spec), "at") if f in values})
-
-    def _weights(self, facet: str, entity: npt.NDArray[np.int32] | Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
-        held = self._facets.facet(facet)
-        weights, known = self._weight_of.get(facet, (np.zeros(0, np.int64), np.zeros(0, np.bool_)))
-        if len(weights) < (n := len(held)):
-            of = [w if isinstance(w, int | float) else None for w in held[len(weights) : n]]
-            weights = np.append(weights, np.array([0 if w is None else round(w) for w in of], np.int64))
-            known = np.append(known, np.array([w is not None for w in of], np.bool_))
-            self._weight_of[facet] = weights, known
-        return weights[entity], known[entity]
 
     def advance(self, at: int) -> set[CellSpec]:
         """Go to a boundary: turn panes, load what was revised, and return what may have changed."""
@@ -241,7 +247,8 @@ class LiveCells:
                     self._fill(cells, self._reload(cells.spec, pane, pane, at))
                 self._changed.add(cells.spec)
         changed, self._changed = self._changed, set()
-        self._cache = {key: parts for key, parts in self._cache.items() if key[0] not in changed}
+        for spec in changed:
+            self._folded.pop(spec, None)
         return changed
 
     def _fill(self, cells: Cells, table: pa.Table) -> None:
@@ -252,68 +259,7 @@ class LiveCells:
 
     def parts(self, spec: CellSpec, level: Level) -> Parts:
         """Return the parts of a spec at the boundary, at one level."""
-        key = (spec, level)
-        if key not in self._cache:
-            self._cache[key] = self._roll_up(self._cells[spec], level)
-        return self._cache[key]
-
-    def _roll_up(self, cells: Cells, level: Level) -> Parts:
-        spec = cells.spec
-        columns, have = cells.combined()
-        if not len(columns):
-            return Parts.empty()
-        codes = cells.areas[columns] // UNIT[level] * UNIT[level]
-        starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
-        count, at = np.add.reduceat(have["n"], starts), np.maximum.reduceat(have["at"], starts)
-        subs = cells.subs[columns]
-        if spec.each:
-            have = self._entity_values(cells, columns, have)
-            subs = bins(have["last"]) if spec.measure == "p95" else subs
-        num, den = _measure(spec, subs, have, starts)
-        return Parts(codes[starts], num, den, count, at)
-
-    def _entity_values(self, cells: Cells, columns: Ints, have: dict[str, Ints]) -> dict[str, Ints]:
-        """Give every entity its one value, then look at entities as if they were readings; one without a weight weighs nothing."""
-        spec = cells.spec
-        ticks = have[{"last": "last", "max": "high", "min": "low", "sum": "total", "count": "n"}[spec.each]]
-        entity = cells.subs[columns].astype(np.int32)
-        hit = np.zeros(len(ticks), np.int64) if spec.when is None else holds(spec.when, Rows(ticks, entity), self._rows[spec.property], self._facets, self._sources).astype(np.int64)
-        weight = np.ones(len(ticks), np.int64)
-        if spec.weight:
-            weight, _ = self._weights(spec.weight, entity)
-        total = ticks * weight
-        return {"n": np.ones(len(ticks), np.int64), "at": have["at"], "total": total, "low": ticks, "high": ticks, "last": ticks, "hit": hit, "weight": weight}
-
-
-def _distinct(subs: Ints, starts: Ints) -> Ints:
-    """Count different subs per group: one that moved between the group's areas counts once."""
-    group = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(subs))))
-    order = np.lexsort((subs, group))
-    new = np.append(True, (subs[order][1:] != subs[order][:-1]) | (group[order][1:] != group[order][:-1]))
-    return np.bincount(group[order][new], minlength=len(starts)).astype(np.int64)
-
-
-def _measure(spec: CellSpec, subs: Ints, have: dict[str, Ints], starts: Ints) -> tuple[Ints, Ints]:
-    """Return numerator and denominator per group of columns."""
-    n = np.add.reduceat(have["n"], starts)
-    one = np.ones(len(starts), np.int64)
-    match spec.measure:
-        case "count":
-            return n, one
-        case "sum":
-            return np.add.reduceat(have["total"], starts), one
-        case "mean":
-            return np.add.reduceat(have["total"], starts), np.add.reduceat(have["weight"], starts) if spec.weight else n
-        case "min":
-            return np.minimum.reduceat(have["low"], starts), one
-        case "max":
-            return np.maximum.reduceat(have["high"], starts), one
-        case "last":
-            newest = np.repeat(np.maximum.reduceat(have["at"], starts), np.diff(np.append(starts, len(have["at"]))))
-            return np.maximum.reduceat(np.where(have["at"] == newest, have["last"], LOW), starts), one
-        case "share":
-            return np.add.reduceat(have["hit"], starts), n
-        case "distinct":
-            return _distinct(subs, starts), one
-        case _:
-            return percentile(subs, have["n"], starts, 95), one
+        folded = self._folded.get(spec)
+        if folded is None:
+            folded = self._folded[spec] = self._roll_up.fold(spec, *self._cells[spec].combined())
+        return folded.parts(level)

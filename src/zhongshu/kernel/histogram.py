@@ -35,11 +35,9 @@ def sql_bin(ticks: str) -> str:
 
 def percentile(bin_: Ints, n: Ints, starts: Ints, percent: int) -> Ints:
     """Return for each group (starting at `starts`) the value below which `percent` of its counts lie."""
-    ends = np.append(starts[1:], len(n))
-    out = np.zeros(len(starts), np.int64)
-    for i, (a, b) in enumerate(zip(starts, ends, strict=True)):
-        order = np.argsort(bin_[a:b], kind="stable")
-        reached = np.cumsum(n[a:b][order])
-        need = -(-int(reached[-1]) * percent // 100)
-        out[i] = bin_[a:b][order][np.searchsorted(reached, need)]
-    return value_of(out)
+    group = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(n))))
+    order = np.lexsort((bin_, group))
+    reached = np.cumsum(n[order])
+    before = np.append(0, reached)[starts]
+    total = np.append(before[1:], reached[-1:]) - before
+    return value_of(bin_[order][np.searchsorted(reached, before - (-total * percent // 100))])
