@@ -91,6 +91,9 @@ LEAD_VERBS = {
 }
 
 
+REQUEST_VERBS = {"acceptor": {"answer"}, "dispatcher": {"answer"}, "duty_officer": {"answer"}, "citizen": {"solved", "unsolved"}}
+
+
 def holder(role: str) -> Principal:
     if role == "anonymous":
         return ANONYMOUS
@@ -104,8 +107,8 @@ def test_each_role_is_permitted_what_the_table_says_and_no_more(guard: Guard, ro
     assert {kind for kind in KINDS if guard.scope(who, "write", kind)} == WRITES[role] | {"session"}
     assert {verb for verb in VERBS["case"] if guard.scope(who, "act", "case", verb=verb)} == CASE_VERBS.get(role, set())
     assert {verb for verb in VERBS["lead"] if guard.scope(who, "act", "lead", verb=verb)} == LEAD_VERBS.get(role, set())
-    for kind in ("finding", "request"):
-        assert bool(guard.scope(who, "act", kind)) == (role in LEAD_VERBS)
+    assert {verb for verb in VERBS["request"] if guard.scope(who, "act", "request", verb=verb)} == REQUEST_VERBS.get(role, set())
+    assert bool(guard.scope(who, "act", "finding")) == (role in LEAD_VERBS)
     manages = {"admin": set(KINDS) - {"ledger"}, "steward": {"source", "quarantine"}}.get(role, set())
     assert {kind for kind in KINDS if guard.scope(who, "manage", kind)} == manages
 

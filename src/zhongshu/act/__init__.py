@@ -4,7 +4,7 @@ The desk is the truth of it. A write is a `Deed`, handed in at the `Office`; wha
 """
 
 from zhongshu.act import record, relay, voice
-from zhongshu.act.case import Given, NewCase, check_by_instrument, do, keep_evidence, open_case
+from zhongshu.act.case import Given, NewCase, check_by_instrument, do, keep_evidence, open_case, tell_result
 from zhongshu.act.deed import INSTRUMENT, SYSTEM, Deed, Witness, nobody
 from zhongshu.act.dispatch import Taken, consume, consumed, finding_ended, sign_normal, sweep, take_finding, take_request, take_requests
 from zhongshu.act.duty import classes, guess, load, row_for, suggest, units
@@ -18,5 +18,5 @@ __all__ = [
     "INSTRUMENT", "LEAD_ROWS", "ROWS", "STEPS", "SYSTEM", "UNDOABLE", "VERBS", "CaseFilter", "Deed", "Given", "NewCase", "Office",
     "Refusal", "Seen", "Taken", "Voice", "Witness", "answer", "check_by_instrument", "classes", "consume", "consumed", "decide", "do", "finding_ended", "guess",
     "keep_evidence", "link_voice", "load", "mermaid", "near", "nobody", "offered", "open_case", "record", "relay", "row_for", "sign_normal", "suggest",
-    "sweep", "take_back", "take_finding", "take_request", "take_requests", "undo", "units", "voice",
+    "sweep", "take_back", "take_finding", "take_request", "take_requests", "tell_result", "undo", "units", "voice",
 ]

@@ -54,6 +54,16 @@ NOT_NORMAL_YET = declare(
     zh=("体征恢复正常 {have} 分钟，满 {need} 分钟才算核查通过。", "请稍后再试，或由核查员现场核查。"),
     en=("The sign has been normal for {have} of {need} minutes.", "Try again later, or let a checker look on site."),
 )
+NOT_REPORTER = declare(
+    "case.not_reporter", "refused",
+    zh=("只有反映人可以说“{verb_zh}”。", "请用反映时的账户登录。"),
+    en=("Only who reported it may say '{verb_en}'.", "Sign in with the account that reported it."),
+)
+RESULT_TOLD = declare(
+    "case.result_told", "conflict",
+    zh=("您已经告诉过我们结果。", "如情况有变，请再反映一次。"),
+    en=("You have told us the result already.", "If things have changed, report them again."),
+)
 ONCE_REUSED = declare(
     "case.once_reused", "conflict",
     zh=("这个提交标识已用于另一步。", "请为每一步使用新的标识。"),
@@ -119,6 +129,12 @@ _WORKED = select(case_step.c.seq).where(
 ).limit(1)
 
 
+_SAID = select(case_step.c.seq).where(
+    case_step.c.subject == bindparam("id"), case_step.c.actor == bindparam("actor"), case_step.c.verb.in_(machine.RESULTS),
+).limit(1)
+_REPORTED = select(request.c.id).where(request.c.case_id == bindparam("id"), request.c.reporter == bindparam("actor")).limit(1)
+
+
 def open_case(deed: Deed, new: NewCase) -> _Case:
     """Open a case where its verb leads, and return it. Raises `case.not_yours`."""
     row = machine.find("", "", new.verb)
@@ -171,6 +187,12 @@ def do(deed: Deed, case_id: str, verb: str, given: Given) -> _Case:
     _history(deed, row, after, given, once, takeback.before(case, changes) if verb in machine.UNDOABLE else None)
     tell(deed, after, verb)
     return after
+
+
+def tell_result(deed: Deed, request_id: str, verb: str) -> _Case:
+    """Let a reporter say of the case their request became whether it is solved; once. Raises `request.unknown`, `case.unknown` and what `do` raises."""
+    told = voice.get(deed, request_id)
+    return do(deed, told["case_id"] or "—", verb if verb in machine.RESULTS else "", Given())
 
 
 def check_by_instrument(deed: Deed, case_id: str, normal_since: int) -> _Case:
@@ -249,6 +271,13 @@ def _check_guards(deed: Deed, row: machine.Row, case: _Case) -> None:
     if "other" in row.guards and deed.connection.execute(_WORKED, {"id": case["id"], "actor": deed.actor.id}).first() is not None:
         verb = machine.VERBS[row.verb]
         raise OWN_WORK(verb_zh=verb.zh, verb_en=verb.en)
+    if "reporter" in row.guards:
+        who = {"id": case["id"], "actor": deed.actor.id}
+        if not deed.actor.id or deed.connection.execute(_REPORTED, who).first() is None:
+            verb = machine.VERBS[row.verb]
+            raise NOT_REPORTER(verb_zh=verb.zh, verb_en=verb.en)
+        if deed.connection.execute(_SAID, who).first() is not None:
+            raise RESULT_TOLD()
 
 
 def _store(deed: Deed, case: _Case, changes: _Changes) -> None:

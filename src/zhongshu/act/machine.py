@@ -106,6 +106,8 @@ VERBS = {verb.key: verb for verb in (
     Verb("resume", "恢复办理", "Resume", "8"),
     Verb("acknowledge", "知悉", "Acknowledge", "0"),
     Verb("undo", "撤销", "Take back", "Z"),
+    Verb("solved", "解决了", "Solved"),
+    Verb("unsolved", "没解决", "Not solved"),
     Verb("received", "收到诉求", "Request received"),
     Verb("link", "并入", "Join"),
     Verb("unlink", "撤销并入", "Take the join back"),
@@ -126,12 +128,13 @@ ROLES = {
 _SYSTEM = frozenset({"system"})
 _INTAKE = frozenset({"acceptor", "duty_officer", "system"})
 _SENDER = frozenset({"dispatcher", "duty_officer"})
+_CITIZEN = frozenset({"citizen"})
 _HANDLER = frozenset({"handler"})
 _CHECKER = frozenset({"checker", "collector", "instrument"})
 _ANYONE = frozenset({"citizen", "collector", "acceptor", "dispatcher", "duty_officer", "handler", "system"})
 _STAFF = frozenset({"acceptor", "dispatcher", "duty_officer"})
 _REASON, _EVIDENCE, _UNIT = frozenset({"reason"}), frozenset({"evidence"}), frozenset({"unit"})
-_HOLDER, _OTHER = frozenset({"holder"}), frozenset({"other"})
+_HOLDER, _OTHER, _REPORTER = frozenset({"holder"}), frozenset({"other"}), frozenset({"reporter"})
 
 ROWS = (
     Row(("", ""), "report", ("collect", ""), _ANYONE, effect="open"),
@@ -150,6 +153,8 @@ ROWS = (
     Row(("check", "passed"), "close", ("closed", ""), _INTAKE, guards=_OTHER, effect="close"),
     Row(("handle", ""), "return", ("dispatch", ""), _HANDLER, _REASON, _HOLDER, "back"),
     Row(("handle", "taken"), "return", ("dispatch", ""), _HANDLER, _REASON, _HOLDER, "back"),
+    Row(("closed", ""), "solved", ("closed", ""), _CITIZEN, guards=_REPORTER),
+    Row(("closed", ""), "unsolved", ("closed", ""), _CITIZEN, guards=_REPORTER),
     Row(("collect", ""), "void", ("void", ""), _INTAKE, _REASON, effect="void"),
     Row(("file", ""), "void", ("void", ""), _INTAKE, _REASON, effect="void"),
     Row(("dispatch", ""), "void", ("void", ""), _INTAKE, _REASON, effect="void"),
@@ -184,6 +189,9 @@ LEAD_ROWS = (
     Row(("filed", ""), "undo", ("open", ""), _INTAKE),
     Row(("false", ""), "undo", ("open", ""), _STAFF),
 )
+
+RESULTS = ("solved", "unsolved")
+"""What a reporter may say of a result; `unsolved` leaves the case closed until re-opening has its own rows."""
 
 UNDOABLE = frozenset({"verify", "file", "dispatch", "confirm", "false_alarm", "duplicate"})
 """The steps that whoever took them may take back for a short while; a lead's joins may be taken back at any time (`unlink`)."""
@@ -233,9 +241,10 @@ def _covers(row: Row, actor: Principal, area: int) -> bool:
 def offered(step: str, mark: str, actor: Principal, area: int, unit: str) -> list[Row]:
     """Return the moves this person could make now, in the table's order; what the history forbids them is refused when they try.
 
-    To take the last step back is no work of the place: whether it may be done is told apart.
+    To take the last step back and to say how it ended are no work of the place: whether they may be done is told apart.
     """
-    mine = [row for row in ROWS if row.at == (step, mark) and row.verb != "undo" and _covers(row, actor, area)]
+    apart = {"undo", *RESULTS}
+    mine = [row for row in ROWS if row.at == (step, mark) and row.verb not in apart and _covers(row, actor, area)]
     return [row for row in mine if "holder" not in row.guards or actor.unit == unit]
 
 

@@ -115,12 +115,12 @@ def get_lead(connection: Connection, scope: Scope, lead_id: str) -> Document | N
     return _show_leads(connection, rows, scope)[0] if rows else None
 
 
-def get_request(connection: Connection, request_id: str) -> Document | None:
-    """Return one request by id or number with what became of it, for its reporter: who holds it, since when, due when."""
+def get_request(connection: Connection, request_id: str, viewer: Principal | None = None) -> Document | None:
+    """Return one request by id or number with what became of it, for its reporter: who holds it, since when, due when, and the result once closed."""
     row = connection.execute(select(request).where(or_(request.c.id == request_id, request.c.number == request_id))).mappings().one_or_none()
     if row is None:
         return None
-    document: Document = show_voice(row, Scope()) | {"answer": row["answer"], "answered": _time(row["answered"]), "case": None}
+    document: Document = show_voice(row, Scope()) | {"answer": row["answer"], "answered": _time(row["answered"]), "case": None, "result": None}
     opened = connection.execute(select(case_file).where(case_file.c.id == row["case_id"])).mappings().one_or_none()
     if opened is not None:
         step = machine.STEPS[opened["step"]]
@@ -128,7 +128,38 @@ def get_request(connection: Connection, request_id: str) -> Document | None:
             "number": opened["number"], "step": opened["step"], "step_zh": step.zh, "step_en": step.en, "holder_zh": opened["holder_zh"],
             "holder_en": opened["holder_en"], "since": rfc3339(opened["held_since"]), "due": _time(opened["due"]), "closed": _time(opened["closed"]),
         }
+        if opened["step"] == "closed":
+            document["result"] = _result(connection, row, viewer.id if viewer is not None else "")
     return document
+
+
+def _result(connection: Connection, told: Mapping[Any, Any], viewer: str) -> Document:
+    """Return how it ended, for who reported it: photographs before and after, what the viewer has said of it, and what they may say."""
+    steps = [step for step in history(connection, told["case_id"], Scope()) if not step["undone"]]
+
+    def photos(verb: str) -> list[Document]:
+        return next((found for step in reversed(steps) if step["verb"] == verb and (found := _images(step["evidence"]))), [])
+
+    query = select(case_step.c.verb, case_step.c.at).where(case_step.c.subject == told["case_id"], case_step.c.actor == viewer, case_step.c.verb.in_(machine.RESULTS))
+    said = connection.execute(query.limit(1)).one_or_none() if viewer else None
+    words = {verb: {"verb": verb, "zh": machine.VERBS[verb].zh, "en": machine.VERBS[verb].en} for verb in machine.RESULTS}
+    own = _images(_files(connection, told["photos"]))
+    return {
+        "before": photos("handle") or own, "after": photos("feedback"), "verbs": list(words.values()),
+        "may": bool(viewer) and viewer == told["reporter"] and said is None, "said": said and words[said[0]] | {"at": rfc3339(said[1])},
+    }
+
+
+def _images(files: list[Document]) -> list[Document]:
+    return [file for file in files if file["content_type"].startswith("image/")]
+
+
+def _files(connection: Connection, names: Iterable[str]) -> list[Document]:
+    """Return what the register knows of files, in the order they were named."""
+    names = list(names)
+    rows = connection.execute(select(evidence.c.sha256, evidence.c.content_type, evidence.c.size).where(evidence.c.sha256.in_(names))).mappings()
+    known = {row["sha256"]: dict(row) for row in rows}
+    return [known[name] for name in names if name in known]
 
 
 def request_visible(connection: Connection, scope: Scope, request_id: str) -> bool:
@@ -185,7 +216,7 @@ def counts(connection: Connection, scope: Scope, now: int, zone: tzinfo) -> dict
 
 
 def evidence_visible(connection: Connection, scope: Scope, sha256: str, viewer: Principal) -> bool:
-    """Tell whether a file may be shown: it stands in a history, or came with a person's request, within the scope, or the viewer gave it."""
+    """Tell whether a file may be shown: it stands in a history or came with a request within the scope, or the viewer gave it or waits for its result."""
     used = select(case_step.c.seq).join(evidence_link, evidence_link.c.seq == case_step.c.seq).join(case_file, case_file.c.id == case_step.c.subject)
     if connection.execute(used.where(evidence_link.c.sha256 == sha256, *_in_scope(case_file.c, scope)).limit(1)).first() is not None:
         return True
@@ -193,6 +224,11 @@ def evidence_visible(connection: Connection, scope: Scope, sha256: str, viewer: 
         came = select(request.c.id).where(cast(request.c.photos, Text).contains(sha256, autoescape=True), *_in_scope(request.c, scope))
         if connection.execute(came.limit(1)).first() is not None:
             return True
+    asked = used.join(request, request.c.case_id == case_file.c.id).where(
+        evidence_link.c.sha256 == sha256, case_file.c.step == "closed", case_step.c.verb.in_(("handle", "feedback")), request.c.reporter == viewer.id,
+    )
+    if viewer.id and connection.execute(asked.limit(1)).first() is not None:
+        return True
     own = select(evidence.c.sha256).where(evidence.c.sha256 == sha256, evidence.c.received_by == viewer.id)
     return connection.execute(own).first() is not None
 
@@ -222,7 +258,8 @@ def show_voice(row: Mapping[Any, Any], scope: Scope) -> Document:
 def _show_step(step: Mapping[Any, Any], files: list[Document], scope: Scope) -> Document:
     verb = machine.VERBS[step["verb"]]
     plain = ("seq", "verb", "actor", "actor_name", "reason", "note", "unit", "from_step", "from_mark", "to_step", "to_mark", "version")
-    return _hide({key: step[key] for key in plain} | {
+    nameless = {"actor": "", "actor_name": "反映人"} if step["verb"] in machine.RESULTS else {}
+    return _hide({key: step[key] for key in plain} | nameless | {
         "verb_zh": verb.zh, "verb_en": verb.en, "at": rfc3339(step["at"]), "happened": rfc3339(step["happened"]), "evidence": files,
         "result": step["detail"].get("result", ""),
     }, scope)
@@ -297,7 +334,7 @@ def _waiting_for(person: Principal) -> ColumnElement[bool]:
     """Return the cases at a place of the table from which one of this person's roles may move on, in that role's areas."""
     c, where = case_file.c, list[ColumnElement[bool]]()
     for row in machine.ROWS:
-        if not row.at[0] or row.verb in {"acknowledge", "void", "park", "undo"}:
+        if not machine.STEPS[row.at[0]].open or row.verb in {"acknowledge", "void", "park", "undo"}:
             continue
         for role, area in person.roles:
             if role in row.roles:

@@ -40,7 +40,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     ),
     "lead": ("confirm", "false_alarm", "duplicate", "unlink"),
     "finding": ("acknowledge",),
-    "request": ("answer",),
+    "request": ("answer", "solved", "unsolved"),
 }
 
 

@@ -63,6 +63,7 @@ ROUTES = (
     Route("DELETE", "/api/leads/{id}/links/{link}", cases.undo_link, "act", "lead"),
     Route("POST", "/api/requests", cases.report, "write", "request"),
     Route("GET", "/api/requests/{id}", cases.request, "read", "request"),
+    Route("POST", "/api/requests/{id}/{verb}", cases.say_result, "act", "request"),
     Route("GET", "/api/cases", cases.cases, "read", "case"),
     Route("POST", "/api/cases", cases.add_case, "write", "case"),
     Route("GET", "/api/cases/{id}", cases.case, "read", "case"),

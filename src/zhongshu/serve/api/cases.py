@@ -6,7 +6,7 @@ import numpy as np
 from fastapi import File, Response, UploadFile
 from pydantic import BaseModel, Field
 
-from zhongshu.act import UNDOABLE, CaseFilter, Deed, Given, NewCase, Voice, decide, do, keep_evidence, open_case, record, take_back, take_request, undo
+from zhongshu.act import UNDOABLE, CaseFilter, Deed, Given, NewCase, Voice, decide, do, keep_evidence, open_case, record, take_back, take_request, tell_result, undo
 from zhongshu.kernel.area import parse_area, unplaced
 from zhongshu.kernel.clock import parse_time
 from zhongshu.kernel.ids import uuid7
@@ -147,10 +147,23 @@ def report(asked: Door, body: Report, response: Response) -> dict[str, Any]:
 
 def request(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
     """Follow a request: who holds it, since when, due when, and the answer; a citizen their own, staff those of their areas."""
-    found = asked.city.office.read(lambda conn: record.get_request(conn, id) if record.request_visible(conn, asked.scope, id) else None)
+    found = asked.city.office.read(lambda conn: record.get_request(conn, id, asked.principal) if record.request_visible(conn, asked.scope, id) else None)
     if found is None:
         raise UNKNOWN_REQUEST(id=id)
+    for file in (*found["result"]["before"], *found["result"]["after"]) if found["result"] else ():
+        file["url"] = f"/api/evidence/{file['sha256']}"
     return {key: None if key in asked.scope.hidden else value for key, value in found.items()}
+
+
+def say_result(asked: Door, id: str, verb: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
+    """Say of one's own request, once its case is closed, that it is solved (解决了) or unsolved (没解决): once."""
+    city = asked.city
+    scope = city.guard.require(asked.principal, "act", "request", verb=verb)
+    found = city.office.read(lambda conn: record.get_request(conn, id) if record.request_visible(conn, scope, id) else None)
+    if found is None:
+        raise UNKNOWN_REQUEST(id=id)
+    city.office.write(asked.principal, lambda deed: tell_result(deed, found["id"], verb))
+    return request(asked, id)
 
 
 def cases(

@@ -1,0 +1,87 @@
+"""The reporter's own word on a result: said once by each reporter of a closed case, kept in its history without telling who said it."""
+
+from typing import Any
+
+import pytest
+
+from zhongshu.act import Given, Voice, decide, record, take_request, tell_result
+from zhongshu.kernel.grade import EVERYWHERE, Principal, Scope
+from zhongshu.kernel.problem import Problem
+
+ALL = Scope(EVERYWHERE, 3)
+CITIZEN = Principal("citizen-1", "模拟citizen", (("citizen", 990100000000000),), "test")
+OTHER = Principal("citizen-2", "模拟citizen", (("citizen", 990100000000000),), "test")
+
+
+def refused(code: str, work: Any) -> None:
+    with pytest.raises(Problem) as caught:
+        work()
+    assert caught.value.kind.code == code
+    assert "<" not in caught.value.sentence("zh") + caught.value.remedy("zh") + caught.value.sentence("en") + caught.value.remedy("en")
+
+
+def reported(city: Any, name: str = "a", reporter: str = "citizen-1") -> dict[str, Any]:
+    voice = Voice("web", name, city.clock.at, city.cell, "ponding", "水淹了", "", 121.5, 31.2, "web", reporter=reporter, photos=(city.photo,))
+    return city.as_("citizen", lambda deed: take_request(deed, voice))[0]
+
+
+def settled(city: Any, told: dict[str, Any]) -> dict[str, Any]:
+    done = city.as_("acceptor", lambda deed: decide(deed, told["lead"], "confirm", Given()))
+    return finish(city, done["case_id"])
+
+
+def finish(city: Any, case_id: str) -> dict[str, Any]:
+    case = city.do("dispatcher", {"id": case_id, "version": None}, "dispatch", unit="dept-drainage")
+    return city.do("acceptor", city.do("checker", city.to_check(case), "check_pass"), "close")
+
+
+def say(city: Any, who: Principal, told: dict[str, Any], verb: str = "solved") -> dict[str, Any]:
+    return city.as_(who, lambda deed: tell_result(deed, told["id"], verb))
+
+
+def shown(city: Any, told: dict[str, Any], who: Principal = CITIZEN) -> dict[str, Any]:
+    return city.desk.read(lambda c: record.get_request(c, told["number"], who))
+
+
+def test_the_reporter_sees_before_and_after_and_says_once(city: Any) -> None:
+    told = reported(city)
+    assert shown(city, told)["result"] is None
+    case = settled(city, told)
+    result = shown(city, told)["result"]
+    assert ([p["sha256"] for p in result["before"]], [p["sha256"] for p in result["after"]]) == ([city.pump], [city.pump])
+    assert (result["may"], result["said"], [verb["verb"] for verb in result["verbs"]]) == (True, None, ["solved", "unsolved"])
+    after = say(city, CITIZEN, told, "unsolved")
+    assert (after["step"], after["version"]) == ("closed", case["version"] + 1)
+    result = shown(city, told)["result"]
+    assert (result["may"], result["said"]["verb"], result["said"]["zh"]) == (False, "unsolved", "没解决")
+    refused("case.result_told", lambda: say(city, CITIZEN, told))
+
+
+def test_only_its_reporters_may_and_each_for_themselves(city: Any) -> None:
+    told, also = reported(city), reported(city, "b", "citizen-2")
+    unsigned = reported(city, "c", "")
+    settled(city, told)
+    refused("case.not_reporter", lambda: say(city, Principal("citizen-3", "", CITIZEN.roles, "test"), told))
+    refused("case.not_reporter", lambda: say(city, Principal("", "", CITIZEN.roles, "test"), unsigned))
+    refused("case.not_yours", lambda: say(city, city.people["checker"], told))
+    assert shown(city, told, OTHER)["result"]["may"] is False
+    say(city, CITIZEN, told)
+    say(city, OTHER, also, "unsolved")
+    lines = city.desk.read(lambda c: record.get_case(c, ALL, shown(city, told)["case"]["number"], city.people["acceptor"], city.clock.at))["history"][-2:]
+    assert [(line["verb_zh"], line["actor"], line["actor_name"]) for line in lines] == [("解决了", "", "反映人"), ("没解决", "", "反映人")]
+    assert "citizen" not in str(lines)
+
+
+def test_a_voice_that_joined_no_case_and_a_reporter_who_opens_the_photographs(city: Any) -> None:
+    told = reported(city)
+    refused("case.unknown", lambda: say(city, CITIZEN, told))
+    done = city.as_("acceptor", lambda deed: decide(deed, told["lead"], "confirm", Given()))
+    refused("case.not_now", lambda: say(city, CITIZEN, told))
+    nobody = Scope()
+    finish(city, done["case_id"])
+
+    def seen(who: Principal) -> bool:
+        return bool(city.desk.read(lambda c: record.evidence_visible(c, nobody, city.pump, who)))
+
+    assert seen(CITIZEN)
+    assert not seen(OTHER)
