@@ -126,7 +126,8 @@ def bands() -> list[tuple[str, dict[str, Any]]]:
 
 def test_no_band_without_a_source_and_no_national_band_from_the_city() -> None:
     for code, band in bands():
-        assert set(band["source"]) == {"doc", "clause", "scope"}, code
+        assert set(band["source"]) == {"doc", "clause", "doc_en", "clause_en", "scope"}, code
+        assert not re.search("[\u4e00-\u9fff]", band["source"]["doc_en"] + band["source"]["clause_en"]), code
         assert band["source"]["scope"] in SCOPES
         assert ("虚构" in band["source"]["doc"]) == (band["source"]["scope"] == "city")
         assert (band.get("place", "").startswith("9901")) == (band["source"]["scope"] == "city")
