@@ -205,3 +205,13 @@ def test_every_deed_left_its_line(city: Any) -> None:
     verbs = [(row["kind"], row["verb"]) for row in rows(city, case_step)]
     assert verbs == [("lead", "opened"), ("request", "received"), ("request", "link"), ("case", "confirm"), ("lead", "confirm")]
     assert [action for action, _, _ in city.lines] == [f"{kind}.{verb}" for kind, verb in verbs]
+
+
+def test_a_lead_carries_the_words_of_those_who_told_of_it_and_not_their_names(city: Any) -> None:
+    made = find(city)
+    for name, words in (("a", "水到膝盖了"), ("b", "车过不去")):
+        voice = Voice("web", name, city.clock.at, city.cell, "ponding", words, "", *HERE, "web", reporter="someone", photos=(city.photo,))
+        city.as_("citizen", lambda deed, voice=voice: take_request(deed, voice))
+    shown = city.desk.read(lambda c: record.get_lead(c, SCOPE, made["id"]))
+    assert (shown["voices"], [(item["text"], item["photos"]) for item in shown["heard"]]) == (2, [("水到膝盖了", [city.photo]), ("车过不去", [city.photo])])
+    assert "someone" not in str(shown)

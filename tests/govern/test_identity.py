@@ -363,3 +363,8 @@ def test_no_secret_reaches_a_log_the_ledger_a_problem_or_the_store(
     lines_of_code = Path(__file__).read_text(encoding="utf-8")  # a traceback quotes this file's own lines
     for secret in secrets:
         assert not [line for line in text.splitlines() if secret in line and line.strip() not in lines_of_code]
+
+
+def test_names_are_told_in_both_languages_of_those_who_are_known(identity: Identity) -> None:
+    id_ = identity.add_party(officer(), actor="system")
+    assert identity.names([id_, "nobody", ""]) == {id_: ("值班长 甲", "Duty officer A")}

@@ -29,6 +29,9 @@ SENSITIVE = 3
 FAR = 2**62
 """Stands for "no due time" when sorting."""
 
+MOST_HEARD = 20
+"""So many voices' own words go with a lead; the count tells of all."""
+
 Document = dict[str, Any]
 
 
@@ -275,8 +278,9 @@ def _show_leads(connection: Connection, rows: Iterable[Mapping[Any, Any]], scope
     rows = list(rows)
     ids = [row["id"] for row in rows]
     links = _links(connection, ids)
-    counted = connection.execute(select(request.c.lead, func.count()).where(request.c.lead.in_(ids)).group_by(request.c.lead))
-    voices = {lead_id: int(count) for lead_id, count in counted}
+    heard: dict[str, list[Document]] = {}
+    for told in connection.execute(select(request).where(request.c.lead.in_(ids)).order_by(request.c.created, request.c.id)).mappings():
+        heard.setdefault(told["lead"], []).append(show_voice(told, scope))
     plain = (
         "id", "number", "kind", "source", "class", "title_zh", "title_en", "address", "lon", "lat", "level", "indicator", "finding", "state", "of",
         "flags", "version",
@@ -284,7 +288,7 @@ def _show_leads(connection: Connection, rows: Iterable[Mapping[Any, Any]], scope
     return [_hide({key: row[key] for key in plain} | {
         "state_zh": machine.LEAD_STATES[row["state"]][0], "state_en": machine.LEAD_STATES[row["state"]][1], "area": show_area(row["area"]),
         "opened": rfc3339(row["opened"]), "ended": _time(row["ended"]), "case": row["case_id"], "links": links.get(row["id"], []),
-        "voices": voices.get(row["id"], 0),
+        "voices": len(heard.get(row["id"], ())), "heard": heard.get(row["id"], [])[:MOST_HEARD],
     }, scope) for row in rows]
 
 

@@ -163,6 +163,11 @@ class Identity:
             "roles": [{"role": role, "area": area} for role, area in principal.roles],
         }
 
+    def names(self, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """Return both names, zh and en, of those parties that are known."""
+        query = select(party.c.id, party.c.name_zh, party.c.name_en).where(party.c.id.in_(list(ids)))
+        return {row[0]: (row[1], row[2]) for row in self._desk.read(lambda conn: conn.execute(query).all())}
+
     # keeping parties
 
     def add_party(self, new: Party, *, actor: str, password: str = "") -> str:

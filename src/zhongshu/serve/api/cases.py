@@ -77,10 +77,19 @@ class OpenCase(BaseModel):
     reason: str = Field(default="", max_length=1000)
 
 
+_NOBODYS = {"系统": "The system", "仪表": "An instrument", "反映人": "Who reported it"}
+"""The English of actors that are no party."""
+
+
 def _named(city: City, row: dict[str, Any]) -> dict[str, Any]:
     code = int(row["area"])
     out = row | {"area_name_zh": city.areas.name(code, "zh"), "area_name_en": city.areas.name(code, "en")}
-    for step in out.get("history", []):
+    steps = out.get("history", [])
+    known = city.identity.names({step["actor"] for step in steps}) if steps else {}
+    for step in steps:
+        name = step["actor_name"]
+        zh, en = known.get(step["actor"], (name, _NOBODYS.get(name, name)))
+        step |= {"actor_name_zh": name and zh, "actor_name_en": name and (en or zh)}
         for file in step["evidence"]:
             file["url"] = f"/api/evidence/{file['sha256']}"
     return out
@@ -93,7 +102,12 @@ _VERDICTS = {"filed": "confirm", "false": "false_alarm", "duplicate": "unlink"}
 def leads(asked: Door, state: str = "", limit: int = 200, after: str = "") -> dict[str, Any]:
     """List leads, newest first."""
     page = asked.city.office.read(lambda conn: record.list_leads(conn, asked.scope, state, max(1, min(limit, 500)), after))
-    return page | {"items": [_named(asked.city, row) for row in page["items"]]}
+    return page | {"items": [_lead_named(asked, row) for row in page["items"]]}
+
+
+def _lead_named(asked: Asked, row: dict[str, Any]) -> dict[str, Any]:
+    hidden = asked.city.guard.catalogue.hidden("request", asked.scope.grade)
+    return _named(asked.city, row) | {"heard": _heard(row["heard"], hidden)}
 
 
 def decide_lead(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]:  # noqa: A002 (a path parameter)
@@ -103,11 +117,11 @@ def decide_lead(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]: 
     city.guard.require(asked.principal, "act", "lead", int(held["area"]), verb=_VERDICTS.get(held["state"], verb) if verb == "undo" else verb)
     if verb == "undo":
         city.office.write(asked.principal, lambda deed: take_back(deed, held["id"], body.given()))
-        return _named(city, _lead(asked, id))
+        return _lead_named(asked, _lead(asked, id))
     if body.of:
         city.guard.require(asked.principal, "act", "lead", int(_lead(asked, body.of)["area"]), verb=verb)
     city.office.write(asked.principal, lambda deed: decide(deed, held["id"], verb, body.given(), body.of))
-    return _named(city, _lead(asked, id))
+    return _lead_named(asked, _lead(asked, id))
 
 
 def undo_link(asked: Door, id: str, link: int) -> dict[str, Any]:  # noqa: A002 (a path parameter)
@@ -118,7 +132,7 @@ def undo_link(asked: Door, id: str, link: int) -> dict[str, Any]:  # noqa: A002 
         raise UNKNOWN_LEAD(id=link)
     city.guard.require(asked.principal, "act", "lead", int(held["area"]), verb="unlink")
     city.office.write(asked.principal, lambda deed: undo(deed, link))
-    return _named(city, _lead(asked, id))
+    return _lead_named(asked, _lead(asked, id))
 
 
 def _lead(asked: Asked, id_: str) -> dict[str, Any]:
@@ -192,8 +206,14 @@ def case(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path paramete
     scope = city.guard.scope(asked.principal, "read", "case")
     found = city.office.read(lambda conn: record.get_case(conn, scope, id, asked.principal, city.clock.now()))
     hidden = city.guard.catalogue.hidden("request", scope.grade)
-    found["voices"] = [{key: None if key in hidden else value for key, value in voice.items()} for voice in found["voices"]]
+    found["voices"] = _heard(found["voices"], hidden)
     return _named(city, found)
+
+
+def _heard(voices: list[dict[str, Any]], hidden: frozenset[str]) -> list[dict[str, Any]]:
+    """Return what people said, with addresses of their photographs; who may not read the words does not see the photographs either."""
+    shown = [{key: None if key in hidden else value for key, value in voice.items()} for voice in voices]
+    return [voice | {"photos": [] if "text" in hidden else [{"sha256": name, "url": f"/api/evidence/{name}"} for name in voice["photos"] or ()]} for voice in shown]
 
 
 def act(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]:  # noqa: A002 (a path parameter)
