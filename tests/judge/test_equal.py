@@ -4,18 +4,19 @@ import itertools
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zhongshu.judge import Indicator, Values
+from zhongshu.judge import Indicator, Values, parts_sql, to_parts
 from zhongshu.judge.indicator import BAD_INDICATOR
-from zhongshu.kernel.area import Level
+from zhongshu.kernel.area import UNIT, Level
 from zhongshu.kernel.clock import GRID, MINUTE, SECOND, boundary
 from zhongshu.kernel.live import EACH, MEASURES, Parts
 from zhongshu.kernel.problem import Problem
 
-from .town import CELLS, CITY, START, Town, gauge, sign
+from .town import CELLS, CITY, PROPERTIES, START, Town, gauge, sign
 
 WHERE = ["", "", "", "value > 0.25 and good", "entity.class = 'a' or not value <= 3", "source != 's1'", "entity.length >= 2.5", "not (entity.class >= 'b') and value != 0.15", "entity.length != 3"]
 WHEN = ["value >= 1.05", "value = 0.2", "entity.class < 'b'", "not (entity.length > 1.5) or value < 0"]
@@ -128,6 +129,23 @@ def test_live_equals_recomputed_at_every_boundary(declared: list[dict[str, Any]]
             town.known = max(town.known, town.now + 1)
 
 
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(indicators, min_size=1, max_size=3), st.integers(0, 2**32), st.integers(2, 9))
+def test_a_series_is_what_each_of_its_times_is(declared: list[dict[str, Any]], seed: int, points: int) -> None:
+    town, story, signs = made(), Story(seed), [sign(code=f"X{i}", **row) for i, row in enumerate(declared)]
+    for _ in range(6):
+        story.go_on(town)
+    end, start = town.now, town.now - 40 * MINUTE
+    codes = np.unique(np.concatenate([g.area for g in town.groups if g is not None]))
+    for n, each in enumerate(signs):
+        level = Level((seed + n) % 5)
+        area = int(codes[seed % len(codes)] // UNIT[level] * UNIT[level])
+        for at, value, status in town.explainer().series(each, area, start, end, points):
+            again = town.judge.values(each, level, at, lambda spec, lv, at=at: to_parts(town.record.query(parts_sql(spec, lv, at, PROPERTIES), None, facets=town.facets()), spec))  # type: ignore[misc]
+            place = again.find(area)
+            assert (value, status) == ((None, "stale") if place is None else (None if np.isnan(again.value[place]) else float(again.value[place]), str(again.status[place])))
+
+
 def test_every_measure_of_every_kind_is_equal_once() -> None:
     town, story, rows = made(), Story(7), list[dict[str, Any]]()
     whens, wheres = [*WHEN, "good and source = 's0'", "not good"], WHERE[2:]
@@ -147,6 +165,10 @@ def test_every_measure_of_every_kind_is_equal_once() -> None:
     for i, each_sign in enumerate(signs):
         level = Level(i % 5)
         same_values(town.judge.values(each_sign, level, town.now, live.parts), town.values(each_sign, level, town.now))
+    together = town.explainer().recompute_all(signs, town.now)
+    for each_sign in signs:
+        for level in each_sign.levels:
+            same_values(together[each_sign.code, level], town.judge.values(each_sign, level, town.now, live.parts))
     assert sum(len(live.parts(s.specs()[0], Level.CELL).codes) > 0 for s in signs) > len(signs) // 2
 
 

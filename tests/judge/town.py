@@ -1,7 +1,7 @@
 """A town small enough to be asked everything at every boundary: a registry, live cells, and a record that an in-memory DuckDB answers from."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from zhongshu.engines.live_cells import LiveCells
-from zhongshu.judge import Judge, Statics, Values, panes_sql, parts_sql, to_parts
+from zhongshu.judge import Explainer, Judge, Statics, Values, panes_sql, parts_sql, to_parts
 from zhongshu.judge.indicator import Indicator, read_indicator
 from zhongshu.kernel.area import Level
 from zhongshu.kernel.clock import MINUTE, SECOND, boundary
@@ -17,6 +17,7 @@ from zhongshu.kernel.entity import Entity
 from zhongshu.kernel.live import CellSpec, Parts
 from zhongshu.kernel.quantity import NULL, Property
 from zhongshu.kernel.reading import Readings
+from zhongshu.kernel.rollup import RollUp
 from zhongshu.sense import Once, Registry
 from zhongshu.sense.once import stream_keys
 
@@ -120,6 +121,12 @@ class Town:
 
     def recomputed(self, spec: CellSpec, level: Level, at: int) -> Parts:
         return to_parts(self.record.query(parts_sql(spec, level, at, PROPERTIES), at, facets=self.facets()), spec)
+
+    def explainer(self) -> Explainer:
+        """Return one that asks this record; it has no watch, so it can only compute again."""
+        r = self.registry
+        return Explainer(
+            self.judge, cast("Any", None), lambda sql, known: self.record.query(sql, known, facets=self.facets()), RollUp(PROPERTIES, r, r.sources.names, r.entities.numbers))
 
     def values(self, indicator: Indicator, level: Level, at: int) -> Values:
         return self.judge.values(indicator, level, at, lambda spec, lv: self.recomputed(spec, lv, at))

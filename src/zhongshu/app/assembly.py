@@ -21,6 +21,7 @@ from zhongshu.kernel.area import Codes, Level
 from zhongshu.kernel.clock import Clock, LiveClock, Stamp
 from zhongshu.kernel.grade import Principal
 from zhongshu.kernel.live import CellSpec
+from zhongshu.kernel.rollup import RollUp
 from zhongshu.sense import Intake, Once, Pipe, Registry, Source, from_document
 from zhongshu.serve.city import City
 from zhongshu.serve.live import Hub
@@ -80,7 +81,8 @@ class Assembly:
         self.live = LiveCells(list(properties.values()), self.registry, self.registry.sources.names, self.registry.entities.numbers, self._reload)
         self.live.declare(spec for i in indicators for spec in i.specs())
         self.watch = Watch(self.judge, self.live, indicators, rules, self.desk.read(record.recall))
-        self.explainer = Explainer(self.judge, self.watch, lambda sql, known: self.lake.query(sql, tables={"facets": self.facets()}, known=known))
+        self.explainer = Explainer(self.judge, self.watch, lambda sql, known: self.lake.query(sql, tables={"facets": self.facets()}, known=known),
+                                   RollUp(properties, self.registry, self.registry.sources.names, self.registry.entities.numbers))
         # act
         self.hub = Hub()
         self.zone = ZoneInfo(self.about.time_zone)

@@ -163,12 +163,12 @@ class LiveCells:
 
     def __init__(self, properties: list[Property], facets: Facets, sources: list[str], numbers: dict[str, int], reload: Reload) -> None:
         """Take the registry's words; `numbers` gives an entity's number by id."""
-        self._facets, self._sources, self._numbers, self._reload = facets, sources, numbers, reload
+        self._facets, self._sources, self._reload = facets, sources, reload
         self._cells: dict[CellSpec, Cells] = {}
         self._by_property: dict[str, list[Cells]] = defaultdict(list)
         self._changed: set[CellSpec] = set()
         self._rows = {p.name: p for p in properties}
-        self._roll_up = RollUp(self._rows, facets, sources)
+        self._roll_up = RollUp(self._rows, facets, sources, numbers)
         self._folded: dict[CellSpec, Folded] = {}
 
     def declare(self, specs: Iterable[CellSpec]) -> None:
@@ -253,9 +253,8 @@ class LiveCells:
 
     def _fill(self, cells: Cells, table: pa.Table) -> None:
         if len(table):
-            sub = np.array([self._numbers[s] for s in table["sub"].to_pylist()], np.int64) if cells.spec.each or cells.spec.measure == "distinct" else np.asarray(table["sub"].cast(pa.int64()))
-            values = {f: np.asarray(table["latest" if f == "at" else f]) for f in cells.data}
-            cells.add(np.asarray(table["pane"]), cells.keys(np.asarray(table["area"]), sub), values)
+            areas, subs, values = self._roll_up.read(table, cells.data)
+            cells.add(np.asarray(table["pane"]), cells.keys(areas, subs), values)
 
     def parts(self, spec: CellSpec, level: Level) -> Parts:
         """Return the parts of a spec at the boundary, at one level."""

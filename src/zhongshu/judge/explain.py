@@ -3,21 +3,23 @@
 Gives plain documents. Who may see them, and the cases they caused, are others' to add.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from zhongshu.judge.indicator import Indicator
-from zhongshu.judge.sql import parts_sql, to_parts
+from zhongshu.judge.sql import parts_sql, scan_sql, scans, to_parts, windows_sql
 from zhongshu.judge.value import Judge, Values
 from zhongshu.judge.watch import Watch
 from zhongshu.kernel.area import Level, interval, level_of, show_area
 from zhongshu.kernel.clock import rfc3339
 from zhongshu.kernel.finding import Status
-from zhongshu.kernel.live import CellSpec, Parts
+from zhongshu.kernel.live import CellSpec, Parts, fields
 from zhongshu.kernel.problem import declare
+from zhongshu.kernel.rollup import Folded, Layout, RollUp
 
 UNKNOWN_INDICATOR = declare(
     "indicator.unknown", "unknown",
@@ -32,9 +34,9 @@ Query = Callable[[str, int | None], pa.Table]
 class Explainer:
     """Reads the watch's latest values and asks the warehouse for the same ones."""
 
-    def __init__(self, judge: Judge, watch: Watch, query: Query) -> None:
-        """Take the judge, the watch, and a way to ask the warehouse."""
-        self.judge, self.watch, self._query = judge, watch, query
+    def __init__(self, judge: Judge, watch: Watch, query: Query, roll_up: RollUp) -> None:
+        """Take the judge, the watch, a way to ask the warehouse, and what folds its cells."""
+        self.judge, self.watch, self._query, self._roll_up = judge, watch, query, roll_up
 
     def indicator(self, code: str) -> Indicator:
         """Return a sign by code."""
@@ -50,6 +52,17 @@ class Explainer:
             return to_parts(self._query(parts_sql(spec, lv, at, self.judge.properties), known), spec)
 
         return self.judge.values(indicator, level, at, ask)
+
+    def recompute_all(self, indicators: Iterable[Indicator], at: int, *, hindsight: bool = False) -> dict[tuple[str, Level], Values]:
+        """Compute many signs at all their levels: every set of measures that reads the same rows is answered by one scan, and folded here for every level."""
+        held: dict[CellSpec, Folded] = {}
+        wanted = list(indicators)
+        for specs in scans(spec for i in wanted for spec in i.specs()):
+            table = self._query(scan_sql(specs, at, self.judge.properties), None if hindsight else at)
+            for k, spec in enumerate(specs):
+                names = {f: f"{'latest' if f == 'at' else f}_{k}" for f in fields(spec)}
+                held[spec] = self._fold(spec, table.select(["area", "sub", *names.values()]).rename_columns(["area", "sub", *("latest" if f == "at" else f for f in names)]))
+        return {(i.code, level): self.judge.values(i, level, at, lambda spec, lv: held[spec].parts(lv)) for i in wanted for level in i.levels}
 
     def row(self, indicator: Indicator, area: int, now: int) -> dict[str, Any]:
         """Return the value, level, band and age of one area: what a tile shows."""
@@ -117,25 +130,24 @@ class Explainer:
         """Return (time, value, level) at evenly spaced boundaries, computed in one scan per measure from the record."""
         level, step = level_of(area), max((end - start) // points, 1)
         times = [start + step * (i + 1) for i in range(points)]
-        low, high = interval(area)
-        held: dict[tuple[CellSpec, int], Parts] = {}
-        for spec in set(indicator.specs()):
-            sql = " UNION ALL BY NAME ".join(
-                f"(SELECT {i} AS i, * FROM ({_inside(parts_sql(spec, level, t, self.judge.properties), low, high)}))" for i, t in enumerate(times))
-            table = self._query(sql, None)
-            numbers = np.asarray(table["i"].cast(pa.int64()))
-            for i in range(points):
-                held[spec, i] = to_parts(table.filter(pa.array(numbers == i)).drop_columns(["i"]), spec)
+        held = {spec: self._windows(spec, times, area, level) for spec in set(indicator.specs())}
         out = []
         for i, t in enumerate(times):
-            values = self.judge.values(indicator, level, t, lambda spec, _, i=i: held[spec, i])  # type: ignore[misc]
+            values = self.judge.values(indicator, level, t, lambda spec, _, i=i: held[spec][i])  # type: ignore[misc]
             place = values.find(area)
             out.append((t, None if place is None else _plain(values.value[place]), str(Status.STALE) if place is None else str(values.status[place])))
         return out
 
+    def _windows(self, spec: CellSpec, times: list[int], area: int, level: Level) -> list[Parts]:
+        """Return a spec's parts of one area at each of the times."""
+        table = self._query(windows_sql(spec, times, interval(area), self.judge.properties), None)
+        starts = np.searchsorted(np.asarray(table["i"]), np.arange(len(times) + 1))
+        return [self._fold(spec, table.slice(a, b - a)).parts(level) for a, b in pairwise(starts.tolist())]
 
-def _inside(sql: str, low: int, high: int) -> str:
-    return sql.replace("FROM readings", f"FROM (SELECT * FROM readings WHERE area >= {low} AND area < {high}) AS readings")
+    def _fold(self, spec: CellSpec, cells: pa.Table) -> Folded:
+        """Fold cells that the warehouse gave, areas ascending."""
+        areas, subs, have = self._roll_up.read(cells, fields(spec))
+        return self._roll_up.fold(spec, Layout(areas, subs), have)
 
 
 def _plain(value: np.float64 | None) -> float | None:

@@ -3,7 +3,8 @@
 One dialect is written (DuckDB); sqlglot turns it into another engine's where a city has one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +12,9 @@ import pyarrow as pa
 from zhongshu.kernel.area import UNIT, Level
 from zhongshu.kernel.condition import quote, to_sql
 from zhongshu.kernel.histogram import percentile, sql_bin
-from zhongshu.kernel.live import CellSpec, Parts
+from zhongshu.kernel.live import CellSpec, Parts, fields
 from zhongshu.kernel.quantity import Property
+from zhongshu.kernel.rollup import BLANK
 
 _OUTER = {
     "count": ("count(*)", "1"), "sum": ("sum(ticks)", "1"), "mean": ("sum(ticks)", "count(*)"), "min": ("min(ticks)", "1"), "max": ("max(ticks)", "1"),
@@ -56,8 +58,7 @@ def _rows(spec: CellSpec, at: int, prop: Property, span: tuple[int, int] | None 
     where = [f"property = {quote(spec.property)}", f"valid >= {low}", f"valid < {high}", "ticks IS NOT NULL"]
     where += [to_sql(spec.where, prop)] if spec.where is not None else []
     join = f" JOIN ({_weights(spec)}) USING (entity)" if spec.weight and not spec.each else ""
-    flags = ", flags" if spec.when is not None and not spec.each else ""
-    return f"SELECT area, entity, source, valid, ticks{flags}{', w' if join else ''} FROM readings{join}\n    WHERE {' AND '.join(where)}"
+    return f"SELECT area, entity, source, valid, ticks, flags{', w' if join else ''} FROM readings{join}\n    WHERE {' AND '.join(where)}"
 
 
 def to_parts(table: pa.Table, spec: CellSpec) -> Parts:
@@ -82,11 +83,61 @@ def _ints(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]
     return np.asarray(column.cast(pa.int64()).fill_null(0), np.int64)
 
 
-def panes_sql(spec: CellSpec, first: int, last: int, properties: Mapping[str, Property]) -> str:
+def windows_sql(spec: CellSpec, times: Sequence[int], interval: tuple[int, int], properties: Mapping[str, Property]) -> str:
+    """Return SQL for the cells of a spec over the windows seen at several times, of the areas in an interval: (i, area, sub, …), i the time's place."""
+    ends = [t // spec.hop for t in times]
+    panes = spec.window // spec.hop
+    moments = ", ".join(f"({i}, {end})" for i, end in enumerate(ends))
+    rows = panes_sql(spec, min(ends) - panes + 1, max(ends), properties, f" AND area >= {interval[0]} AND area < {interval[1]}")
+    return (
+        "SELECT i, area, sub, sum(n)::BIGINT AS n, max(latest) AS latest, sum(total)::BIGINT AS total, min(low) AS low, max(high) AS high, "
+        f"max({{'at': latest, 'last': last}}).last AS last, sum(hit)::BIGINT AS hit, sum(weight)::BIGINT AS weight\nFROM ({rows})\n"
+        f"JOIN (SELECT i, unnest(range(ending - {panes - 1}, ending + 1)) AS pane FROM (VALUES {moments}) AS moments(i, ending)) USING (pane)\nGROUP BY i, area, sub\nORDER BY i, area")
+
+
+def scans(specs: Iterable[CellSpec]) -> list[list[CellSpec]]:
+    """Return specs in sets of which each can be answered by one scan: the same readings of the same span, by the same sub."""
+    groups: dict[tuple[str, int, int, str, str], list[CellSpec]] = {}
+    for spec in dict.fromkeys(specs):
+        groups.setdefault((spec.property, spec.window, spec.hop, _sub(spec), "" if spec.each else spec.weight), []).append(spec)
+    return list(groups.values())
+
+
+def scan_sql(specs: Sequence[CellSpec], at: int, properties: Mapping[str, Property]) -> str:
+    """Return SQL for the cells of one set of `scans` over the window seen at a time: (area, sub, then `n_0`, `latest_0`, … for each spec in order)."""
+    prop, weight = properties[specs[0].property], "w" if specs[0].weight and not specs[0].each else "1"
+    shared = replace(specs[0], where=None, when=next((s.when for s in specs if s.when is not None and not s.each), None))
+    conditions = list(dict.fromkeys(to_sql(c, prop) for s in specs for c in (s.where, None if s.each else s.when) if c is not None))
+    columns = [f"{condition} AS c{k}" for k, condition in enumerate(conditions)]
+    wanted = [column for k, spec in enumerate(specs) for column in _cell(k, spec, prop, weight, conditions)]
+    sub = _sub(specs[0])
+    return f"SELECT area, {sub} AS sub, {', '.join(wanted)}\nFROM (SELECT {', '.join(['*', *columns])} FROM ({_rows(shared, at, prop)}))\nGROUP BY 1, 2\nORDER BY area"
+
+
+def _cell(k: int, spec: CellSpec, prop: Property, weight: str, conditions: list[str]) -> list[str]:
+    """Say what a cell of the k-th spec of a scan keeps."""
+    of = {"n": "count(*)", "at": "max(valid)", "total": f"sum(ticks * {weight})::BIGINT", "low": "min(ticks)", "high": "max(ticks)",
+          "last": "max({'valid': valid, 'ticks': ticks}).ticks", "weight": f"sum({weight})::BIGINT", "hit": "count(*)"}
+    held = [] if spec.where is None else [f"c{conditions.index(to_sql(spec.where, prop))}"]
+    out = []
+    for field in fields(spec):
+        only = held + ([f"c{conditions.index(to_sql(spec.when, prop))}"] if field == "hit" and spec.when is not None else [])
+        value = of[field].replace(").ticks", ")") if field == "last" and only else of[field]
+        value = value.removesuffix("::BIGINT") + (f" FILTER (WHERE {' AND '.join(only)})" if only else "")
+        value = f"({value}).ticks" if field == "last" and only else value
+        out.append(f"coalesce(({value})::BIGINT, {BLANK[field]}) AS {'latest' if field == 'at' else field}_{k}")
+    return out
+
+
+def _sub(spec: CellSpec) -> str:
+    return "entity" if spec.each or spec.measure == "distinct" else sql_bin("ticks") if spec.measure == "p95" else "0"
+
+
+def panes_sql(spec: CellSpec, first: int, last: int, properties: Mapping[str, Property], more: str = "") -> str:
     """Return SQL for the cells of whole panes, as the live engine keeps them: what a restart or a revision reads again."""
     prop = properties[spec.property]
-    rows = _rows(spec, 0, prop, (first * spec.hop, (last + 1) * spec.hop))
-    sub = "entity" if spec.each or spec.measure == "distinct" else sql_bin("ticks") if spec.measure == "p95" else "0"
+    rows = _rows(spec, 0, prop, (first * spec.hop, (last + 1) * spec.hop)) + more
+    sub = _sub(spec)
     weight = "w" if spec.weight and not spec.each else "1"
     hit = f"count(*) FILTER (WHERE {to_sql(spec.when, prop)})" if spec.when is not None and not spec.each else "0"
     return (

@@ -3,10 +3,11 @@
 Live cells and warehouse both end here. Knows columns and declarations; knows nothing of where cells come from or of what parts will mean.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from zhongshu.kernel.area import UNIT, Codes, Level
 from zhongshu.kernel.condition import Rows, holds
@@ -92,14 +93,25 @@ class Folded:
 class RollUp:
     """What folding asks of the registry: facets as weights, and conditions on entities."""
 
-    def __init__(self, properties: Mapping[str, Property], facets: Facets, sources: list[str]) -> None:
-        """Take the properties and the registry's words."""
-        self._properties, self._facets, self._sources = properties, facets, sources
+    def __init__(self, properties: Mapping[str, Property], facets: Facets, sources: list[str], numbers: Mapping[str, int]) -> None:
+        """Take the properties and the registry's words; `numbers` gives an entity's number by id."""
+        self._properties, self._facets, self._sources, self._numbers = properties, facets, sources, numbers
         self._weight_of: dict[str, tuple[Ints, npt.NDArray[np.bool_]]] = {}
 
     def fold(self, spec: CellSpec, layout: Layout, have: dict[str, Ints]) -> Folded:
         """Fold the cells of one spec; with `each`, every entity's one value stands for its readings."""
         return Folded(spec, layout, self._entities(spec, layout.subs, have) if spec.each else have)
+
+    def read(self, cells: pa.Table, fields: Iterable[str]) -> tuple[Ints, Ints, dict[str, Ints]]:
+        """Return areas, subs and fields of cells that a warehouse gave as (area, sub, latest, …); a sub that is an entity's id becomes its number."""
+        sub = cells["sub"].combine_chunks()
+        if pa.types.is_string(sub.type):
+            words = sub.dictionary_encode()
+            number = np.array([self._numbers[w] for w in words.dictionary.to_pylist()], np.int64)
+            subs = number[np.asarray(words.indices)] if len(number) else np.zeros(0, np.int64)
+        else:
+            subs = np.asarray(sub.cast(pa.int64()), np.int64)
+        return np.asarray(cells["area"], np.int64), subs, {f: np.asarray(cells["latest" if f == "at" else f].cast(pa.int64()), np.int64) for f in fields}
 
     def weights(self, facet: str, entity: npt.NDArray[np.int32] | Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
         """Return a facet of entities as integers, and which have it."""
