@@ -49,6 +49,9 @@ export interface Deed {
   verb_en: string
   actor: string
   actor_name: string
+  actor_name_zh?: string | null
+  actor_name_en?: string | null
+  undone?: boolean
   at: string
   reason: string | null
   evidence: Evidence[]
@@ -78,12 +81,23 @@ export interface Voice {
   number?: string
   text?: string | null
   created?: string
+  address?: string
+  photos?: { sha256: string; url: string }[]
   reason_zh?: string
   reason_en?: string
   [key: string]: unknown
 }
 
+/** One's own last step, and until when it may be taken back. */
+export interface Undo {
+  verb: string
+  zh: string
+  en: string
+  until: string
+}
+
 export interface CaseFull extends Case {
+  undo?: Undo | null
   history: Deed[]
   verbs: Verb[]
   suggestion: Suggestion | null
@@ -140,4 +154,4 @@ export interface CasePage extends Page<Case> {
 export const listCases = (query: CaseQuery) => get<CasePage>('/api/cases', query)
 export const readCase = async (id: string) => settled(await get<Told>(`/api/cases/${part(id)}`))
 export const openCase = (body: Record<string, unknown>) => send<Case>('POST', '/api/cases', body)
-export const dealCase = (id: string, verb: string, deal: Deal) => send<Case>('POST', `/api/cases/${part(id)}/${part(verb)}`, deal)
+export const dealCase = (id: string, verb: string, deal: Deal) => send<CaseFull>('POST', `/api/cases/${part(id)}/${part(verb)}`, deal)

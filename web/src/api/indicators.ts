@@ -10,6 +10,8 @@ export interface BandStep {
 export interface BandSource {
   doc: string
   clause: string
+  doc_en?: string
+  clause_en?: string
   scope: string
 }
 

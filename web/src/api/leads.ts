@@ -1,4 +1,5 @@
 // Something seen that is not yet a case.
+import type { Voice } from './cases'
 import { get, part, send, type Page } from './http'
 
 export type LeadVerb = 'confirm' | 'false_alarm' | 'duplicate'
@@ -28,11 +29,13 @@ export interface Lead {
   links: LeadLink[]
   case: string | null
   voices: number
+  heard?: Voice[]
+  address?: string
   version?: number
 }
 
 export const listLeads = (state?: string) => get<Page<Lead>>('/api/leads', { state, limit: 200 })
 export const settleLead = (id: string, verb: LeadVerb, body: { of?: string; version?: number } = {}) =>
   send<Lead>('POST', `/api/leads/${part(id)}/${verb}`, body)
-/** Takes a join back: both stand again as they stood before. */
-export const undoLink = (id: string, link: number) => send<Lead>('DELETE', `/api/leads/${part(id)}/links/${link}`)
+/** Takes one's own last verdict back: all stands again as it stood before. */
+export const undoLead = (id: string) => send<Lead>('POST', `/api/leads/${part(id)}/undo`, {})

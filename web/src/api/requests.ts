@@ -11,7 +11,23 @@ export interface Report {
 
 export const fileRequest = (report: Report) => send<{ id: string; number: string }>('POST', '/api/requests', report)
 
+export interface ResultWord {
+  verb: 'solved' | 'unsolved'
+  zh: string
+  en: string
+}
+
+/** How it ended: photographs before and after, and what its reporter may say, or has said, of it. */
+export interface Result {
+  before: { sha256: string; url: string }[]
+  after: { sha256: string; url: string }[]
+  may: boolean
+  verbs: ResultWord[]
+  said: (ResultWord & { at: string }) | null
+}
+
 export interface RequestProgress {
+  result?: Result | null
   number: string
   state: string
   answer: string | null
@@ -20,3 +36,4 @@ export interface RequestProgress {
 }
 
 export const readRequest = (number: string) => get<RequestProgress>(`/api/requests/${part(number)}`)
+export const sayResult = (number: string, verb: ResultWord['verb']) => send<RequestProgress>('POST', `/api/requests/${part(number)}/${verb}`)

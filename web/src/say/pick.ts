@@ -18,3 +18,10 @@ export function usePick(): Words {
   const { locale } = useI18n()
   return (row, stem) => take(row, stem, locale.value)
 }
+
+/** Where a band comes from: its document and clause in the reader's language, else as they were written. */
+export function sourceOf(source: { doc: string; clause: string; doc_en?: string; clause_en?: string } | null | undefined, language: string): { doc: string; clause: string } | null {
+  if (!source) return null
+  const zh = language.startsWith('zh')
+  return { doc: (!zh && source.doc_en) || source.doc, clause: (!zh && source.clause_en) || source.clause || '' }
+}

@@ -41,6 +41,13 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
     return [...all].sort((a, b) => urgent(a) - urgent(b) || place(a) - place(b) || a.indicator.localeCompare(b.indicator))
   })
 
+  /** Declared, but its value here was not sent: this reader may not see it. */
+  const refused = computed<Indicator[]>(() => {
+    if (!vitals.data.value) return []
+    const seen = new Set(vitals.data.value.map((v) => v.indicator))
+    return (indicators.data.value ?? []).filter((i) => !seen.has(i.code) && (!theme.value || i.theme === theme.value))
+  })
+
   /** What was seen here since the page opened is finer than what the server keeps for a day: the longer line stays. */
   function kept(fresh: Vital[]): Vital[] {
     const held = new Map((vitals.data.value ?? []).map((v) => [`${v.indicator}|${v.area}`, v.spark]))
@@ -105,7 +112,7 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
   watch(chosen, () => void streets.load())
   watch(here.data, () => void parent.load())
 
-  return { indicators, here, parent, vitals, shapes, streets, findings, closed, leads, cases, tiles, byCode, shapeOf, changed, fresh, everything }
+  return { indicators, here, parent, vitals, shapes, streets, findings, closed, leads, cases, tiles, refused, byCode, shapeOf, changed, fresh, everything }
 }
 
 export type Situation = ReturnType<typeof useSituation>
