@@ -31,8 +31,8 @@ STALE = declare(
 )
 NOT_HELD = declare(
     "case.not_held", "refused",
-    zh=("案件在 {unit} 手里，不在你的单位。", "请由承办单位办理，或请派遣员改派。"),
-    en=("The case is with {unit}, not with your unit.", "Let that unit act, or ask a dispatcher to send it elsewhere."),
+    zh=("案件在 {unit_zh} 手里，不在你的单位。", "请由承办单位办理，或请派遣员改派。"),
+    en=("The case is with {unit_en}, not with your unit.", "Let that unit act, or ask a dispatcher to send it elsewhere."),
 )
 OWN_WORK = declare(
     "case.own_work", "refused",
@@ -267,7 +267,7 @@ def _check_needs(deed: Deed, row: machine.Row, case: _Case, given: Given) -> Non
 
 def _check_guards(deed: Deed, row: machine.Row, case: _Case) -> None:
     if "holder" in row.guards and deed.actor.unit != case["unit"]:
-        raise NOT_HELD(unit=case["holder_zh"] or case["unit"])
+        raise NOT_HELD(unit_zh=case["holder_zh"] or case["unit"], unit_en=case["holder_en"] or case["unit"])
     if "other" in row.guards and deed.connection.execute(_WORKED, {"id": case["id"], "actor": deed.actor.id}).first() is not None:
         verb = machine.VERBS[row.verb]
         raise OWN_WORK(verb_zh=verb.zh, verb_en=verb.en)
