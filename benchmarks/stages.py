@@ -6,14 +6,15 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from zhongshu.app import open_city
 from zhongshu.kernel.clock import boundary
-from zhongshu.kernel.journal import Batch
-from zhongshu.kernel.reading import join
-from zhongshu.sense.decode import decode
+from zhongshu.kernel.journal import Batch, Entry
+from zhongshu.kernel.reading import Readings
+from zhongshu.sense import Opened
 from zhongshu.settings import read
 from zhongshu.survey import make
 
@@ -51,19 +52,23 @@ def main() -> dict[str, float]:
             work()
             used[name] = (time.process_time() - begun) / count * 1e6
 
-        checked: list[Batch] = []
-        timed("decode", lambda: [decode(b, "") for b in sent] and None)
-        timed("decode + check", lambda: checked.extend(parts.intake.receive(source, b, batch=str(i)) for i, b in enumerate(sent)))
-        groups = [checked[i : i + GROUP] for i in range(0, BATCHES, GROUP)]
-        entries = []
+        opened: list[Opened] = []
+        checked: list[tuple[list[Batch], Readings]] = []
+        entries: list[Entry] = []
+
+        def check() -> None:
+            for i in range(0, BATCHES, GROUP):
+                batches, readings, _ = parts.intake.check_together(opened[i : i + GROUP])
+                checked.append((batches, readings))
 
         def append() -> None:
-            for group in groups:
-                kept, _ = parts.once.sift(join([b.readings for b in group if b.readings is not None]))
+            for batches, readings in checked:
+                kept, _ = parts.once.sift(readings)
+                entries.extend(parts.journal.append(batches, parts.stamp.next(), kept)[1])
                 parts.once.appended(kept)
-                batch = Batch("readings", source.name, f"g{len(entries)}", "", readings=kept)
-                entries.extend(parts.journal.append([batch], parts.stamp.next())[1])
 
+        timed("decode", lambda: opened.extend(cast("Opened", parts.intake.open(source, b, batch=str(i))) for i, b in enumerate(sent)))
+        timed("check", check)
         timed("once + journal", append)
         parts.live.restore(boundary(parts.clock.now()))
         timed("live cells", lambda: [parts.live.apply(e.readings) for e in entries if e.readings is not None] and None)

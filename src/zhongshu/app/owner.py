@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import queue
+import sys
 import threading
 import time
 from concurrent.futures import Future
@@ -275,6 +276,7 @@ class Owner:
 
     def serve(self) -> None:
         """Serve until told to stop."""
+        sys.setswitchinterval(0.0005)  # many threads that each hold it briefly: waiting 5 ms for each turn would be most of a group's time
         app = build(self.city, self.settings.data)
         config = uvicorn.Config(app, host=self.settings.host, port=self.settings.port, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False)
         server = uvicorn.Server(config)

@@ -112,14 +112,16 @@ def join(groups: "list[Readings]") -> Readings:
 
 def names(codes: npt.NDArray[np.int32], words: list[str]) -> pa.DictionaryArray:
     """Return a dictionary column of just the words in use; a negative code is null."""
-    used, inverse = np.unique(codes, return_inverse=True)
-    mask = None
-    if len(used) and used[0] < 0:
-        mask = codes < 0
-        used = np.where(used < 0, 0, used)
+    mask, at = None, codes
+    if len(codes) and codes.min() < 0:
+        mask, at = codes < 0, np.maximum(codes, 0)
         if not words:
             return pa.DictionaryArray.from_arrays(pa.nulls(len(codes), pa.int32()), pa.array([], pa.string()))
-    return pa.DictionaryArray.from_arrays(pa.array(inverse.astype(np.int32), mask=mask), pa.array([words[i] for i in used], pa.string()))
+    place = np.zeros(int(at.max(initial=0)) + 1, np.int32)
+    place[at] = 1
+    used = np.flatnonzero(place)
+    place[used] = np.arange(len(used))
+    return pa.DictionaryArray.from_arrays(pa.array(place[at], mask=mask), pa.array([words[i] for i in used.tolist()], pa.string()))
 
 
 class Numbers(Protocol):

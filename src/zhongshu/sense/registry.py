@@ -60,7 +60,7 @@ class Unkept:
         """Return what is to be kept."""
         with self._lock:
             documents, self._documents = self._documents, {}
-            self._taken |= documents.keys()
+            self._taken.update(documents)
             return list(documents.values())
 
     def give_back(self, documents: Iterable[dict[str, Any]]) -> None:
