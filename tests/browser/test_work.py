@@ -1,10 +1,13 @@
 """Work by hand: the dispatch queue by keyboard alone, a bad row mended in the page, and the lab's numbers."""
 
+import base64
 import json
 import re
 from typing import Any
 
 from playwright.sync_api import expect
+
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 
 
 def test_bad_row_is_mended_in_the_page(page_of: Any, city: Any) -> None:
@@ -83,6 +86,18 @@ def test_seat_of_the_dispatcher_by_keyboard(after_storm: Any, city: Any, page_of
     page.locator(".work .form").wait_for()
     page.keyboard.press("Control+Enter")
     expect(page.locator(".told")).to_contain_text("派遣")
+    expect(page.locator(".told")).to_have_attribute("role", "status")
+    expect(current).not_to_have_text(first)
+    page.keyboard.press("z")
+    expect(page.locator(".told")).to_contain_text("已撤销")
+    expect(page.locator(".work header")).to_contain_text(number[0])
+    held = city.get(f"/api/cases/{number[0]}", "duty")
+    assert (held["step"], held["history"][-1]["verb"], held["history"][-2]["undone"]) == ("dispatch", "undo", True)
+
+    page.keyboard.press("1")
+    page.locator(".work .form").wait_for()
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".told")).to_contain_text("已派遣")
     assert city.get(f"/api/cases/{number[0]}", "duty")["step"] not in {"collect", "file", "dispatch"}
     expect(current).not_to_have_text(first)
 
@@ -94,3 +109,30 @@ def report(city: Any, class_: str) -> None:
     city.as_("citizen").post("/api/requests", json=said).raise_for_status()
     for lead in city.get("/api/leads?state=open", "duty")["items"]:
         city.as_("duty").post(f"/api/leads/{lead['id']}/confirm", json={"version": lead["version"]})
+
+
+def test_result_is_seen_and_judged_by_who_reported_it(page_of: Any, city: Any) -> None:
+    place = city.get("/api/entities?type=TrashBin&limit=30")["items"][9]
+    said = {"text": "垃圾桶满了。", "lon": place["lon"], "lat": place["lat"], "class": "hotline.garbage"}
+    number = city.as_("citizen").post("/api/requests", json=said).raise_for_status().json()["number"]
+    lead = next(one for one in city.get("/api/leads", "duty")["items"] if number in {heard["number"] for heard in one["heard"]})
+    assert lead["heard"][0]["text"]
+    unread = next(one for one in city.get("/api/leads")["items"] if one["id"] == lead["id"])["heard"][0]
+    assert (unread["text"], unread["photos"]) == (None, []), "a guest reads no one's words"
+    case = lead["case"] or city.as_("duty").post(f"/api/leads/{lead['id']}/confirm", json={}).raise_for_status().json()["case"]
+    photo = city.as_("handler").post("/api/evidence", files={"file": ("a.png", PIXEL, "image/png")}).raise_for_status().json()["sha256"]
+    deeds: list[tuple[str, str, dict[str, Any]]] = [
+        ("duty", "dispatch", {"unit": "dept-drainage"}), ("handler", "take", {}), ("handler", "handle", {"evidence": [photo]}),
+        ("handler", "feedback", {"evidence": [photo]}), ("checker", "check_pass", {}), ("duty", "close", {}),
+    ]
+    for who, verb, body in deeds:
+        city.as_(who).post(f"/api/cases/{case}/{verb}", json=body).raise_for_status()
+    page = page_of("/citizen", "citizen")
+    page.evaluate("told => localStorage.setItem('zs.requests', JSON.stringify([told]))", {"number": number, "text": "垃圾桶满了。", "at": "2026-01-01T00:00:00Z"})
+    page.reload()
+    expect(page.locator(".result img")).to_have_count(2)
+    assert all(page.locator(".result img").evaluate_all("all => all.map(one => one.complete && one.naturalWidth > 0)"))
+    page.get_by_role("button", name="没解决").click()
+    expect(page.locator(".result [role=status]")).to_contain_text("没解决")
+    last = city.get(f"/api/cases/{case}", "duty")["history"][-1]
+    assert (last["verb"], last["actor"], last["actor_name_en"]) == ("unsolved", "", "Who reported it")
