@@ -1,6 +1,7 @@
 """The owner: the one process that runs a city, and its threads: journal, pulse, desk, keeper, server; in a sandbox its life beside them."""
 
 import asyncio
+import gc
 import logging
 import os
 import queue
@@ -276,9 +277,11 @@ class Owner:
 
     def serve(self) -> None:
         """Serve until told to stop."""
+        gc.freeze()  # what stands from here on is not looked through again
+        gc.set_threshold(50_000, 20, 20)
         sys.setswitchinterval(0.0005)  # many threads that each hold it briefly: waiting 5 ms for each turn would be most of a group's time
         app = build(self.city, self.settings.data)
-        config = uvicorn.Config(app, host=self.settings.host, port=self.settings.port, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False)
+        config = uvicorn.Config(app, host=self.settings.host, port=self.settings.port, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False, proxy_headers=False)
         server = uvicorn.Server(config)
         if self.parts.about.sandbox and self.settings.loopback:
             self._live_in()

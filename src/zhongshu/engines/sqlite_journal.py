@@ -127,12 +127,15 @@ class SqliteJournal:
     def seen(self, keys: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, Receipt]]:
         """Return digest and receipt of those batches that were taken in before."""
         found: dict[tuple[str, str], tuple[str, Receipt]] = {}
-        for start in range(0, len(keys), 400):
-            part = keys[start : start + 400]
-            rows = self._write.execute(
-                f"SELECT source, batch, digest, accepted, quarantined, duplicates, offset FROM batch WHERE (source, batch) IN (VALUES {', '.join(['(?, ?)'] * len(part))})",
-                [word for key in part for word in key])
-            found |= {(row[0], row[1]): (row[2], Receipt(row[1], row[3], row[4], row[5], row[6], repeated=True)) for row in rows}
+        by_source: dict[str, list[str]] = {}
+        for source, name in keys:
+            by_source.setdefault(source, []).append(name)
+        for source, names in by_source.items():
+            for start in range(0, len(names), 500):
+                part = names[start : start + 500]
+                rows = self._write.execute(
+                    f"SELECT batch, digest, accepted, quarantined, duplicates, offset FROM batch WHERE source = ? AND batch IN ({','.join('?' * len(part))})", (source, *part))
+                found |= {(source, row[0]): (row[1], Receipt(row[0], row[2], row[3], row[4], row[5], repeated=True)) for row in rows}
         return found
 
     def digests(self, source: str, keys: list[str]) -> dict[str, str]:

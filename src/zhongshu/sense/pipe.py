@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +48,25 @@ _log = logging.getLogger(__name__)
 MAX_WAITING = 2_000_000
 MAX_GROUP = 200_000
 
-Waiting = tuple[Batch | Opened, "Future[Receipt]", int]
+
+
+class Answer(Protocol):
+    """Who waits for a receipt: a future, or what stands for one."""
+
+    def done(self) -> bool:
+        """Tell whether it was answered."""
+        ...
+
+    def set_result(self, receipt: Receipt, /) -> None:
+        """Answer."""
+        ...
+
+    def set_exception(self, error: BaseException | None, /) -> None:
+        """Answer that it failed."""
+        ...
+
+
+Waiting = tuple[Batch | Opened, Answer, int]
 Ints = npt.NDArray[np.int64]
 Task = tuple[Callable[[], Any], "Future[Any]"]
 
@@ -75,13 +93,18 @@ class Pipe:
         """Begin to write."""
         self._thread.start()
 
-    def submit(self, batch: Batch | Opened) -> "Future[Receipt]":
-        """Queue a batch; the future holds its receipt once it is on disk. A sender who goes away takes nothing back."""
+    @overload
+    def submit(self, batch: Batch | Opened) -> "Future[Receipt]": ...
+
+    @overload
+    def submit(self, batch: Batch | Opened, answer: Answer) -> Answer: ...
+
+    def submit(self, batch: Batch | Opened, answer: Answer | None = None) -> "Answer | Future[Receipt]":
+        """Queue a batch; the answer (a future where none is given) gets its receipt once it is on disk. A sender who goes away takes nothing back."""
         rows = _size(batch)
         if isinstance(batch, Batch):
             self._unkept.add(batch.entities)
-        done: Future[Receipt] = Future()
-        done.set_running_or_notify_cancel()
+        done = answer or _future()
         with self._lock:
             if self._closed:
                 raise CLOSED()
@@ -267,6 +290,12 @@ def _size(batch: Batch | Opened) -> int:
     if isinstance(batch, Opened):
         return len(batch.rows)
     return (0 if batch.readings is None else len(batch.readings)) + len(batch.documents)
+
+
+def _future() -> "Future[Receipt]":
+    done: Future[Receipt] = Future()
+    done.set_running_or_notify_cancel()
+    return done
 
 
 def _resolve(task: Task) -> None:

@@ -17,6 +17,7 @@ from zhongshu.kernel.entity import EntityType
 from zhongshu.kernel.evidence import EvidenceStore
 from zhongshu.kernel.journal import Journal
 from zhongshu.sense import Intake, Pipe, Registry, Source
+from zhongshu.serve.hot import Answers
 from zhongshu.serve.live import Hub
 from zhongshu.survey import Areas
 from zhongshu.survey import City as About
@@ -80,6 +81,7 @@ class City:
     hub: Hub
     loopback: bool
     sandbox: bool
+    answers: Answers = field(default_factory=Answers)
     proof: dict[str, Any] = field(default_factory=dict)
     sparks: dict[tuple[str, int], list[tuple[int, float | None]]] = field(default_factory=dict)
     life: Sandbox | None = None

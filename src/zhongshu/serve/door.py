@@ -1,22 +1,18 @@
 """The door: who asks, what the guard allows, and the ledger's line of a read. Every route goes through it, with its own permission."""
 
-import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Depends, FastAPI, Request
-from starlette.requests import ClientDisconnect
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Send
+from fastapi import Depends, Request
 
 from zhongshu.govern import guest
 from zhongshu.kernel.area import parse_area
 from zhongshu.kernel.grade import ANONYMOUS, Principal, Scope
-from zhongshu.kernel.problem import Problem, declare
+from zhongshu.kernel.problem import declare
 from zhongshu.serve.city import City
-from zhongshu.serve.problems import BAD_REQUEST, answer, on_broken
+from zhongshu.serve.problems import BAD_REQUEST
 
 FOREIGN_ORIGIN = declare(
     "session.foreign_origin", "refused",
@@ -90,30 +86,3 @@ async def _current(request: Request) -> Asked:
 
 Door = Annotated[Asked, Depends(_current)]
 """What a handler takes to know who asks."""
-
-
-class HotRoutes:
-    """Hands a few addresses straight to their handlers, without the framework's way in; what they raise is answered as elsewhere."""
-
-    def __init__(self, app: ASGIApp, hot: Mapping[str, tuple[re.Pattern[str], Callable[[Request], Awaitable[Response]]]], city: FastAPI) -> None:
-        """Wrap an application; `hot`: method and pattern of the path with its handler."""
-        self.app, self.hot, self.city = app, hot, city
-
-    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401 (ASGI's own)
-        """Answer a hot address, pass on any other."""
-        held = self.hot.get(scope.get("method", "")) if scope["type"] == "http" else None
-        match = held[0].fullmatch(scope["path"]) if held is not None else None
-        if held is None or match is None:
-            await self.app(scope, receive, send)
-            return
-        scope["app"], scope["path_params"] = self.city, match.groupdict()
-        request = Request(scope, receive)
-        try:
-            response = await held[1](request)
-        except ClientDisconnect:
-            return
-        except Problem as problem:
-            response = answer(problem)
-        except Exception as error:  # noqa: BLE001 (answered and logged as elsewhere)
-            response = await on_broken(request, error)
-        await response(scope, receive, send)

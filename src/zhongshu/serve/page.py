@@ -18,6 +18,7 @@ HEADERS = [
     (b"content-security-policy", CSP.encode()), (b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"), (b"x-frame-options", b"SAMEORIGIN"),
     (b"permissions-policy", b"camera=(self), geolocation=(self), microphone=(self)"), (b"cross-origin-opener-policy", b"same-origin"),
 ]
+NO_STORE = (b"cache-control", b"no-store")
 
 
 class SecurityHeaders:
@@ -35,7 +36,7 @@ class SecurityHeaders:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                cache = [(b"cache-control", b"no-store")] if scope["path"].startswith("/api") else []
+                cache = [NO_STORE] if scope["path"].startswith("/api") else []
                 message["headers"] = [*message.get("headers", []), *HEADERS, *cache]
             await send(message)
 

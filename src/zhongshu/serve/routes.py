@@ -11,13 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from zhongshu import __version__
 from zhongshu.kernel.problem import Problem
 from zhongshu.serve.api import cases, cities, owner, readings, sandbox, sessions, vitals
 from zhongshu.serve.city import City
-from zhongshu.serve.door import HotRoutes, permit
-from zhongshu.serve.page import SecurityHeaders, documentation, mount
+from zhongshu.serve.door import permit
+from zhongshu.serve.hot import HotRoutes
+from zhongshu.serve.page import HEADERS, NO_STORE, SecurityHeaders, documentation, mount
 from zhongshu.serve.problems import on_broken, on_http, on_problem, on_validation
 
 
@@ -98,7 +100,8 @@ class Application(FastAPI):
     def __init__(self, **about: Any) -> None:  # noqa: ANN401 (FastAPI's own)
         """Put the hot addresses before everything the framework does for the others."""
         super().__init__(**about)
-        self.front = SecurityHeaders(HotRoutes(super().__call__, {"POST": (re.compile(r"/api/sources/(?P<source>[^/]+)/readings"), readings.take)}, self))
+        framework = SecurityHeaders(ProxyHeadersMiddleware(super().__call__, "127.0.0.1"))  # type: ignore[arg-type]
+        self.front = HotRoutes(framework, {"POST": (re.compile(r"/api/sources/(?P<source>[^/]+)/readings"), readings.take)}, self, [*HEADERS, NO_STORE])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""

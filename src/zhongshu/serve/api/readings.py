@@ -5,6 +5,7 @@ import csv
 import io
 from typing import Any
 
+import msgspec
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -97,14 +98,20 @@ async def take(request: Request) -> Response:
     city: City = request.app.state.city
     source = find(city, request.path_params["source"])
     body = await _body(request)
-    encoding, media = request.headers.get("content-encoding", ""), request.headers.get("content-type", "")
-    batch = (request.headers.get("zs-batch") or request.query_params.get("batch") or "")[:200]
+    given = dict(request.scope["headers"])
+    encoding, media, batch = (given.get(name, b"").decode("latin-1") for name in (b"content-encoding", b"content-type", b"zs-batch"))
+    if not batch and request.scope["query_string"]:
+        batch = request.query_params.get("batch") or ""
     if len(body) <= SMALL:
-        opened = city.intake.open(source, body, media, encoding, batch)
+        opened = city.intake.open(source, body, media, encoding, batch[:200])
     else:
-        opened = await asyncio.to_thread(city.intake.open, source, body, media, encoding, batch)
-    receipt = await asyncio.wrap_future(city.pipe.submit(opened))
-    return JSONResponse(show(receipt), 202)
+        opened = await asyncio.to_thread(city.intake.open, source, body, media, encoding, batch[:200])
+    answer = city.answers.wait()
+    city.pipe.submit(opened, answer)
+    return Response(_encode(show(await answer.receipt)), 202, media_type="application/json")
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 async def _body(request: Request) -> bytes:
