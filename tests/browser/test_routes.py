@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -15,6 +16,7 @@ RUN = """async (tags) => (await axe.run(document, { runOnly: { type: 'tag', valu
 ROUTES = {
     "screen": ("/screen", "", ".tile .figure"),
     "vital": (f"/vital/DR02/{CITY}", "", ".explain .now"),
+    "refused": ("/screen", "handler", ".refused"),
     "queue": ("/desk/queue", "dispatcher", ".rail"),
     "case": ("/desk/case/{case}", "dispatcher", ".work"),
     "data": ("/data", "steward", "table"),
@@ -50,6 +52,12 @@ def test_no_barrier(page_of: Any, axe: str, a_case: str, name: str, language: st
     assert page.evaluate(RUN, TAGS) == []
     assert page.evaluate("document.documentElement.lang") == ("zh-CN" if language == "zh" else "en")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it does not scroll sideways"
+
+
+def test_what_a_reader_may_not_see_is_said(page_of: Any) -> None:
+    page = page_of("/screen", "handler")
+    expect(page.locator(".refused").first).to_contain_text("无权查看")
+    expect(page.locator(".tile")).to_have_count(0)
 
 
 @pytest.mark.parametrize("name", ["vital", "queue", "case", "data", "field", "task", "citizen", "lab", "login", "screen"])

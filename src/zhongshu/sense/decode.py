@@ -148,22 +148,25 @@ def is_list(body: bytes) -> bool:
 
 def _ndjson(body: bytes) -> Lines:
     every = body.split(b"\n")
+    if (rows := _at_once(body, every)) is not None:
+        return Lines(rows, np.arange(len(rows)), [], lambda i: every[i].decode("utf-8", "backslashreplace"))
     lines = [line for line in every if line.strip()]
     whole = len(lines) == len(every) - (not every[-1].strip())
     at = np.arange(len(lines)) if whole else np.flatnonzero([bool(line.strip()) for line in every])
 
-    def sent(i: int) -> str:
-        return lines[i].decode("utf-8", "backslashreplace")
-
-    if max(map(len, lines), default=0) <= MAX_LINE:
-        try:
-            rows = _rows.decode(b"[" + b",".join(lines) + b"]")
-            if len(rows) == len(lines):
-                return Lines(rows, at, [], sent)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass
     each = _one_by_one(lines, at)
     return _whole(body) if each is None else each
+
+
+def _at_once(body: bytes, every: list[bytes]) -> list[Row] | None:
+    """Decode lines of which every one is a good row; None if any is not."""
+    if max(map(len, every)) > MAX_LINE:
+        return None
+    try:
+        rows = _one.decode_lines(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return rows if len(rows) == len(every) - (not every[-1]) else None
 
 
 def _one_by_one(lines: list[bytes], at: npt.NDArray[np.int64]) -> Lines | None:
