@@ -60,11 +60,10 @@ def claim(deed: Deed, subject: str, to: tuple[str, str]) -> Line:
 def show(connection: Connection, case: Mapping[Any, Any], viewer: Principal, now: int) -> dict[str, Any] | None:
     """Return the step of a case that the viewer could take back now, and until when: {verb, zh, en, until}; None if there is none."""
     line = last_line(connection, case["id"])
-    if line is None or line["actor"] != viewer.id or (at := (case["step"], case["mark"])) == ("", ""):
+    if line is None or line["verb"] not in machine.UNDOABLE or line["actor"] != viewer.id or _over(connection, line, now):
         return None
-    if not any(row.at == at and row.effect == "undo" and row.to == (line["from_step"], line["from_mark"]) for row in machine.ROWS):
-        return None
-    if line["verb"] not in machine.UNDOABLE or _over(connection, line, now):
+    came, stands = (line["from_step"], line["from_mark"]), (case["step"], case["mark"])
+    if not any(row.effect == "undo" and row.at == stands and row.to == came for row in machine.ROWS):
         return None
     verb = machine.VERBS[line["verb"]]
     return {"verb": verb.key, "zh": verb.zh, "en": verb.en, "until": rfc3339(line["at"] + relay.HOLD)}
