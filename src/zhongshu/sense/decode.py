@@ -166,7 +166,7 @@ def _at_once(body: bytes, every: list[bytes]) -> list[Row] | None:
         rows = _one.decode_lines(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return rows if len(rows) == len(every) - (not every[-1]) else None
+    return rows if len(rows) == len(every) - (not every[-1]) and b"" not in every[:-1] else None
 
 
 def _one_by_one(lines: list[bytes], at: npt.NDArray[np.int64]) -> Lines | None:

@@ -1,0 +1,85 @@
+"""A crowded city to measure with: 100,000 more devices of ten properties, and signs that bring the city's to 500."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from zhongshu.kernel.area import Level
+from zhongshu.kernel.entity import Entity
+from zhongshu.survey import Areas, Entities, make
+
+STREAMS, SIGNS = 100_000, 500
+KINDS = (
+    ("TrafficDetector.speed", "km/h", 5, 80), ("TrafficDetector.flow", "1", 0, 400), ("WaterLevelSensor.depth", "cm", 0, 60), ("RainGauge.rain_1m", "mm", 0, 4),
+    ("AirQualityStation.pm25", "µg/m3", 5, 150), ("NoiseMonitor.leq", "dB(A)", 35, 80), ("ParkingLot.free", "1", 0, 300), ("StreetLight.power", "W", 0, 400),
+    ("TrashBin.fill", "%", 0, 100), ("WeatherStation.temperature", "°C", -5, 38),
+)
+"""Property, unit, and the range that values are drawn from."""
+SHAPES = (
+    ("mean", ""), ("max", ""), ("min", ""), ("sum", ""), ("count", ""), ("share", ""), ("p95", ""), ("last", ""),
+    ("mean", "last"), ("max", "max"), ("share", "last"), ("sum", "count"), ("distinct", ""), ("p95", "last"), ("min", "min"), ("mean", "sum"),
+)
+WINDOWS = (("5m", "1m"), ("15m", "1m"), ("1h", "5m"))
+
+
+def crowd(folder: Path, population: int = 300_000) -> list[tuple[str, str, float, float]]:
+    """Make a city with the crowd in its cells; return (entity, property, low, high) of every stream."""
+    make(folder, population, 7)
+    cells = np.array(sorted(a.code for a in Areas.load(folder).at(Level.CELL)), np.int64)
+    where = cells[np.random.default_rng(11).integers(0, len(cells), STREAMS)]
+    surveyed = Entities.load(folder)
+    streams, rows = [], []
+    for i, area in enumerate(where.tolist()):
+        prop, _, low, high = KINDS[i % len(KINDS)]
+        type_ = prop.partition(".")[0]
+        id_ = f"urn:zs:{type_}:B{i}"
+        rows.append(Entity(id_, type_, f"设备 {i}", f"Device {i}", area, owner="bench", facets={"class": "abc"[i % 3], "length_m": 100 + i % 900}))
+        streams.append((id_, prop, float(low), float(high)))
+    Entities([*surveyed.rows, *rows], {row.id: shape.wkb for row in surveyed.rows if (shape := surveyed.shape(row.id)) is not None}).save(folder)
+    return streams
+
+
+def signs(count: int) -> list[dict[str, object]]:
+    """Return declarations of signs: every shape over every property and window, half of them with bands, until there are enough."""
+    out: list[dict[str, object]] = []
+    for window, hop in WINDOWS:
+        for measure, each in SHAPES:
+            for k, (prop, unit, low, high) in enumerate(KINDS):
+                middle = (low + high) / 2
+                row: dict[str, object] = {
+                    "code": f"BN{len(out):03}", "name": {"zh": f"测试 {len(out)}", "en": f"Bench {len(out)}"}, "formula": {"zh": "测试", "en": "Bench"}, "theme": "bench", "owner": "bench",
+                    "unit": "1" if measure in {"share", "count", "distinct"} or each == "count" else unit, "decimals": 2, "of": prop, "measure": measure, "window": window, "hop": hop, "stale_after": "10m",
+                }
+                row |= {"each": each} if each else {}
+                row |= {"when": f"value > {middle}"} if measure == "share" else {}
+                row |= {"where": "entity.class = 'a' and good"} if len(out) % 4 == 1 else {"where": f"value >= {low + (high - low) / 10}"} if len(out) % 4 == 3 else {}  # noqa: PLR2004
+                if (len(out) + k) % 2:
+                    row["bands"] = [{"source": {"doc": "bench", "clause": "1", "scope": "city"}, "valid_from": "2020-01-01", "steps": [{"level": "red", "op": ">=", "value": high * 0.9}, {"level": "yellow", "op": ">=", "value": middle}]}]
+                out.append(row)
+                if len(out) == count:
+                    return out
+    return out
+
+
+def pack(folder: Path, count: int) -> Path:
+    """Write an installed pack with so many signs into a folder, to be put on PYTHONPATH; return the folder."""
+    home, info = folder / "bench_signs", folder / "bench_signs-0.dist-info"
+    for each in (home, info):
+        each.mkdir(parents=True)
+    (home / "__init__.py").write_text('"""Signs to measure with."""\n')
+    (home / "pack.toml").write_text('name = "bench"\n')
+    (home / "indicators.toml").write_text("\n".join(f"[[indicator]]\n{_toml(row)}" for row in signs(count)))
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bench-signs\nVersion: 0\n")
+    (info / "entry_points.txt").write_text("[zhongshu.packs]\nbench = bench_signs\n")
+    return folder
+
+
+def _toml(row: dict[str, object]) -> str:
+    return "".join(f"{key} = {value if key == 'valid_from' else _inline(value)}\n" for key, value in row.items())
+
+
+def _inline(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{k} = {v if k == 'valid_from' else _inline(v)}" for k, v in value.items()) + " }"
+    return "[" + ", ".join(_inline(v) for v in value) + "]" if isinstance(value, list) else json.dumps(value, ensure_ascii=False)
