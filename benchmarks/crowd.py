@@ -53,7 +53,7 @@ def signs(count: int) -> list[dict[str, object]]:
                 }
                 row |= {"each": each} if each else {}
                 row |= {"when": f"value > {middle}"} if measure == "share" else {}
-                row |= {"where": "entity.class = 'a' and good"} if len(out) % 4 == 1 else {"where": f"value >= {low + (high - low) / 10}"} if len(out) % 4 == 3 else {}  # noqa: PLR2004
+                row |= {"where": "entity.class = 'a' and good"} if len(out) % 4 == 1 else {"where": f"value >= {low + (high - low) / 10}"} if len(out) % 4 == 3 else {}
                 if (len(out) + k) % 2:
                     row["bands"] = [{"source": {"doc": "bench", "clause": "1", "scope": "city"}, "valid_from": "2020-01-01", "steps": [{"level": "red", "op": ">=", "value": high * 0.9}, {"level": "yellow", "op": ">=", "value": middle}]}]
                 out.append(row)

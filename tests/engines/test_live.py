@@ -113,7 +113,7 @@ def group(paper: Paper, known: int, rows: list[tuple[int, int, int, int]]) -> Re
 def agree(live: LiveCells, specs: list[CellSpec], at: int, paper: Paper) -> None:
     for spec in specs:
         for level in Level:
-            parts = live.parts(spec, level)
+            parts = live.parts(spec, (level,))
             got = {int(c): (int(n), int(d), int(k), int(a)) for c, n, d, k, a in zip(parts.codes, parts.num, parts.den, parts.count, parts.at, strict=True)}
             assert got == reckon(spec, level, at, paper), (spec, level)
 
@@ -154,9 +154,9 @@ def test_a_forecast_far_ahead_waits_for_its_day() -> None:
     restarted.restore(START + 100 * DAY)
     for live in (lived, restarted):
         live.advance(START + 300 * DAY - 60 * SECOND)
-        assert not len(live.parts(spec, Level.CITY).codes)
+        assert not len(live.parts(spec, (Level.CITY,)).codes)
         live.advance(START + 300 * DAY)
-        assert live.parts(spec, Level.CITY).num.tolist() == [42]
+        assert live.parts(spec, (Level.CITY,)).num.tolist() == [42]
 
 
 def test_what_changed_is_told_and_what_did_not_is_not() -> None:
@@ -177,7 +177,7 @@ def test_equal_definitions_share_their_cells_and_keep_them() -> None:
     live.apply(group(paper, START, [(0, START, 1, CELLS[0])]))
     live.declare([CellSpec(PROP.name, "count", 60 * SECOND, 5 * SECOND)])
     live.advance(START)
-    assert live.parts(spec, Level.CELL).num.tolist() == [1]
+    assert live.parts(spec, (Level.CELL,)).num.tolist() == [1]
 
 
 @given(st.lists(st.integers(-(2**40), 2**40), min_size=1, max_size=60))

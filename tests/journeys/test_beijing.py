@@ -105,17 +105,19 @@ def test_a_past_day_played_again_is_live_and_equals_the_record(beijing: Path, ho
         owner.start()
         sign = owner.parts.watch.indicators["EN01"]
         for _ in range(400):
-            values = owner.parts.watch.latest.get(("EN01", Level.CITY))
-            if values is not None and len(values.codes):
+            values = owner.parts.watch.latest.get("EN01")
+            if values is not None and len(values.of(Level.CITY)):
                 seen[values.seen] = values
             if seen and max(seen) > min(seen) + HOUR + 20 * MINUTE:
                 break
             time.sleep(0.05)
         for at, live in seen.items():
             again = owner.parts.explainer.recompute(sign, Level.CITY, at)
-            assert (live.codes.tolist(), live.value.tobytes(), live.at.tolist(), live.count.tolist()) == (again.codes.tolist(), again.value.tobytes(), again.at.tolist(), again.count.tolist())
+            city = live.of(Level.CITY)
+            assert (live.keys[city].tolist(), live.value[city].tobytes(), live.at[city].tolist(), live.count[city].tolist()) == (
+                again.keys.tolist(), again.value.tobytes(), again.at.tolist(), again.count.tolist())
             hour = (at - begin) // HOUR
-            assert live.value.tolist() == [by_hand(hourly[2016, 12, 16, hour])]
+            assert live.value[city].tolist() == [by_hand(hourly[2016, 12, 16, hour])]
         assert len({(at - begin) // HOUR for at in seen}) > 1
         assert len(seen) > 5
         assert owner.pulse.failed == 0

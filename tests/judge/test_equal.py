@@ -89,7 +89,7 @@ def made() -> Town:
 
 
 def same_values(live: Values, again: Values) -> None:
-    assert live.codes.tolist() == again.codes.tolist()
+    assert live.keys.tolist() == again.keys.tolist()
     assert live.value.tobytes() == again.value.tobytes(), (live.value, again.value)
     assert live.at.tolist() == again.at.tolist()
     assert live.count.tolist() == again.count.tolist()
@@ -118,11 +118,11 @@ def test_live_equals_recomputed_at_every_boundary(declared: list[dict[str, Any]]
             cells.advance(town.now)
         for n, each in enumerate(signs):
             level = Level((seed + i + n) % 5)
-            same_values(town.judge.values(each, level, town.now, live.parts), town.values(each, level, town.now))
+            same_values(town.judge.values(each, (level,), town.now, live.parts), town.values(each, level, town.now))
         if restored is not None:
             for spec in specs:
                 for level in Level:
-                    same_parts(live.parts(spec, level), restored.parts(spec, level))
+                    same_parts(live.parts(spec, (level,)), restored.parts(spec, (level,)))
         if i == restart:
             restored = town.cells(specs)
             restored.restore(town.now)
@@ -141,7 +141,7 @@ def test_a_series_is_what_each_of_its_times_is(declared: list[dict[str, Any]], s
         level = Level((seed + n) % 5)
         area = int(codes[seed % len(codes)] // UNIT[level] * UNIT[level])
         for at, value, status in town.explainer().series(each, area, start, end, points):
-            again = town.judge.values(each, level, at, lambda spec, lv, at=at: to_parts(town.record.query(parts_sql(spec, lv, at, PROPERTIES), None, facets=town.facets()), spec))  # type: ignore[misc]
+            again = town.judge.values(each, (level,), at, lambda spec, lv, at=at: to_parts(town.record.query(parts_sql(spec, lv[0], at, PROPERTIES), None, facets=town.facets()), spec, lv[0]))  # type: ignore[misc]
             place = again.find(area)
             assert (value, status) == ((None, "stale") if place is None else (None if np.isnan(again.value[place]) else float(again.value[place]), str(again.status[place])))
 
@@ -164,12 +164,14 @@ def test_every_measure_of_every_kind_is_equal_once() -> None:
     live.advance(town.now)
     for i, each_sign in enumerate(signs):
         level = Level(i % 5)
-        same_values(town.judge.values(each_sign, level, town.now, live.parts), town.values(each_sign, level, town.now))
+        same_values(town.judge.values(each_sign, (level,), town.now, live.parts), town.values(each_sign, level, town.now))
     together = town.explainer().recompute_all(signs, town.now)
     for each_sign in signs:
+        same_values(together[each_sign.code], town.judge.values(each_sign, each_sign.levels, town.now, live.parts))
         for level in each_sign.levels:
-            same_values(together[each_sign.code, level], town.judge.values(each_sign, level, town.now, live.parts))
-    assert sum(len(live.parts(s.specs()[0], Level.CELL).codes) > 0 for s in signs) > len(signs) // 2
+            one, places = town.values(each_sign, level, town.now), together[each_sign.code].of(level)
+            assert together[each_sign.code].value[places].tobytes() == one.value.tobytes() and together[each_sign.code].keys[places].tolist() == one.keys.tolist()
+    assert sum(len(live.parts(s.specs()[0], (Level.CELL,)).codes) > 0 for s in signs) > len(signs) // 2
 
 
 @pytest.mark.parametrize("row", [
@@ -196,7 +198,7 @@ def test_a_mean_of_extremes_is_exact() -> None:
     live.restore(boundary(START) - GRID)
     live.apply(town.send([(0, 0, 0, 1, EXTREME, 0, 0), (1, 0, 0, 1, EXTREME - 1, 0, 0), (2, 0, 0, 1, EXTREME, 0, 0)]))  # type: ignore[arg-type]
     live.advance(town.now)
-    parts = live.parts(mean.specs()[0], Level.CITY)
+    parts = live.parts(mean.specs()[0], (Level.CITY,))
     assert (parts.num.tolist(), parts.den.tolist()) == ([3 * EXTREME - 1], [3])
-    same_values(town.judge.values(mean, Level.CITY, town.now, live.parts), town.values(mean, Level.CITY, town.now))
+    same_values(town.judge.values(mean, (Level.CITY,), town.now, live.parts), town.values(mean, Level.CITY, town.now))
     assert town.values(mean, Level.CITY, town.now).value.tolist() == [109951162777.5]

@@ -120,7 +120,7 @@ class Town:
         return boundary(self.known)
 
     def recomputed(self, spec: CellSpec, level: Level, at: int) -> Parts:
-        return to_parts(self.record.query(parts_sql(spec, level, at, PROPERTIES), at, facets=self.facets()), spec)
+        return to_parts(self.record.query(parts_sql(spec, level, at, PROPERTIES), at, facets=self.facets()), spec, level)
 
     def explainer(self) -> Explainer:
         """Return one that asks this record; it has no watch, so it can only compute again."""
@@ -129,7 +129,7 @@ class Town:
             self.judge, cast("Any", None), lambda sql, known: self.record.query(sql, known, facets=self.facets()), RollUp(PROPERTIES, r, r.sources.names, r.entities.numbers))
 
     def values(self, indicator: Indicator, level: Level, at: int) -> Values:
-        return self.judge.values(indicator, level, at, lambda spec, lv: self.recomputed(spec, lv, at))
+        return self.judge.values(indicator, (level,), at, lambda spec, lv: self.recomputed(spec, lv[0], at))
 
 
 def sign(**row: Any) -> Indicator:

@@ -18,12 +18,13 @@ from zhongshu.act import SYSTEM, consume, consumed, finding_ended, relay, sign_n
 from zhongshu.app.assembly import Assembly
 from zhongshu.app.commands import Tell, backup, recompute, shown, take_file, verify
 from zhongshu.app.people import make_token, make_user
+from zhongshu.app.screens import Screens, draw
 from zhongshu.app.seats import seat_accounts, seat_tokens
 from zhongshu.app.telling import seen_of
 from zhongshu.engines.owner_lock import TOKEN_FILE, OwnerLock
 from zhongshu.govern import Grant, Party
 from zhongshu.judge import Outcome, Pulse, record
-from zhongshu.kernel.area import Level, level_of, show_area
+from zhongshu.kernel.area import Level, show_area
 from zhongshu.kernel.bus import News
 from zhongshu.kernel.clock import DAY, GRID, MINUTE, parse_clock, rfc3339
 from zhongshu.kernel.finding import Finding, Status
@@ -53,7 +54,7 @@ class Owner:
         if settings.mqtt:
             self.feeds.append(MqttReader(settings.mqtt, f"zhongshu-{show_area(parts.about.code)}", parts.sources, parts.intake, self.pipe.submit))
         self._requests: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
-        self._normal: dict[tuple[str, int], int] = {}
+        self.screens = Screens(parts.hub)
         self._saved = 0.0
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -124,19 +125,7 @@ class Owner:
             self._saved = time.monotonic()
             memory = parts.watch.memory.save()
             parts.desk.submit(lambda conn: record.keep(conn, outcome, memory)).add_done_callback(_complain)
-        by_area: dict[int, list[dict[str, Any]]] = {}
-        for change in outcome.changes:
-            key = (change.indicator, change.area)
-            if change.status == Status.GREEN:
-                self._normal.setdefault(key, outcome.at)
-            else:
-                self._normal.pop(key, None)
-            if level_of(change.area) <= Level.STREET:
-                by_area.setdefault(change.area, []).append(
-                    {"indicator": change.indicator, "area": show_area(change.area), "value": change.value, "level": str(change.status), "as_of": rfc3339(change.at) if change.at else None})
-                self._spark(key, outcome.at, change.value)
-        for area, items in by_area.items():
-            parts.hub.publish(News("vital", area, {"items": items}))
+        self.screens.take(outcome)
         for finding, document in zip(outcome.findings, record.documents(outcome.findings), strict=True):
             parts.hub.publish(News("finding", finding.area, document))
         for finding in outcome.opened:
@@ -151,19 +140,12 @@ class Owner:
             seen = seen_of(finding, rule, parts.watch.indicators[finding.indicator], parts.areas, parts.registry)
             parts.office.submit(SYSTEM, lambda deed: take_finding(deed, finding, seen, file_it=rule.auto_file)).add_done_callback(_complain)
 
-    def _spark(self, key: tuple[str, int], at: int, value: float | None) -> None:
-        """Keep a day of a value, one point a quarter of an hour, the last one up to date."""
-        line = self.city.sparks.get(key, [])
-        quarter = at // (15 * MINUTE) * 15 * MINUTE
-        kept = [p for p in line if quarter - DAY <= p[0] < quarter]
-        self.city.sparks[key] = [*kept, (quarter, value)]
-
     # what time brings
 
     def _keeper(self) -> None:
         """Commit, trim, merge, relay and sweep, each at its rhythm; a failure is told and tried again."""
         work = [
-            (self.settings.commit_s, self._commit), (1.0, self._relay), (1.0, self._look_after), (1.0, self._beat), (60.0, self._merge),
+            (self.settings.commit_s, self._commit), (1.0, self._relay), (1.0, self._look_after), (1.0, self._beat), (15.0, self._lines), (60.0, self._merge),
         ]
         due = [time.monotonic() + rhythm for rhythm, _ in work]
         while not self._stop.wait(0.1):
@@ -192,12 +174,15 @@ class Owner:
         """Count limits that ran out, and let signs that are normal again pass the checks that wait for them."""
         office = self.parts.office
         office.write(SYSTEM, sweep)
-        for (indicator, area), since in list(self._normal.items()):
-            if self._waits(indicator, area):
+        for indicator, area in self._checks:
+            values = self.parts.watch.latest.get(indicator)
+            place = None if values is None else values.find(area)
+            if values is not None and values.since is not None and place is not None and values.status[place] == Status.GREEN:
+                since = int(values.since[place])
                 office.write(SYSTEM, lambda deed, i=indicator, a=area, s=since: sign_normal(deed, i, a, s))  # type: ignore[misc]
 
-    def _waits(self, indicator: str, area: int) -> bool:
-        return (indicator, area) in self._checks
+    def _lines(self) -> None:
+        draw(self.city.sparks, self.parts.watch.latest, self.parts.clock.now())
 
     def _beat(self) -> None:
         """Tell open screens the time, how far the city is behind it, and what came in; see which cases wait for an instrument."""

@@ -256,9 +256,9 @@ class LiveCells:
             areas, subs, values = self._roll_up.read(table, cells.data)
             cells.add(np.asarray(table["pane"]), cells.keys(areas, subs), values)
 
-    def parts(self, spec: CellSpec, level: Level) -> Parts:
-        """Return the parts of a spec at the boundary, at one level."""
+    def parts(self, spec: CellSpec, levels: tuple[Level, ...]) -> Parts:
+        """Return the parts of a spec at the boundary, at some levels."""
         folded = self._folded.get(spec)
         if folded is None:
             folded = self._folded[spec] = self._roll_up.fold(spec, *self._cells[spec].combined())
-        return folded.parts(level)
+        return folded.parts(levels)

@@ -9,10 +9,10 @@ from zhongshu.judge.pulse import Pulse
 from zhongshu.judge.rule import Rule, read_rule
 from zhongshu.judge.sql import panes_sql, parts_sql, to_parts
 from zhongshu.judge.statics import Statics
-from zhongshu.judge.value import Judge, Values
+from zhongshu.judge.value import Judge, Values, differs
 from zhongshu.judge.watch import Memory, Outcome, Watch
 
 __all__ = [
-    "Band", "Explainer", "Indicator", "Judge", "Memory", "Outcome", "Pulse", "Rule", "Statics", "Values", "Watch", "cost", "panes_sql", "parts_sql",
+    "Band", "Explainer", "Indicator", "Judge", "Memory", "Outcome", "Pulse", "Rule", "Statics", "Values", "Watch", "cost", "differs", "panes_sql", "parts_sql",
     "read_indicator", "read_packs", "read_rule", "record", "to_parts", "within_limit",
 ]

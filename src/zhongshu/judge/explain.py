@@ -48,12 +48,12 @@ class Explainer:
         """Compute a sign's values of one level at a boundary, from the record alone: as it was known then, or in hindsight with all that is known now."""
         known = None if hindsight else at
 
-        def ask(spec: CellSpec, lv: Level) -> Parts:
-            return to_parts(self._query(parts_sql(spec, lv, at, self.judge.properties), known), spec)
+        def ask(spec: CellSpec, levels: tuple[Level, ...]) -> Parts:
+            return Parts.join([to_parts(self._query(parts_sql(spec, lv, at, self.judge.properties), known), spec, lv) for lv in levels])
 
-        return self.judge.values(indicator, level, at, ask)
+        return self.judge.values(indicator, (level,), at, ask)
 
-    def recompute_all(self, indicators: Iterable[Indicator], at: int, *, hindsight: bool = False) -> dict[tuple[str, Level], Values]:
+    def recompute_all(self, indicators: Iterable[Indicator], at: int, *, hindsight: bool = False) -> dict[str, Values]:
         """Compute many signs at all their levels: every set of measures that reads the same rows is answered by one scan, and folded here for every level."""
         held: dict[CellSpec, Folded] = {}
         wanted = list(indicators)
@@ -62,11 +62,11 @@ class Explainer:
             for k, spec in enumerate(specs):
                 names = {f: f"{'latest' if f == 'at' else f}_{k}" for f in fields(spec)}
                 held[spec] = self._fold(spec, table.select(["area", "sub", *names.values()]).rename_columns(["area", "sub", *("latest" if f == "at" else f for f in names)]))
-        return {(i.code, level): self.judge.values(i, level, at, lambda spec, lv: held[spec].parts(lv)) for i in wanted for level in i.levels}
+        return {i.code: self.judge.values(i, i.levels, at, lambda spec, levels: held[spec].parts(levels)) for i in wanted}
 
     def row(self, indicator: Indicator, area: int, now: int) -> dict[str, Any]:
         """Return the value, level, band and age of one area: what a tile shows."""
-        values = self.watch.latest.get((indicator.code, level_of(area)))
+        values = self.watch.latest.get(indicator.code)
         place = None if values is None else values.find(area)
         if values is None or place is None:
             return {"indicator": indicator.code, "area": show_area(area), "value": None, "unit": indicator.unit, "level": str(Status.STALE), "band": None,
@@ -81,7 +81,7 @@ class Explainer:
     def explain(self, code: str, area: int, now: int) -> dict[str, Any]:
         """Return everything about one value: formula, SQL, live beside recomputed, window, and the areas below."""
         indicator, level = self.indicator(code), level_of(area)
-        live = self.watch.latest.get((code, level))
+        live = self.watch.latest.get(code)
         at = live.seen if live is not None else self.watch.memory.at
         again = self.recompute(indicator, level, at)
         spans = [spec.span(at) for spec in indicator.measures.values()]
@@ -117,12 +117,12 @@ class Explainer:
     def _below(self, indicator: Indicator, area: int) -> list[dict[str, Any]]:
         """Return the values of the next finer level inside an area, worst first."""
         level = level_of(area)
-        values = self.watch.latest.get((indicator.code, Level(level + 1))) if level < Level.CELL else None
+        values = self.watch.latest.get(indicator.code) if level < Level.CELL else None
         if values is None:
             return []
         low, high = interval(area)
-        places = [i for i in range(len(values.codes)) if low <= values.codes[i] < high]
-        rows = [{"area": show_area(int(values.codes[i])), "value": _plain(values.value[i]), "level": str(values.status[i])} for i in places]
+        places = [i for i in values.of(Level(level + 1)).tolist() if low <= values.keys[i] >> 3 < high]
+        rows = [{"area": show_area(int(values.keys[i] >> 3)), "value": _plain(values.value[i]), "level": str(values.status[i])} for i in places]
         order = {"red": 0, "orange": 1, "yellow": 2, "green": 3, "unset": 4, "stale": 5}
         return sorted(rows, key=lambda r: (order[str(r["level"])], str(r["area"])))[:200]
 
@@ -133,7 +133,7 @@ class Explainer:
         held = {spec: self._windows(spec, times, area, level) for spec in set(indicator.specs())}
         out = []
         for i, t in enumerate(times):
-            values = self.judge.values(indicator, level, t, lambda spec, _, i=i: held[spec][i])  # type: ignore[misc]
+            values = self.judge.values(indicator, (level,), t, lambda spec, _, i=i: held[spec][i])  # type: ignore[misc]
             place = values.find(area)
             out.append((t, None if place is None else _plain(values.value[place]), str(Status.STALE) if place is None else str(values.status[place])))
         return out
@@ -142,7 +142,7 @@ class Explainer:
         """Return a spec's parts of one area at each of the times."""
         table = self._query(windows_sql(spec, times, interval(area), self.judge.properties), None)
         starts = np.searchsorted(np.asarray(table["i"]), np.arange(len(times) + 1))
-        return [self._fold(spec, table.slice(a, b - a)).parts(level) for a, b in pairwise(starts.tolist())]
+        return [self._fold(spec, table.slice(a, b - a)).parts((level,)) for a, b in pairwise(starts.tolist())]
 
     def _fold(self, spec: CellSpec, cells: pa.Table) -> Folded:
         """Fold cells that the warehouse gave, areas ascending."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from zhongshu.kernel.area import UNIT, Level
+from zhongshu.kernel.area import UNIT, Level, keyed
 from zhongshu.kernel.condition import quote, to_sql
 from zhongshu.kernel.histogram import percentile, sql_bin
 from zhongshu.kernel.live import CellSpec, Parts, fields
@@ -61,22 +61,23 @@ def _rows(spec: CellSpec, at: int, prop: Property, span: tuple[int, int] | None 
     return f"SELECT area, entity, source, valid, ticks, flags{', w' if join else ''} FROM readings{join}\n    WHERE {' AND '.join(where)}"
 
 
-def to_parts(table: pa.Table, spec: CellSpec) -> Parts:
-    """Read the answer of `parts_sql`."""
+def to_parts(table: pa.Table, spec: CellSpec, level: Level) -> Parts:
+    """Read the answer of `parts_sql` at a level."""
     if not len(table):
         return Parts.empty()
     if spec.measure == "p95":
-        return _percentile_parts(table, spec)
+        return _percentile_parts(table, spec, level)
     table = table.sort_by("code")
-    return Parts(*(_ints(table[name]) for name in ("code", "num", "den", "count", "latest")))
+    return Parts(keyed(_ints(table["code"]), level), *(_ints(table[name]) for name in ("num", "den", "count", "latest")))
 
 
-def _percentile_parts(table: pa.Table, spec: CellSpec) -> Parts:
+def _percentile_parts(table: pa.Table, spec: CellSpec, level: Level) -> Parts:
     table = table.sort_by([("code", "ascending"), ("bin", "ascending")])
     codes, n, at = _ints(table["code"]), _ints(table["n"]), _ints(table["latest"])
     starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
     count = _ints(table["count"]) if spec.each else n
-    return Parts(codes[starts], percentile(_ints(table["bin"]), n, starts, 95), np.ones(len(starts), np.int64), np.add.reduceat(count, starts), np.maximum.reduceat(at, starts))
+    return Parts(
+        keyed(codes[starts], level), percentile(_ints(table["bin"]), n, starts, 95), np.ones(len(starts), np.int64), np.add.reduceat(count, starts), np.maximum.reduceat(at, starts))
 
 
 def _ints(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from zhongshu.kernel.area import UNIT, Codes, Level
+from zhongshu.kernel.area import UNIT, Codes, Level, keyed
 
 
 class Register(Protocol):
@@ -42,10 +42,10 @@ class Statics:
         return self._kept
 
     def registered(self, type_: str, level: Level) -> tuple[Codes, npt.NDArray[np.float64]]:
-        """Return the areas of a level that have entities of a type, and how many."""
+        """Return the areas (as keys) of a level that have entities of a type, and how many."""
         key, kept = (type_, "", level), self._fresh()
         if key not in kept:
-            codes, counts = np.unique(self._codes(self.register.of_type(type_), level), return_counts=True)
+            codes, counts = np.unique(self._keys(self.register.of_type(type_), level), return_counts=True)
             kept[key] = codes, counts.astype(np.float64)
         return kept[key]
 
@@ -57,15 +57,18 @@ class Statics:
         entities = self.register.of_type(type_)
         of = self.register.facet(facet)
         values = np.array([float(v) if isinstance(v, int | float) else 0.0 for v in (of[i] for i in entities)])
-        codes, inverse = np.unique(self._codes(entities, level), return_inverse=True)
+        codes, inverse = np.unique(self._keys(entities, level), return_inverse=True)
         kept[key] = codes, np.asarray(np.bincount(inverse, weights=values, minlength=len(codes)), np.float64) if len(codes) else np.zeros(0)
         return kept[key]
 
     def people(self, level: Level) -> tuple[Codes, npt.NDArray[np.float64]]:
-        """Return the areas of a level with their population."""
-        of = self.population(level)
-        codes = np.array(sorted(of), np.int64)
-        return codes, np.array([of[int(c)] for c in codes], np.float64)
+        """Return the areas (as keys) of a level with their population."""
+        key, kept = ("", "population", level), self._fresh()
+        if key not in kept:
+            of = self.population(level)
+            codes = np.array(sorted(of), np.int64)
+            kept[key] = keyed(codes, level), np.array([of[int(c)] for c in codes], np.float64)
+        return kept[key]
 
-    def _codes(self, entities: npt.NDArray[np.int64], level: Level) -> Codes:
-        return self.register.areas()[entities] // UNIT[level] * UNIT[level]
+    def _keys(self, entities: npt.NDArray[np.int64], level: Level) -> Codes:
+        return keyed(self.register.areas()[entities] // UNIT[level] * UNIT[level], level)

@@ -13,23 +13,22 @@ import numpy as np
 
 from zhongshu.judge.indicator import Indicator
 from zhongshu.judge.rule import Rule, Sight, cleared, triggered
-from zhongshu.judge.value import Judge, Values
+from zhongshu.judge.value import Judge, Values, differs
 from zhongshu.kernel.area import Level
 from zhongshu.kernel.clock import MINUTE
 from zhongshu.kernel.finding import SEVERITY, Finding, Status
 from zhongshu.kernel.ids import stable_id
-from zhongshu.kernel.live import CellSpec, Live
+from zhongshu.kernel.live import CellSpec, Ints, Live
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A sign that reads otherwise than at the last boundary."""
+    """A sign's values at a boundary, and the places of those that read otherwise than at the last one; `turned`: of those whose level does."""
 
     indicator: str
-    area: int
-    value: float | None
-    status: Status
-    at: int
+    values: Values
+    places: Ints
+    turned: Ints
 
 
 @dataclass(slots=True)
@@ -90,19 +89,17 @@ class Watch:
         for indicator in self.indicators.values():
             for spec in indicator.specs():
                 self._needs.setdefault(spec, set()).add(indicator.code)
+        self._levels = {code: tuple(sorted({level for level in i.levels if level != Level.CELL} | {rule.at for rule in self.rules.get(code, [])})) for code, i in self.indicators.items()}
         self._hops = {spec.hop for spec in self._needs}
         self._hold = {rule.code: rule.hold for held in self.rules.values() for rule in held}
-        self.latest: dict[tuple[str, Level], Values] = {}
+        self.latest: dict[str, Values] = {}
 
     def stand(self) -> Outcome:
         """See every sign as it is where the memory stands, after the cells were put there; no rule is asked, for all were asked by then."""
         out = Outcome(self.memory.at)
         self.live.advance(out.at)
         for code in sorted(self.indicators):
-            for level in self._levels(self.indicators[code]):
-                values = self.judge.values(self.indicators[code], level, out.at, self.live.parts)
-                self._compare(code, level, values, out.changes)
-                self.latest[code, level] = values
+            self._see(self.indicators[code], out)
         return out
 
     def step(self, at: int) -> Outcome:
@@ -116,29 +113,27 @@ class Watch:
         return out
 
     def _evaluate(self, indicator: Indicator, out: Outcome) -> None:
-        rules = self.rules.get(indicator.code, [])
-        for level in self._levels(indicator):
-            values = self.judge.values(indicator, level, out.at, self.live.parts)
-            self._compare(indicator.code, level, values, out.changes)
-            self.latest[indicator.code, level] = values
-            for rule in rules:
-                if rule.at == level:
-                    self._apply(rule, indicator, values, out)
+        values = self._see(indicator, out)
+        for rule in self.rules.get(indicator.code, []):
+            self._apply(rule, indicator, values, out)
 
-    def _levels(self, indicator: Indicator) -> list[Level]:
-        return sorted({level for level in indicator.levels if level != Level.CELL} | {rule.at for rule in self.rules.get(indicator.code, [])})
-
-    def _compare(self, code: str, level: Level, now: Values, changes: list[Change]) -> None:
-        before = self.latest.get((code, level))
-        same = np.zeros(len(now.codes), np.bool_)
-        if before is not None and len(before.codes):
-            place = np.minimum(np.searchsorted(before.codes, now.codes), len(before.codes) - 1)
-            same = (before.codes[place] == now.codes) & (before.status[place] == now.status) & ((before.value[place] == now.value) | (np.isnan(before.value[place]) & np.isnan(now.value)))
-        changes += [Change(code, int(now.codes[i]), _number(now.value[i]), now.status[i], int(now.at[i])) for i in np.flatnonzero(~same)]
+    def _see(self, indicator: Indicator, out: Outcome) -> Values:
+        """Put a sign's values in place of the last ones, noting what reads otherwise."""
+        now = self.judge.values(indicator, self._levels[indicator.code], out.at, self.live.parts)
+        before = self.latest.get(indicator.code)
+        moved, turned, place = differs(before, now)
+        now.since = np.full(len(now.keys), out.at)
+        if before is not None and before.since is not None:
+            now.since[~turned] = before.since[place[~turned]]
+        if moved.any():
+            out.changes.append(Change(indicator.code, now, np.flatnonzero(moved), np.flatnonzero(turned)))
+        self.latest[indicator.code] = now
+        return now
 
     def _apply(self, rule: Rule, indicator: Indicator, values: Values, out: Outcome) -> None:
         seen = set()
-        for i, area in enumerate(values.codes.tolist()):
+        places = values.of(rule.at)
+        for i, area in zip(places.tolist(), values.codes[places].tolist(), strict=True):
             seen.add(area)
             self._one(rule, indicator, area, Sight(_number(values.value[i]), values.status[i], self._silent(rule, area, int(values.at[i]), out.at)), out)
         for _, area in sorted(key for key in self.memory.heard if key[0] == rule.code and key[1] not in seen):

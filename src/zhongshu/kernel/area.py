@@ -103,6 +103,11 @@ def show_area(code: int) -> str:
     return f"{code:015d}"
 
 
+def keyed(codes: Codes, level: Level) -> Codes:
+    """Return areas of a level as keys: they sort by code, then by level, so that areas of several levels stand in one column."""
+    return codes << 3 | int(level)
+
+
 def within(codes: Codes, intervals: Iterable[tuple[int, int]]) -> npt.NDArray[np.bool_]:
     """Return which codes lie in any of the intervals."""
     held = np.zeros(len(codes), dtype=np.bool_)

@@ -34,10 +34,11 @@ def sql_bin(ticks: str) -> str:
 
 
 def percentile(bin_: Ints, n: Ints, starts: Ints, percent: int) -> Ints:
-    """Return for each group (starting at `starts`) the value below which `percent` of its counts lie."""
-    group = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(n))))
-    order = np.lexsort((bin_, group))
-    reached = np.cumsum(n[order])
+    """Return for each group (starting at `starts`, its bins ascending) the value below which `percent` of its counts lie; 0 for a group that counts nothing."""
+    if not len(n):
+        return np.zeros(len(starts), np.int64)
+    reached = np.cumsum(n)
     before = np.append(0, reached)[starts]
     total = np.append(before[1:], reached[-1:]) - before
-    return value_of(bin_[order][np.searchsorted(reached, before - (-total * percent // 100))])
+    found = np.searchsorted(reached, before - (-total * percent // 100))
+    return np.where(total > 0, value_of(bin_[np.minimum(found, len(bin_) - 1)]), 0)

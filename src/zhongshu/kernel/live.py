@@ -52,19 +52,34 @@ def fields(spec: CellSpec) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class Parts:
-    """For areas of one level, codes ascending: `num` over `den` in ticks (den 0: no value), how many readings, and the latest valid time."""
+    """For areas of some levels, keys ascending: `num` over `den` in ticks (den 0: no value), how many readings, and the latest valid time."""
 
-    codes: Codes
+    keys: Codes
     num: Ints
     den: Ints
     count: Ints
     at: Ints
+
+    @property
+    def codes(self) -> Codes:
+        """Return the areas' codes."""
+        return self.keys >> 3
 
     @staticmethod
     def empty() -> "Parts":
         """Return parts of no area."""
         none = np.zeros(0, np.int64)
         return Parts(none, none, none, none, none)
+
+    @staticmethod
+    def join(parts: "list[Parts]") -> "Parts":
+        """Return parts of several levels as one."""
+        if len(parts) == 1:
+            return parts[0]
+        keys = np.concatenate([p.keys for p in parts])
+        order = np.argsort(keys)
+        columns = [np.concatenate(c)[order] for c in zip(*((p.num, p.den, p.count, p.at) for p in parts), strict=True)]
+        return Parts(keys[order], *columns)
 
 
 class Facets(Protocol):
@@ -86,6 +101,6 @@ class Live(Protocol):
         """Go to a boundary and return the specs whose parts may have changed since the last one."""
         ...
 
-    def parts(self, spec: CellSpec, level: Level) -> Parts:
-        """Return the parts of a spec at the boundary, at one level."""
+    def parts(self, spec: CellSpec, levels: tuple[Level, ...]) -> Parts:
+        """Return the parts of a spec at the boundary, at some levels."""
         ...

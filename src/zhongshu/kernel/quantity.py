@@ -96,6 +96,11 @@ class Property:
         """Return one tick in the canonical unit."""
         return Fraction(self.resolution)
 
+    @property
+    def ratio(self) -> tuple[float, float]:
+        """Return one tick in the canonical unit as numerator and denominator."""
+        return _ratio(self)
+
     def factor(self, unit: str | None) -> tuple[float, float]:
         """Return (scale, shift): ticks = rint(value · scale + shift) for values in `unit` (None: the canonical one)."""
         return _factor(self, unit)
@@ -112,6 +117,11 @@ class Property:
     def value(self, ticks: int | None) -> float | None:
         """Return ticks as a number of the canonical unit."""
         return None if ticks is None or ticks == NULL else float(Fraction(int(ticks)) * self.tick)
+
+
+@functools.lru_cache(10_000)
+def _ratio(prop: Property) -> tuple[float, float]:
+    return float(prop.tick.numerator), float(prop.tick.denominator)
 
 
 @functools.lru_cache(10_000)

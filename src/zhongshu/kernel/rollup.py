@@ -4,12 +4,13 @@ Live cells and warehouse both end here. Knows columns and declarations; knows no
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from zhongshu.kernel.area import UNIT, Codes, Level
+from zhongshu.kernel.area import UNIT, Codes, Level, keyed
 from zhongshu.kernel.condition import Rows, holds
 from zhongshu.kernel.histogram import bins, percentile
 from zhongshu.kernel.live import CellSpec, Facets, Ints, Parts
@@ -18,31 +19,62 @@ from zhongshu.kernel.quantity import Property
 LOW, HIGH = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 BLANK = {"n": 0, "at": LOW, "total": 0, "low": HIGH, "high": LOW, "last": LOW, "hit": 0, "weight": 0}
 """What a cell holds before its first reading: nothing that any sum or extreme would notice."""
-_FOLD = {"n": np.add, "count": np.add, "total": np.add, "hit": np.add, "weight": np.add, "low": np.minimum, "high": np.maximum, "at": np.maximum}
+_FOLD = {"n": np.add, "count": np.add, "total": np.add, "hit": np.add, "weight": np.add, "subs": np.add, "low": np.minimum, "high": np.maximum, "at": np.maximum}
 _NEEDS: dict[str, tuple[str, ...]] = {
     "count": ("n",), "sum": ("total",), "mean": ("total", "n", "weight"), "min": ("low",), "max": ("high",), "last": ("last",), "share": ("hit", "n"),
 }
+FAR = 1 << 20
+"""More than any bin, so that bins of both signs sort as they should."""
 _EACH = {"last": "last", "max": "high", "min": "low", "sum": "total", "count": "n"}
 
 
+@dataclass(slots=True)
+class Tree:
+    """Areas of some levels over a layout: their keys, ascending, and of each the bounds [start, end) among the layout's areas and among its rows."""
+
+    keys: Codes
+    areas: tuple[Ints, Ints]
+    rows: tuple[Ints, Ints]
+    _members: tuple[Ints, Ints, Ints] | None = None
+
+    def members(self) -> tuple[Ints, Ints, Ints]:
+        """Return all rows of all keys one after the other, where each key's begin, and the place of each row's key."""
+        if self._members is None:
+            first, length = self.rows[0], self.rows[1] - self.rows[0]
+            starts = np.cumsum(length) - length
+            self._members = np.arange(length.sum()) - np.repeat(starts - first, length), starts, np.repeat(np.arange(len(length)), length)
+        return self._members
+
+
 class Layout:
-    """Rows of (area, sub), areas ascending: where each area begins, and each level's codes among the areas."""
+    """Rows of (area, sub), areas ascending: where each area begins, and trees of levels over the areas."""
 
     def __init__(self, areas: Codes, subs: Ints) -> None:
         """Take the rows' areas, ascending, and their subs."""
         self.rows, self.subs = areas, subs
         self.starts = _starts(areas)
         self.areas = areas[self.starts]
-        self._levels: dict[Level, tuple[Codes, Ints]] = {}
+        self._trees: dict[tuple[Level, ...], Tree] = {}
         self._alone: bool | None = None
+        self._by_sub: dict[tuple[Level, ...], Ints] = {}
 
-    def level(self, level: Level) -> tuple[Codes, Ints]:
-        """Return a level's codes, and where each begins among the areas."""
-        if level not in self._levels:
-            codes = self.areas // UNIT[level] * UNIT[level]
-            starts = _starts(codes)
-            self._levels[level] = codes[starts], starts
-        return self._levels[level]
+    def tree(self, levels: tuple[Level, ...]) -> Tree:
+        """Return the tree of some levels."""
+        if levels not in self._trees:
+            found = [(_starts(codes := self.areas // UNIT[level] * UNIT[level]), codes, level) for level in levels]
+            keys = np.concatenate([keyed(codes[starts], level) for starts, codes, level in found])
+            order = np.argsort(keys)
+            first, end = (np.concatenate(side)[order] for side in ([s for s, _, _ in found], [np.append(s[1:], len(self.areas)) for s, _, _ in found]))
+            edges = np.append(self.starts, len(self.rows))
+            self._trees[levels] = Tree(keys[order], (first, end), (edges[first], edges[end]))
+        return self._trees[levels]
+
+    def by_sub(self, levels: tuple[Level, ...]) -> Ints:
+        """Return the members of a tree's keys, each key's by sub."""
+        if levels not in self._by_sub:
+            rows, _, key = self.tree(levels).members()
+            self._by_sub[levels] = rows[np.argsort(key << 32 | (self.subs[rows] + FAR))]
+        return self._by_sub[levels]
 
     def alone(self) -> bool:
         """Tell whether no sub stands in two areas."""
@@ -58,36 +90,47 @@ class Folded:
         """Fold rows into areas."""
         self.spec, self.layout, self._have = spec, layout, have
         wanted = (*_NEEDS.get(spec.measure, ("n",)), "count", "at")
-        self._areas = _reduce({f: v for f, v in (have | {"count": have.get("count", have["n"])}).items() if f in wanted}, layout.starts) if len(layout.rows) else {}
+        held = {f: v for f, v in have.items() if f in wanted} | {"count": have.get("count", have["n"])}
+        if spec.measure == "distinct":
+            held["subs"] = (have["n"] > 0).astype(np.int64)
+        self._areas = _reduce(held, layout.starts) if len(layout.rows) else {}
 
-    def parts(self, level: Level) -> Parts:
-        """Return the parts of a level; areas without a reading are left out."""
+    def parts(self, levels: tuple[Level, ...]) -> Parts:
+        """Return the parts of some levels; areas without a reading are left out."""
         if not self._areas:
             return Parts.empty()
-        spec, (codes, starts) = self.spec, self.layout.level(level)
-        have = _reduce(self._areas, starts)
-        one = np.ones(len(codes), np.int64)
-        if spec.measure == "p95" or (spec.measure == "distinct" and not self.layout.alone()):
-            num, den = self._by_row(level, codes), one
+        spec, tree = self.spec, self.layout.tree(levels)
+        have = _reduce(self._areas, *tree.areas)
+        one = np.ones(len(tree.keys), np.int64)
+        if spec.measure == "p95":
+            num, den = self._percentile(levels, tree), one
         elif spec.measure == "distinct":
-            num, den = np.add.reduceat(np.add.reduceat((self._have["n"] > 0).astype(np.int64), self.layout.starts), starts), one
+            num, den = have["subs"] if self.layout.alone() else self._distinct(tree), one
         else:
             num, *rest = (have[f] for f in _NEEDS[spec.measure] if f in have)
             den = rest[-1] if rest else one
         used = have["count"] > 0
-        return Parts(codes[used], num[used], den[used], have["count"][used], have["at"][used])
+        if used.all():
+            return Parts(tree.keys, num, den, have["count"], have["at"])
+        return Parts(tree.keys[used], num[used], den[used], have["count"][used], have["at"][used])
 
-    def _by_row(self, level: Level, codes: Codes) -> Ints:
-        """Measure what cannot be summed up area by area, from the rows: percentiles, and subs that stand in several areas."""
-        used = np.flatnonzero(self._have["n"] > 0)
-        rows = self.layout.rows[used] // UNIT[level] * UNIT[level]
-        starts, out = _starts(rows), np.zeros(len(codes), np.int64)
-        if not len(used):
-            return out
-        subs = bins(self._have["last"][used]) if self.spec.each and self.spec.measure == "p95" else self.layout.subs[used]
-        found = percentile(subs, self._have["n"][used], starts, 95) if self.spec.measure == "p95" else _distinct(subs, starts)
-        out[np.searchsorted(codes, rows[starts])] = found
-        return out
+    def _percentile(self, levels: tuple[Level, ...], tree: Tree) -> Ints:
+        """Return the 95th percentile per key."""
+        rows, starts, key = tree.members()
+        if self.spec.each:
+            used = self._have["n"][rows] > 0
+            packed = np.sort(key[used] << 32 | (bins(self._have["last"][rows[used]]) + FAR))
+            count = np.bincount(key[used], minlength=len(tree.keys))
+            return percentile((packed & 0xFFFFFFFF) - FAR, np.ones(len(packed), np.int64), np.cumsum(count) - count, 95)
+        rows = self.layout.by_sub(levels)
+        return percentile(self.layout.subs[rows], self._have["n"][rows], starts, 95)
+
+    def _distinct(self, tree: Tree) -> Ints:
+        """Count different subs per key, where one may stand in several areas: one that moved counts once."""
+        rows, _, key = tree.members()
+        used = self._have["n"][rows] > 0
+        pairs = np.unique(np.stack([key[used], self.layout.subs[rows[used]]]), axis=1)
+        return np.bincount(pairs[0], minlength=len(tree.keys)).astype(np.int64)
 
 
 class RollUp:
@@ -146,20 +189,20 @@ def _starts(codes: Codes) -> Ints:
     return np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if len(codes) else np.zeros(0, np.int64)
 
 
-def _reduce(have: dict[str, Ints], starts: Ints) -> dict[str, Ints]:
-    """Sum up or take extremes between starts; of the latest time, the greatest last value."""
-    if len(starts) == len(have["at"]):
+def _reduce(have: dict[str, Ints], first: Ints, end: Ints | None = None) -> dict[str, Ints]:
+    """Sum up or take extremes over [first, end) of each (no end: up to the next first); of the latest time, the greatest last value."""
+    size = len(have["at"])
+    if len(first) == size and (end is None or (end - first == 1).all()):
         return have
-    out = {f: _FOLD[f].reduceat(v, starts) for f, v in have.items() if f != "last"}
+    if end is None:
+        out = {f: _FOLD[f].reduceat(v, first) for f, v in have.items() if f != "last"}
+    else:
+        bounds = np.stack([first, end], axis=1).reshape(-1)
+        out = {f: _FOLD[f].reduceat(np.append(v, 0), bounds)[::2] for f, v in have.items() if f != "last"}
     if "last" in have:
-        newest = np.repeat(out["at"], np.diff(np.append(starts, len(have["at"]))))
-        out["last"] = np.maximum.reduceat(np.where(have["at"] == newest, have["last"], LOW), starts)
+        length = (np.append(first[1:], size) if end is None else end) - first
+        starts = np.cumsum(length) - length
+        rows = np.arange(length.sum()) - np.repeat(starts - first, length)
+        newest = have["at"][rows] == np.repeat(out["at"], length)
+        out["last"] = np.maximum.reduceat(np.where(newest, have["last"][rows], LOW), starts)
     return out
-
-
-def _distinct(subs: Ints, starts: Ints) -> Ints:
-    """Count different subs per group: one that moved between the group's areas counts once."""
-    group = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(subs))))
-    order = np.lexsort((subs, group))
-    new = np.append(True, (subs[order][1:] != subs[order][:-1]) | (group[order][1:] != group[order][:-1]))
-    return np.bincount(group[order][new], minlength=len(starts)).astype(np.int64)

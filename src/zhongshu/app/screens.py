@@ -1,0 +1,72 @@
+"""What open screens are told of values: a level that turned at once, a value that only moved once a second; and the lines on tiles.
+
+Down to the street; finer areas are asked for when someone looks.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from zhongshu.judge import Outcome, Values, differs
+from zhongshu.kernel.area import Level, level_of, show_area
+from zhongshu.kernel.bus import Bus, News
+from zhongshu.kernel.clock import DAY, MINUTE, SECOND, rfc3339
+
+QUARTER = 15 * MINUTE
+Lines = dict[tuple[str, int], list[tuple[int, float | None]]]
+
+
+class Screens:
+    """Called by the pulse's thread with every outcome."""
+
+    def __init__(self, bus: Bus) -> None:
+        """Tell through a bus."""
+        self._bus = bus
+        self._told: dict[str, Values] = {}
+        self._moved: dict[str, Values] = {}
+        self._at = 0
+
+    def take(self, outcome: Outcome) -> None:
+        """Publish what a boundary brought, or keep it for the next full second."""
+        by_area: dict[int, list[dict[str, Any]]] = {}
+        for change in outcome.changes:
+            self._moved[change.indicator] = change.values
+            if len(change.turned):
+                _say(by_area, change.indicator, change.values, change.turned)
+        if outcome.at // SECOND != self._at:
+            self._at = outcome.at // SECOND
+            for code, values in self._moved.items():
+                moved, turned, _ = differs(self._told.get(code), values)
+                _say(by_area, code, values, np.flatnonzero(moved & ~turned))
+                self._told[code] = values
+            self._moved.clear()
+        for area, items in by_area.items():
+            self._bus.publish(News("vital", area, {"items": items}))
+
+
+def _say(by_area: dict[int, list[dict[str, Any]]], code: str, values: Values, places: Iterable[int]) -> None:
+    for i, area in _down_to_street(values, places):
+        value, at = values.value[i], int(values.at[i])
+        by_area.setdefault(area, []).append(
+            {"indicator": code, "area": show_area(area), "value": None if np.isnan(value) else float(value), "level": str(values.status[i]), "as_of": rfc3339(at) if at else None})
+
+
+def _down_to_street(values: Values, places: Iterable[int]) -> Iterable[tuple[int, int]]:
+    """Yield places with their areas, of those that are what their code says."""
+    chosen = np.asarray(places, np.int64)
+    keys = values.keys[chosen]
+    coarse = keys & 7 <= Level.STREET
+    for i, key in zip(chosen[coarse].tolist(), keys[coarse].tolist(), strict=True):
+        if level_of(key >> 3) == key & 7:
+            yield i, key >> 3
+
+
+def draw(lines: Lines, latest: dict[str, Values], now: int) -> None:
+    """Put the latest values at the end of each sign's line of a day: a point a quarter of an hour, the last one up to date."""
+    quarter = now // QUARTER * QUARTER
+    for code, values in list(latest.items()):
+        for i, area in _down_to_street(values, range(len(values.keys))):
+            line = [p for p in lines.get((code, area), ()) if quarter - DAY <= p[0] < quarter]
+            value = values.value[i]
+            lines[code, area] = [*line, (quarter, None if np.isnan(value) else float(value))]
