@@ -10,6 +10,8 @@ from zhongshu.kernel.entity import Entity
 from zhongshu.survey import Areas, Entities, make
 
 STREAMS, SIGNS = 100_000, 500
+PROBE = "urn:zs:WaterLevelSensor:PROBE"
+"""The device that a bench flips to see how soon a screen hears of it; its sign is BNPROBE."""
 KINDS = (
     ("TrafficDetector.speed", "km/h", 5, 80), ("TrafficDetector.flow", "1", 0, 400), ("WaterLevelSensor.depth", "cm", 0, 60), ("RainGauge.rain_1m", "mm", 0, 4),
     ("AirQualityStation.pm25", "µg/m3", 5, 150), ("NoiseMonitor.leq", "dB(A)", 35, 80), ("ParkingLot.free", "1", 0, 300), ("StreetLight.power", "W", 0, 400),
@@ -36,14 +38,21 @@ def crowd(folder: Path, population: int = 300_000) -> list[tuple[str, str, float
         id_ = f"urn:zs:{type_}:B{i}"
         rows.append(Entity(id_, type_, f"设备 {i}", f"Device {i}", area, owner="bench", facets={"class": "abc"[i % 3], "length_m": 100 + i % 900}))
         streams.append((id_, prop, float(low), float(high)))
+    rows.append(Entity(PROBE, "WaterLevelSensor", "探针", "Probe", int(cells[0]), owner="bench", facets={"class": "probe"}))
     Entities([*surveyed.rows, *rows], {row.id: shape.wkb for row in surveyed.rows if (shape := surveyed.shape(row.id)) is not None}).save(folder)
     return streams
 
 
-def signs(count: int) -> list[dict[str, object]]:
-    """Return declarations of signs: every shape over every property and window, half of them with bands, until there are enough."""
-    out: list[dict[str, object]] = []
-    for window, hop in WINDOWS:
+def signs(count: int, windows: tuple[tuple[str, str], ...] = WINDOWS) -> list[dict[str, object]]:
+    """Return declarations of signs: the probe's, then every shape over every property and window, half of them with bands, until there are enough."""
+    source = {"doc": "bench", "clause": "1", "scope": "city"}
+    out: list[dict[str, object]] = [{
+        "code": "BNPROBE", "name": {"zh": "探针", "en": "Probe"}, "formula": {"zh": "测试", "en": "Bench"}, "theme": "bench", "owner": "bench", "unit": "1", "decimals": 0,
+        "of": "WaterLevelSensor.heartbeat", "measure": "last", "window": "5m", "hop": "1m", "stale_after": "10m", "where": "entity.class = 'probe'",
+        "bands": [{"source": source, "valid_from": "2020-01-01", "steps": [{"level": "red", "op": ">=", "value": 1}]}]}]
+    if count == 1:
+        return out
+    for window, hop in windows:
         for measure, each in SHAPES:
             for k, (prop, unit, low, high) in enumerate(KINDS):
                 middle = (low + high) / 2
@@ -55,21 +64,21 @@ def signs(count: int) -> list[dict[str, object]]:
                 row |= {"when": f"value > {middle}"} if measure == "share" else {}
                 row |= {"where": "entity.class = 'a' and good"} if len(out) % 4 == 1 else {"where": f"value >= {low + (high - low) / 10}"} if len(out) % 4 == 3 else {}
                 if (len(out) + k) % 2:
-                    row["bands"] = [{"source": {"doc": "bench", "clause": "1", "scope": "city"}, "valid_from": "2020-01-01", "steps": [{"level": "red", "op": ">=", "value": high * 0.9}, {"level": "yellow", "op": ">=", "value": middle}]}]
+                    row["bands"] = [{"source": source, "valid_from": "2020-01-01", "steps": [{"level": "red", "op": ">=", "value": high * 0.9}, {"level": "yellow", "op": ">=", "value": middle}]}]
                 out.append(row)
                 if len(out) == count:
                     return out
     return out
 
 
-def pack(folder: Path, count: int) -> Path:
+def pack(folder: Path, count: int, windows: tuple[tuple[str, str], ...] = WINDOWS) -> Path:
     """Write an installed pack with so many signs into a folder, to be put on PYTHONPATH; return the folder."""
     home, info = folder / "bench_signs", folder / "bench_signs-0.dist-info"
     for each in (home, info):
         each.mkdir(parents=True)
     (home / "__init__.py").write_text('"""Signs to measure with."""\n')
     (home / "pack.toml").write_text('name = "bench"\n')
-    (home / "indicators.toml").write_text("\n".join(f"[[indicator]]\n{_toml(row)}" for row in signs(count)))
+    (home / "indicators.toml").write_text("\n".join(f"[[indicator]]\n{_toml(row)}" for row in signs(count, windows)))
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bench-signs\nVersion: 0\n")
     (info / "entry_points.txt").write_text("[zhongshu.packs]\nbench = bench_signs\n")
     return folder

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from zhongshu.judge import Indicator, Memory, Outcome, Pulse, Rule, Watch, cost, read_rule, within_limit
 from zhongshu.judge.rule import BAD_RULE
+from zhongshu.kernel.area import Level
 from zhongshu.kernel.clock import GRID, SECOND, FrozenClock, boundary
 from zhongshu.kernel.finding import Status
 from zhongshu.kernel.problem import Problem
@@ -202,3 +203,20 @@ def test_a_sign_over_the_limit_is_refused_with_its_cells_and_bytes() -> None:
     assert "1,800 cells" in problem.sentence()
     assert f"{needs.bytes:,}" in problem.sentence("zh")
     assert within_limit([large], town.registry, PROPERTIES, needs.bytes) == ([large], [])
+
+
+def test_who_cannot_keep_up_sees_the_latest_boundary_at_once_and_sees_it_right() -> None:
+    slow = run()
+    slow.pulse.abreast = True
+    for mm in (1, 12, 8):
+        slow.town.wait(10 * SECOND)
+        group = slow.town.send([(0, 0, 0, 0, mm * 10, 0, 0)])
+        assert group is not None
+        slow.pulse.take(group)
+    slow.town.wait(10 * SECOND)
+    slow.beat()
+    (only,) = slow.outcomes
+    seen, sign_ = slow.watch.latest["X"], slow.watch.indicators["X"]
+    places = seen.of(Level.STREET)
+    again = slow.town.values(sign_, Level.STREET, only.at)
+    assert seen.seen == only.at and len(places) and seen.value[places].tobytes() == again.value.tobytes() and seen.keys[places].tolist() == again.keys.tolist()

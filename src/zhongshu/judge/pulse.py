@@ -10,12 +10,17 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from zhongshu.judge.watch import Outcome, Watch
-from zhongshu.kernel.clock import GRID, Clock, boundary
+from zhongshu.kernel.clock import GRID, SECOND, Clock, boundary
 from zhongshu.kernel.live import Live
 from zhongshu.kernel.reading import Readings
 
 Replay = Callable[[int, int], Iterable[Readings]]
 """Give the recorded readings valid after one time and until another, µs."""
+
+BEHIND = 1 * SECOND
+"""A city that cannot keep up sees fewer boundaries rather than ever later ones: what is further behind is seen at once, at the latest boundary.
+
+What was missed while the city was down is gone through boundary by boundary all the same."""
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +35,7 @@ class Pulse:
         self._taken = offset
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+        self.abreast = False
         self.failed = 0
 
     def take(self, readings: Readings) -> None:
@@ -58,6 +64,8 @@ class Pulse:
             next_ = min(turn, group)
             if next_ > at:
                 return
+            if self.abreast and at - next_ > BEHIND:
+                next_ = at
             while self._groups and boundary(self._known(self._groups[0])) <= next_:
                 self._live.apply(self._groups.popleft())
             self._tell(self._watch.step(next_))
@@ -89,6 +97,7 @@ class Pulse:
             begun = time.monotonic()
             try:
                 self.beat(self._clock.now() // GRID * GRID)
+                self.abreast = True
             except Exception:  # noqa: BLE001 (told and counted; the next boundary is tried)
                 self.failed += 1
                 _log.exception("pulse.failed")
