@@ -146,6 +146,18 @@ def test_a_series_is_what_each_of_its_times_is(declared: list[dict[str, Any]], s
             assert (value, status) == ((None, "stale") if place is None else (None if np.isnan(again.value[place]) else float(again.value[place]), str(again.status[place])))
 
 
+def test_a_series_loses_no_peak() -> None:
+    town, short = made(), sign(window="5m", measure="max")
+    start = town.now
+    for minute in range(60):
+        town.wait(MINUTE)
+        town.send([(0, 0, 0, 0, 400 if minute == 17 else 10, 0, 0)])
+    line = town.explainer().series(short, CITY, start, start + 60 * MINUTE, 2)
+    assert max(v for _, v, _ in line if v is not None) == 40
+    assert line == sorted(line) and len(line) <= 6
+    assert line[-1][0] == start + 60 * MINUTE
+
+
 def test_every_measure_of_every_kind_is_equal_once() -> None:
     town, story, rows = made(), Story(7), list[dict[str, Any]]()
     whens, wheres = [*WHEN, "good and source = 's0'", "not good"], WHERE[2:]

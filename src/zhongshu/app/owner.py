@@ -18,7 +18,7 @@ from zhongshu.act import SYSTEM, consume, consumed, finding_ended, relay, sign_n
 from zhongshu.app.assembly import Assembly
 from zhongshu.app.commands import Tell, backup, recompute, shown, take_file, verify
 from zhongshu.app.people import make_token, make_user
-from zhongshu.app.screens import Screens, draw
+from zhongshu.app.screens import Screens, draw, recall
 from zhongshu.app.seats import seat_accounts, seat_tokens
 from zhongshu.app.telling import seen_of
 from zhongshu.engines.owner_lock import TOKEN_FILE, OwnerLock
@@ -121,17 +121,23 @@ class Owner:
     def _tell(self, outcome: Outcome) -> None:
         """Save findings with the watch's memory, tell open screens, and hand findings to the desk."""
         parts = self.parts
+        self.screens.take(outcome)
         if outcome.findings or time.monotonic() - self._saved > 5:  # noqa: PLR2004 (seconds)
             self._saved = time.monotonic()
             memory = parts.watch.memory.save()
-            parts.desk.submit(lambda conn: record.keep(conn, outcome, memory)).add_done_callback(_complain)
-        self.screens.take(outcome)
-        for finding, document in zip(outcome.findings, record.documents(outcome.findings), strict=True):
-            parts.hub.publish(News("finding", finding.area, document))
+            kept = parts.desk.submit(lambda conn: record.keep(conn, outcome, memory))
+            kept.add_done_callback(_complain)
+            told = list(zip([f.area for f in outcome.findings], record.documents(outcome.findings), strict=True))
+            kept.add_done_callback(lambda done: None if done.exception() else self._say(told))
         for finding in outcome.opened:
             self._open_lead(finding)
         for finding in outcome.closed:
             parts.office.submit(SYSTEM, lambda deed, id_=finding.id: finding_ended(deed, id_)).add_done_callback(_complain)  # type: ignore[misc]
+
+    def _say(self, told: list[tuple[int, dict[str, Any]]]) -> None:
+        """Tell open screens of findings that are kept: whoever asks for them now finds them."""
+        for area, document in told:
+            self.parts.hub.publish(News("finding", area, document))
 
     def _open_lead(self, finding: Finding) -> None:
         parts = self.parts
@@ -248,15 +254,14 @@ class Owner:
         path.write_text(secret)
 
     def _first_sparks(self) -> None:
-        """Draw the last day of the city's own values once, from the record."""
-        parts, code = self.parts, self.parts.about.code
+        """Recall the last day's lines once, from the record."""
+        parts = self.parts
         for indicator in parts.watch.indicators.values():
-            if self._stop.is_set():
+            if self._stop.wait(0.3):  # there is no haste, and others have work
                 return
             try:
-                end = parts.clock.now() // (15 * MINUTE) * 15 * MINUTE
-                line = [(t, v) for t, v, _ in parts.explainer.series(indicator, code, end - DAY, end, 48) if v is not None]
-                self.city.sparks[indicator.code, code] = line + self.city.sparks.get((indicator.code, code), [])
+                for key, line in recall(parts.explainer, indicator, parts.about.code, parts.clock.now()).items():
+                    self.city.sparks[key] = line + [p for p in self.city.sparks.get(key, ()) if p[0] > line[-1][0]]
             except Exception:  # noqa: BLE001 (a missing line on a tile stops nothing)
                 _log.exception("sparks.failed %s", indicator.code)
 

@@ -4,17 +4,19 @@ Down to the street; finer areas are asked for when someone looks.
 """
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from zhongshu.judge import Outcome, Values, differs
-from zhongshu.kernel.area import Level, level_of, show_area
+from zhongshu.judge import Explainer, Indicator, Outcome, Values, differs, extremes
+from zhongshu.kernel.area import Level, interval, level_of, show_area
 from zhongshu.kernel.bus import Bus, News
 from zhongshu.kernel.clock import DAY, MINUTE, SECOND, rfc3339
 
 QUARTER = 15 * MINUTE
-Lines = dict[tuple[str, int], list[tuple[int, float | None]]]
+Point = tuple[int, float | None]
+Lines = dict[tuple[str, int], list[Point]]
 
 
 class Screens:
@@ -63,10 +65,31 @@ def _down_to_street(values: Values, places: Iterable[int]) -> Iterable[tuple[int
 
 
 def draw(lines: Lines, latest: dict[str, Values], now: int) -> None:
-    """Put the latest values at the end of each sign's line of a day: a point a quarter of an hour, the last one up to date."""
-    quarter = now // QUARTER * QUARTER
+    """Go on with each sign's line of a day: of every quarter of an hour the least, the greatest and the last value."""
     for code, values in list(latest.items()):
         for i, area in _down_to_street(values, range(len(values.keys))):
-            line = [p for p in lines.get((code, area), ()) if quarter - DAY <= p[0] < quarter]
             value = values.value[i]
-            lines[code, area] = [*line, (quarter, None if np.isnan(value) else float(value))]
+            lines[code, area] = trimmed([*lines.get((code, area), ()), (now, None if np.isnan(value) else float(value))], now)
+
+
+def recall(explainer: Explainer, indicator: Indicator, city: int, now: int) -> Lines:
+    """Return a sign's lines of the last day from the record, for every area down to the street."""
+    lines: Lines = {}
+    levels = tuple(level for level in indicator.levels if level <= Level.STREET)
+    end = now // QUARTER * QUARTER
+    for values in explainer.history(indicator, levels, end - DAY, end, QUARTER, interval(city)) if levels else ():
+        for i, area in _down_to_street(values, range(len(values.keys))):
+            if not np.isnan(values.value[i]):
+                lines.setdefault((indicator.code, area), []).append((values.seen, float(values.value[i])))
+    return {key: [p for _, part in groupby(line, key=_quarter) for p in extremes(list(part))] for key, line in lines.items()}
+
+
+def trimmed(line: list[Point], now: int) -> list[Point]:
+    """Keep a day of a line; of the quarter under way the least, the greatest and the last."""
+    quarter = now // QUARTER
+    before = [p for p in line if p[0] > now - DAY and p[0] // QUARTER < quarter]
+    return before + extremes([p for p in line if p[0] // QUARTER == quarter])
+
+
+def _quarter(point: Point) -> int:
+    return point[0] // QUARTER

@@ -3,7 +3,7 @@
 from zhongshu.judge import record
 from zhongshu.judge.cost import cost, within_limit
 from zhongshu.judge.declared import read_packs
-from zhongshu.judge.explain import Explainer
+from zhongshu.judge.explain import Explainer, extremes
 from zhongshu.judge.indicator import Band, Indicator, read_indicator
 from zhongshu.judge.pulse import Pulse
 from zhongshu.judge.rule import Rule, read_rule
@@ -13,6 +13,6 @@ from zhongshu.judge.value import Judge, Values, differs
 from zhongshu.judge.watch import Memory, Outcome, Watch
 
 __all__ = [
-    "Band", "Explainer", "Indicator", "Judge", "Memory", "Outcome", "Pulse", "Rule", "Statics", "Values", "Watch", "cost", "differs", "panes_sql", "parts_sql",
+    "Band", "Explainer", "Indicator", "Judge", "Memory", "Outcome", "Pulse", "Rule", "Statics", "Values", "Watch", "cost", "differs", "extremes", "panes_sql", "parts_sql",
     "read_indicator", "read_packs", "read_rule", "record", "to_parts", "within_limit",
 ]

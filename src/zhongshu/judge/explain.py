@@ -4,8 +4,9 @@ Gives plain documents. Who may see them, and the cases they caused, are others' 
 """
 
 from collections.abc import Callable, Iterable
-from itertools import pairwise
-from typing import Any
+from itertools import groupby, pairwise
+from operator import itemgetter
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ from zhongshu.judge.sql import parts_sql, scan_sql, scans, to_parts, windows_sql
 from zhongshu.judge.value import Judge, Values
 from zhongshu.judge.watch import Watch
 from zhongshu.kernel.area import Level, interval, level_of, show_area
-from zhongshu.kernel.clock import rfc3339
+from zhongshu.kernel.clock import MINUTE, rfc3339
 from zhongshu.kernel.finding import Status
 from zhongshu.kernel.live import CellSpec, Parts, fields
 from zhongshu.kernel.problem import declare
@@ -27,6 +28,8 @@ UNKNOWN_INDICATOR = declare(
     en=("There is no vital sign {code}.", "See the list of indicators."),
 )
 
+FINEST = 2 * MINUTE
+Point = TypeVar("Point", bound=tuple[Any, ...])
 Query = Callable[[str, int | None], pa.Table]
 """Answer SQL over readings known by a time (µs; None: now)."""
 
@@ -127,27 +130,38 @@ class Explainer:
         return sorted(rows, key=lambda r: (order[str(r["level"])], str(r["area"])))[:200]
 
     def series(self, indicator: Indicator, area: int, start: int, end: int, points: int = 48) -> list[tuple[int, float | None, str]]:
-        """Return (time, value, level) at evenly spaced boundaries, computed in one scan per measure from the record."""
+        """Return (time, value, level) of one area over an interval: of each of `points` equal parts the least, the greatest and the last value, so that no peak is lost."""
         level, step = level_of(area), max((end - start) // points, 1)
-        times = [start + step * (i + 1) for i in range(points)]
-        held = {spec: self._windows(spec, times, area, level) for spec in set(indicator.specs())}
-        out = []
-        for i, t in enumerate(times):
-            values = self.judge.values(indicator, (level,), t, lambda spec, _, i=i: held[spec][i])  # type: ignore[misc]
-            place = values.find(area)
-            out.append((t, None if place is None else _plain(values.value[place]), str(Status.STALE) if place is None else str(values.status[place])))
-        return out
+        seen = [(v.seen, v, v.find(area)) for v in self.history(indicator, (level,), start, end, step, interval(area))]
+        line = [(t, None if i is None else _plain(v.value[i]), str(Status.STALE) if i is None else str(v.status[i])) for t, v, i in seen]
+        return [p for _, part in groupby(line, key=lambda p: (p[0] - start - 1) // step) for p in extremes(list(part))]
 
-    def _windows(self, spec: CellSpec, times: list[int], area: int, level: Level) -> list[Parts]:
-        """Return a spec's parts of one area at each of the times."""
-        table = self._query(windows_sql(spec, times, interval(area), self.judge.properties), None)
+    def history(self, indicator: Indicator, levels: tuple[Level, ...], start: int, end: int, step: int, within: tuple[int, int]) -> list[Values]:
+        """Return a sign's values of the areas in an interval of codes, from the record by one scan per measure: at the end of every step, more often where its window is shorter."""
+        short = min(step, max(min(spec.window for spec in indicator.measures.values()), FINEST))
+        fine = step // -(-step // short)
+        times = [*range(end, start, -fine)][::-1]
+        held = {spec: self._windows(spec, times, levels, within) for spec in set(indicator.specs())}
+        return [self.judge.values(indicator, levels, t, lambda spec, _, i=i: held[spec][i]) for i, t in enumerate(times)]  # type: ignore[misc]
+
+    def _windows(self, spec: CellSpec, times: list[int], levels: tuple[Level, ...], within: tuple[int, int]) -> list[Parts]:
+        """Return a spec's parts at each of the times."""
+        table = self._query(windows_sql(spec, times, within, self.judge.properties), None)
         starts = np.searchsorted(np.asarray(table["i"]), np.arange(len(times) + 1))
-        return [self._fold(spec, table.slice(a, b - a)).parts((level,)) for a, b in pairwise(starts.tolist())]
+        return [self._fold(spec, table.slice(a, b - a)).parts(levels) for a, b in pairwise(starts.tolist())]
 
     def _fold(self, spec: CellSpec, cells: pa.Table) -> Folded:
         """Fold cells that the warehouse gave, areas ascending."""
         areas, subs, have = self._roll_up.read(cells, fields(spec))
         return self._roll_up.fold(spec, Layout(areas, subs), have)
+
+
+def extremes(line: list[Point]) -> list[Point]:
+    """Return of a stretch of (time, value, …) the least, the greatest and the last, in order of time."""
+    known = [p for p in line if p[1] is not None]
+    if not known:
+        return line[-1:]
+    return sorted({id(p): p for p in (min(known, key=itemgetter(1)), max(known, key=itemgetter(1)), known[-1])}.values(), key=itemgetter(0))
 
 
 def _plain(value: np.float64 | None) -> float | None:
