@@ -88,7 +88,7 @@ def test_one_case_is_shown_whole(city: Any) -> None:
     assert shown["suggestion"]["unit"] == "dept-drainage"
     assert "道路积水" in shown["suggestion"]["reason_zh"]
     assert shown["suggestion"]["row"]["basis"] == "目录 2.1"
-    assert [item["verb"] for item in shown["verbs"]] == ["dispatch", "acknowledge"]
+    assert [item["verb"] for item in shown["verbs"]] == ["dispatch", "place", "acknowledge"]
     assert shown["verbs"][0] == {"verb": "dispatch", "zh": "派遣", "en": "Dispatch", "needs": ["unit"], "shortcut": "1"}
     assert [item["number"] for item in shown["voices"]] == [told["number"]]
     assert "reporter" not in shown["voices"][0]

@@ -81,13 +81,13 @@ WRITES = {
     "duty_officer": {"lead", "case", "evidence"}, "collector": {"lead", "case", "request", "evidence"},
 }
 CASE_VERBS = {
-    "acceptor": {"verify", "file", "void", "close", "acknowledge"}, "dispatcher": {"dispatch", "acknowledge"},
-    "duty_officer": {"verify", "file", "dispatch", "void", "close", "park", "resume", "acknowledge"},
+    "acceptor": {"verify", "file", "void", "close", "place", "acknowledge"}, "dispatcher": {"dispatch", "recall", "place", "acknowledge"},
+    "duty_officer": {"verify", "file", "dispatch", "recall", "void", "close", "park", "resume", "place", "acknowledge"},
     "handler": {"take", "handle", "feedback", "return"}, "checker": {"check_pass", "check_fail"}, "collector": {"verify", "check_pass", "check_fail"},
 }
 LEAD_VERBS = {
-    "acceptor": {"confirm", "false_alarm", "duplicate", "unlink"}, "duty_officer": {"confirm", "false_alarm", "duplicate", "unlink"},
-    "dispatcher": {"false_alarm", "duplicate", "unlink"},
+    "acceptor": {"confirm", "false_alarm", "duplicate", "place", "unlink"}, "duty_officer": {"confirm", "false_alarm", "duplicate", "place", "unlink"},
+    "dispatcher": {"false_alarm", "duplicate", "place", "unlink"},
 }
 
 

@@ -11,11 +11,12 @@ from zhongshu.act.duty import classes, guess, load, row_for, suggest, units
 from zhongshu.act.lead import Seen, decide, link_voice, near, take_back, undo
 from zhongshu.act.machine import LEAD_ROWS, ROWS, STEPS, UNDOABLE, VERBS, mermaid, offered
 from zhongshu.act.office import Office
+from zhongshu.act.place import Place
 from zhongshu.act.record import CaseFilter
 from zhongshu.act.voice import Refusal, Voice, answer
 
 __all__ = [
-    "INSTRUMENT", "LEAD_ROWS", "ROWS", "STEPS", "SYSTEM", "UNDOABLE", "VERBS", "CaseFilter", "Deed", "Given", "NewCase", "Office",
+    "INSTRUMENT", "LEAD_ROWS", "ROWS", "STEPS", "SYSTEM", "UNDOABLE", "VERBS", "CaseFilter", "Deed", "Given", "NewCase", "Office", "Place",
     "Refusal", "Seen", "Taken", "Voice", "Witness", "answer", "check_by_instrument", "classes", "consume", "consumed", "decide", "do", "finding_ended", "guess",
     "keep_evidence", "link_voice", "load", "mermaid", "near", "nobody", "offered", "open_case", "record", "relay", "row_for", "sign_normal", "suggest",
     "sweep", "take_back", "take_finding", "take_request", "take_requests", "tell_result", "undo", "units", "voice",

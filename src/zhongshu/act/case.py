@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select, update
 
-from zhongshu.act import clocks, duty, machine, takeback, voice
+from zhongshu.act import clocks, duty, machine, place, takeback, voice
 from zhongshu.act.deed import INSTRUMENT, MISSING, Deed, Entry, number, record
+from zhongshu.act.place import Place
 from zhongshu.act.tables import case_file, case_step, evidence, evidence_link, request
 from zhongshu.kernel.area import show_area
 from zhongshu.kernel.bus import News
@@ -114,6 +115,7 @@ class Given:
     once: str | None = None
     happened: int | None = None
     undoes: int | None = None
+    place: Place | None = None
 
 
 _Case = dict[str, Any]
@@ -184,7 +186,10 @@ def do(deed: Deed, case_id: str, verb: str, given: Given) -> _Case:
         changes |= _holder(deed, row.to, case | changes)
     _store(deed, case, changes)
     after = case | changes
-    _history(deed, row, after, given, once, takeback.before(case, changes) if verb in machine.UNDOABLE else None)
+    detail = {"before": takeback.before(case, changes)} if verb in machine.UNDOABLE else {}
+    if given.place is not None and row.effect == "place":
+        detail = place.moved(case, given.place)
+    _history(deed, row, after, given, once, detail)
     tell(deed, after, verb)
     return after
 
@@ -256,6 +261,8 @@ def _check_needs(deed: Deed, row: machine.Row, case: _Case, given: Given) -> Non
         raise MISSING(field="承办单位 unit")
     if "until" in row.needs and (given.until is None or given.until <= deed.now):
         raise MISSING(field="期限 until")
+    if "place" in row.needs and given.place is None:
+        raise MISSING(field="地点 place")
     if "evidence" in row.needs and not given.evidence and row.verb in case["evidence_at"].split():
         raise MISSING(field="证据 evidence")
     if given.evidence:
@@ -266,6 +273,8 @@ def _check_needs(deed: Deed, row: machine.Row, case: _Case, given: Given) -> Non
 
 
 def _check_guards(deed: Deed, row: machine.Row, case: _Case) -> None:
+    if "placed" in row.guards and not place.usable(case):
+        raise place.NOT_PLACED(number=case["number"])
     if "holder" in row.guards and deed.actor.unit != case["unit"]:
         raise NOT_HELD(unit_zh=case["holder_zh"] or case["unit"], unit_en=case["holder_en"] or case["unit"])
     if "other" in row.guards and deed.connection.execute(_WORKED, {"id": case["id"], "actor": deed.actor.id}).first() is not None:
@@ -286,9 +295,9 @@ def _store(deed: Deed, case: _Case, changes: _Changes) -> None:
         raise STALE(number=case["number"], have="?", given=case["version"])
 
 
-def _history(deed: Deed, row: machine.Row, case: _Case, given: Given, once: str | None, before: _Changes | None) -> None:
-    detail: dict[str, Any] = {"on_time": case["due"] is not None and not case["late"]} if row.effect == "close" else {}
-    told = {"result": given.result or None, "before": before, "undoes": given.undoes}
+def _history(deed: Deed, row: machine.Row, case: _Case, given: Given, once: str | None, detail: dict[str, Any]) -> None:
+    detail |= {"on_time": case["due"] is not None and not case["late"]} if row.effect == "close" else {}
+    told = {"result": given.result or None, "undoes": given.undoes}
     detail |= {name: value for name, value in told.items() if value is not None}
     seq = record(deed, Entry(
         "case", case["id"], case["number"], case["area"], row.verb, case["version"], row.at, row.to, reason=given.reason, note=given.note,
@@ -310,6 +319,21 @@ def _hold(_deed: Deed, _case: _Case, given: Given) -> _Changes:
 
 def _back(_deed: Deed, case: _Case, _given: Given) -> _Changes:
     return {"unit": "", "returned": case["returned"] + 1}
+
+
+def _recall(_deed: Deed, _case: _Case, _given: Given) -> _Changes:
+    return {"unit": ""}
+
+
+def _place(deed: Deed, case: _Case, given: Given) -> _Changes:
+    """Move a case, and with it the voices that had no place; both where it was and where it goes must be of this person's areas."""
+    to = given.place
+    if to is None:
+        raise MISSING(field="地点 place")
+    machine.allow(machine.find(case["step"], case["mark"], "place"), deed.actor, to.area)
+    changes = place.changes(to)
+    place.carry(deed, "case_id", case["id"], to)
+    return changes
 
 
 def _redo(_deed: Deed, case: _Case, _given: Given) -> _Changes:
@@ -343,7 +367,7 @@ def _void(deed: Deed, _case: _Case, _given: Given) -> _Changes:
 
 
 _EFFECTS: dict[str, Callable[[Deed, _Case, Given], _Changes]] = {
-    "hold": _hold, "back": _back, "redo": _redo, "park": _park, "resume": _resume, "close": _close, "void": _void,
+    "hold": _hold, "back": _back, "recall": _recall, "place": _place, "redo": _redo, "park": _park, "resume": _resume, "close": _close, "void": _void,
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select, update
 
 from zhongshu.act import case as cases
-from zhongshu.act import duty, machine, takeback, voice
+from zhongshu.act import duty, machine, place, takeback, voice
 from zhongshu.act.deed import MISSING, Deed, Entry, number, record
 from zhongshu.act.tables import case_file, lead, lead_link, request
 from zhongshu.kernel.area import show_area
@@ -106,7 +106,7 @@ def ended(deed: Deed, finding: str) -> _Lead | None:
 
 
 def decide(deed: Deed, lead_id: str, verb: str, given: cases.Given, of: str = "") -> _Lead:
-    """Confirm (opens its case), false_alarm, or duplicate of another. Raises `lead.unknown`, `case.stale`, `case.not_now`, `case.not_yours`."""
+    """Confirm (opens its case), false_alarm, duplicate of another, or place. Raises `lead.unknown`, `case.stale`, `case.not_now`, `case.not_yours`."""
     row = get(deed, lead_id)
     if given.version is not None and given.version != row["version"]:
         raise cases.STALE(number=row["number"], have=row["version"], given=given.version)
@@ -121,6 +121,8 @@ def decide(deed: Deed, lead_id: str, verb: str, given: cases.Given, of: str = ""
         if other["id"] == row["id"] or not _may_join(deed, other):
             raise NOT_JOINED(number=other["number"])
         return _join_lead(deed, row, other, between(row, other))
+    if verb == "place":
+        return _place(deed, row, move, given.place)
     return _move(deed, row, verb, given.reason, decided_by=deed.actor.id)
 
 
@@ -140,7 +142,7 @@ def take_back(deed: Deed, lead_id: str, given: cases.Given) -> _Lead:
         return undo(deed, deed.connection.execute(mine).scalar_one())
     if row["case_id"] is not None:
         _unfile(deed, row)
-    return _move(deed, row, verb, "", case_id=None, decided_by="", undoes=line["seq"])
+    return _move(deed, row, verb, "", {"undoes": line["seq"]}, case_id=None, decided_by="")
 
 
 def link_voice(deed: Deed, request_id: str, lead_id: str, reason: Reason | None = None) -> _Lead:
@@ -182,19 +184,19 @@ def undo(deed: Deed, link_id: int) -> _Lead:
     return _move(deed, row, "unlink", "", of=None, case_id=None)
 
 
-def near(deed: Deed, place: Mapping[Any, Any]) -> list[tuple[_Lead, Reason]]:
+def near(deed: Deed, seen: Mapping[Any, Any]) -> list[tuple[_Lead, Reason]]:
     """Return leads, open or filed, of the same class within 200 m and 60 minutes, nearest first, each with why."""
-    if place["lon"] is None or place["lat"] is None or not place["class"]:
+    if seen["lon"] is None or seen["lat"] is None or not seen["class"]:
         return []
-    when = _when(place)
+    when = _when(seen)
     high = NEAR_METRES / 111_000
-    wide = high / max(math.cos(math.radians(place["lat"])), 0.01)
+    wide = high / max(math.cos(math.radians(seen["lat"])), 0.01)
     rows = deed.connection.execute(select(lead).where(
-        lead.c.state.in_(("open", "filed")), lead.c["class"] == place["class"], lead.c.opened.between(when - NEAR_TIME, when + NEAR_TIME),
-        lead.c.lon.between(place["lon"] - wide, place["lon"] + wide), lead.c.lat.between(place["lat"] - high, place["lat"] + high),
-        lead.c.id != place["id"],
+        lead.c.state.in_(("open", "filed")), lead.c["class"] == seen["class"], lead.c.opened.between(when - NEAR_TIME, when + NEAR_TIME),
+        lead.c.lon.between(seen["lon"] - wide, seen["lon"] + wide), lead.c.lat.between(seen["lat"] - high, seen["lat"] + high),
+        lead.c.id != seen["id"],
     ))
-    found = [(dict(row), between(place, row)) for row in rows.mappings()]
+    found = [(dict(row), between(seen, row)) for row in rows.mappings()]
     return sorted((pair for pair in found if pair[1].metres <= NEAR_METRES), key=lambda pair: (pair[1].metres, pair[0]["id"]))
 
 
@@ -243,6 +245,16 @@ def _open(deed: Deed, facts: _Lead) -> _Lead:
     record(deed, Entry("lead", row["id"], row["number"], row["area"], "opened", 1, end=("open", ""), happened=row["opened"]))
     _tell(deed, row, "opened")
     return row
+
+
+def _place(deed: Deed, row: _Lead, move: machine.Row, to: place.Place | None) -> _Lead:
+    """Put a lead on the map, with the voices that had no place; where it goes must be of this person's areas too."""
+    if to is None:
+        raise MISSING(field="地点 place")
+    machine.allow(move, deed.actor, to.area)
+    changes = place.changes(to)
+    place.carry(deed, "lead", row["id"], to)
+    return _move(deed, row, "place", "", place.moved(row, to), **changes)
 
 
 def _confirm(deed: Deed, row: _Lead, given: cases.Given) -> _Lead:
@@ -308,15 +320,14 @@ def _may_join(deed: Deed, row: _Lead) -> bool:
 
 
 def _move(
-    deed: Deed, row: _Lead, verb: str, reason: str, undoes: int | None = None, **changes: Any,  # noqa: ANN401 (columns of any type)
+    deed: Deed, row: _Lead, verb: str, reason: str, detail: dict[str, Any] | None = None, **changes: Any,  # noqa: ANN401 (columns of any type)
 ) -> _Lead:
     to = machine.find_lead(row["state"], verb).to[0]
     changes |= {"state": to, "version": row["version"] + 1, "changed": deed.now}
     deed.connection.execute(_UPDATE, {"b_id": row["id"], **changes})
     after = row | changes
-    place = ((row["state"], ""), (to, ""))
-    detail = {} if undoes is None else {"undoes": undoes}
-    record(deed, Entry("lead", row["id"], row["number"], row["area"], verb, after["version"], *place, reason=reason, detail=detail))
+    ends = ((row["state"], ""), (to, ""))
+    record(deed, Entry("lead", row["id"], row["number"], after["area"], verb, after["version"], *ends, reason=reason, detail=detail or {}))
     _tell(deed, after, verb)
     return after
 

@@ -104,6 +104,8 @@ VERBS = {verb.key: verb for verb in (
     Verb("void", "作废", "Void", "9"),
     Verb("park", "挂账", "Park", "8"),
     Verb("resume", "恢复办理", "Resume", "8"),
+    Verb("place", "定位", "Put on the map", "5"),
+    Verb("recall", "撤回派遣", "Recall", "6"),
     Verb("acknowledge", "知悉", "Acknowledge", "0"),
     Verb("undo", "撤销", "Take back", "Z"),
     Verb("solved", "解决了", "Solved"),
@@ -135,6 +137,7 @@ _ANYONE = frozenset({"citizen", "collector", "acceptor", "dispatcher", "duty_off
 _STAFF = frozenset({"acceptor", "dispatcher", "duty_officer"})
 _REASON, _EVIDENCE, _UNIT = frozenset({"reason"}), frozenset({"evidence"}), frozenset({"unit"})
 _HOLDER, _OTHER, _REPORTER = frozenset({"holder"}), frozenset({"other"}), frozenset({"reporter"})
+_PLACE, _PLACED = frozenset({"place"}), frozenset({"placed"})
 
 ROWS = (
     Row(("", ""), "report", ("collect", ""), _ANYONE, effect="open"),
@@ -144,7 +147,7 @@ ROWS = (
     Row(("imported", ""), "source_close", ("closed", ""), _SYSTEM, effect="close"),
     Row(("collect", ""), "verify", ("file", ""), frozenset({"collector", "acceptor", "duty_officer"})),
     Row(("file", ""), "file", ("dispatch", ""), _INTAKE),
-    Row(("dispatch", ""), "dispatch", ("handle", ""), _SENDER, _UNIT, effect="hold"),
+    Row(("dispatch", ""), "dispatch", ("handle", ""), _SENDER, _UNIT, _PLACED, "hold"),
     Row(("handle", ""), "take", ("handle", "taken"), _HANDLER, guards=_HOLDER),
     Row(("handle", "taken"), "handle", ("feedback", ""), _HANDLER, _EVIDENCE, _HOLDER),
     Row(("feedback", ""), "feedback", ("check", ""), _HANDLER, _EVIDENCE, _HOLDER),
@@ -153,6 +156,7 @@ ROWS = (
     Row(("check", "passed"), "close", ("closed", ""), _INTAKE, guards=_OTHER, effect="close"),
     Row(("handle", ""), "return", ("dispatch", ""), _HANDLER, _REASON, _HOLDER, "back"),
     Row(("handle", "taken"), "return", ("dispatch", ""), _HANDLER, _REASON, _HOLDER, "back"),
+    Row(("handle", ""), "recall", ("dispatch", ""), _SENDER, _REASON, effect="recall"),
     Row(("closed", ""), "solved", ("closed", ""), _CITIZEN, guards=_REPORTER),
     Row(("closed", ""), "unsolved", ("closed", ""), _CITIZEN, guards=_REPORTER),
     Row(("collect", ""), "void", ("void", ""), _INTAKE, _REASON, effect="void"),
@@ -166,6 +170,10 @@ ROWS = (
     Row(("file", ""), "undo", ("collect", ""), frozenset({"collector", "acceptor", "duty_officer"}), effect="undo"),
     Row(("dispatch", ""), "undo", ("file", ""), _INTAKE, effect="undo"),
     Row(("handle", ""), "undo", ("dispatch", ""), _SENDER, effect="undo"),
+    *(  # until someone is on the way: a case that moves to another street is no longer seen by who has taken it
+        Row(at, "place", at, _STAFF, _PLACE, effect="place")
+        for at in (("collect", ""), ("file", ""), ("dispatch", ""), ("dispatch", "parked"), ("handle", ""), ("handle", "parked"))
+    ),
     *(
         Row(at, "acknowledge", at, frozenset({"duty_officer", "acceptor", "dispatcher"}))
         for at in (
@@ -184,11 +192,15 @@ LEAD_ROWS = (
     Row(("open", ""), "confirm", ("filed", ""), _INTAKE),
     Row(("open", ""), "false_alarm", ("false", ""), _STAFF),
     Row(("open", ""), "duplicate", ("duplicate", ""), _STAFF | _SYSTEM, frozenset({"of"})),
+    Row(("open", ""), "place", ("open", ""), _STAFF, _PLACE),
     Row(("duplicate", ""), "unlink", ("open", ""), _STAFF | _SYSTEM),
     Row(("open", ""), "ended", ("open", ""), _SYSTEM),
     Row(("filed", ""), "undo", ("open", ""), _INTAKE),
     Row(("false", ""), "undo", ("open", ""), _STAFF),
 )
+
+ASIDE = frozenset({"acknowledge", "void", "park", "undo", "place", "recall"})
+"""To be able to do one of these is no work that waits for someone."""
 
 RESULTS = ("solved", "unsolved")
 """What a reporter may say of a result; `unsolved` leaves the case closed until re-opening has its own rows."""

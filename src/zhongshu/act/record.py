@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Text, and_, cast, false, func, or_, select, tuple_
 
 from zhongshu.act import case as cases
-from zhongshu.act import clocks, duty, machine, takeback
+from zhongshu.act import clocks, duty, machine, place, takeback
 from zhongshu.act.tables import case_file, case_step, evidence, evidence_link, lead, lead_link, request
 from zhongshu.kernel.area import interval, show_area
 from zhongshu.kernel.clock import rfc3339, to_datetime, to_us
@@ -56,8 +56,8 @@ def list_cases(connection: Connection, scope: Scope, wanted: CaseFilter, now: in
     query = select(case_file, by_due.label("by_due")).where(*_in_scope(case_file.c, scope), *_filters(wanted, now))
     if wanted.after:
         mark = _page_mark(wanted.after)
-        place = tuple_(key, case_file.c.id)
-        query = query.where(place < mark if wanted.order == "opened" else place > mark)
+        last = tuple_(key, case_file.c.id)
+        query = query.where(last < mark if wanted.order == "opened" else last > mark)
     order = (key.desc(), case_file.c.id.desc()) if wanted.order == "opened" else (key, case_file.c.id)
     limit = max(1, min(wanted.limit, 500))
     rows = connection.execute(query.order_by(*order).limit(limit + 1)).mappings().all()
@@ -74,13 +74,14 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
         raise cases.UNKNOWN(id=case_id)
     told = connection.execute(select(request).where(request.c.case_id == row["id"]).order_by(request.c.created, request.c.id)).mappings().all()
     first = told[0]["created"] if told else None
-    offered = machine.offered(row["step"], row["mark"], viewer, row["area"], row["unit"])
+    placed = place.usable(row)
+    offered = [move for move in machine.offered(row["step"], row["mark"], viewer, row["area"], row["unit"]) if placed or "placed" not in move.guards]
     proposal = duty.suggest(connection, row["class"], row["opened"]) if row["step"] in {"file", "dispatch"} else None
     return show_case(row, now, scope) | {
         "history": history(connection, row["id"], scope), "voices": [show_voice(item, scope) for item in told],
         "verbs": [_show_verb(item, row) for item in offered], "suggestion": proposal, "clocks": clocks.show(row, first, now),
         "links": _links(connection, [row["lead"]]).get(row["lead"], []) if row["lead"] else [],
-        "undo": takeback.show(connection, row, viewer, now),
+        "undo": takeback.show(connection, row, viewer, now), "placed": placed,
     }
 
 
@@ -264,7 +265,7 @@ def _show_step(step: Mapping[Any, Any], files: list[Document], scope: Scope) -> 
     nameless = {"actor": "", "actor_name": "反映人"} if step["verb"] in machine.RESULTS else {}
     return _hide({key: step[key] for key in plain} | nameless | {
         "verb_zh": verb.zh, "verb_en": verb.en, "at": rfc3339(step["at"]), "happened": rfc3339(step["happened"]), "evidence": files,
-        "result": step["detail"].get("result", ""),
+        "result": step["detail"].get("result", ""), "moved": step["detail"].get("moved"),
     }, scope)
 
 
@@ -287,7 +288,7 @@ def _show_leads(connection: Connection, rows: Iterable[Mapping[Any, Any]], scope
     )
     return [_hide({key: row[key] for key in plain} | {
         "state_zh": machine.LEAD_STATES[row["state"]][0], "state_en": machine.LEAD_STATES[row["state"]][1], "area": show_area(row["area"]),
-        "opened": rfc3339(row["opened"]), "ended": _time(row["ended"]), "case": row["case_id"], "links": links.get(row["id"], []),
+        "placed": place.usable(row), "opened": rfc3339(row["opened"]), "ended": _time(row["ended"]), "case": row["case_id"], "links": links.get(row["id"], []),
         "voices": len(heard.get(row["id"], ())), "heard": heard.get(row["id"], [])[:MOST_HEARD],
     }, scope) for row in rows]
 
@@ -338,7 +339,7 @@ def _waiting_for(person: Principal) -> ColumnElement[bool]:
     """Return the cases at a place of the table from which one of this person's roles may move on, in that role's areas."""
     c, where = case_file.c, list[ColumnElement[bool]]()
     for row in machine.ROWS:
-        if not machine.STEPS[row.at[0]].open or row.verb in {"acknowledge", "void", "park", "undo"}:
+        if not machine.STEPS[row.at[0]].open or row.verb in machine.ASIDE:
             continue
         for role, area in person.roles:
             if role in row.roles:

@@ -36,9 +36,9 @@ PLACELESS = frozenset({"city", "area", "indicator", "source", "quarantine", "ses
 VERBS: dict[str, tuple[str, ...]] = {
     "case": (
         "verify", "file", "dispatch", "take", "handle", "feedback", "check_pass", "check_fail", "close", "return", "void", "park",
-        "resume", "acknowledge",
+        "resume", "place", "recall", "acknowledge",
     ),
-    "lead": ("confirm", "false_alarm", "duplicate", "unlink"),
+    "lead": ("confirm", "false_alarm", "duplicate", "place", "unlink"),
     "finding": ("acknowledge",),
     "request": ("answer", "solved", "unsolved"),
 }

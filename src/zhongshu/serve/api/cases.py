@@ -6,7 +6,7 @@ import numpy as np
 from fastapi import File, Response, UploadFile
 from pydantic import BaseModel, Field
 
-from zhongshu.act import UNDOABLE, CaseFilter, Deed, Given, NewCase, Voice, decide, do, keep_evidence, open_case, record, take_back, take_request, tell_result, undo
+from zhongshu.act import UNDOABLE, CaseFilter, Deed, Given, NewCase, Place, Voice, decide, do, keep_evidence, open_case, record, take_back, take_request, tell_result, undo
 from zhongshu.kernel.area import parse_area, unplaced
 from zhongshu.kernel.clock import parse_time
 from zhongshu.kernel.ids import uuid7
@@ -29,6 +29,11 @@ UNKNOWN_FILE = declare(
     zh=("没有这份佐证材料。", "请刷新页面。"),
     en=("There is no such evidence.", "Refresh the page."),
 )
+OUTSIDE = declare(
+    "place.outside", "invalid",
+    zh=("经度 {lon}、纬度 {lat} 不在本市范围内。", "请核对坐标，或改为给出区域编码 area。"),
+    en=("Longitude {lon}, latitude {lat} is not in this city.", "Check the coordinates, or give an area code instead."),
+)
 
 
 class Report(BaseModel):
@@ -37,6 +42,7 @@ class Report(BaseModel):
     text: str = Field(min_length=1, max_length=4000)
     lon: float | None = Field(default=None, ge=-180, le=180)
     lat: float | None = Field(default=None, ge=-90, le=90)
+    area: str = Field(default="", max_length=15)
     address: str = Field(default="", max_length=400)
     class_: str = Field(default="", alias="class", max_length=100)
     photo: str | None = Field(default=None, max_length=64)
@@ -56,12 +62,16 @@ class Step(BaseModel):
     class_: str = Field(default="", alias="class", max_length=100)
     until: str | None = Field(default=None, max_length=40)
     of: str = Field(default="", max_length=64)
+    lon: float | None = Field(default=None, ge=-180, le=180)
+    lat: float | None = Field(default=None, ge=-90, le=90)
+    area: str = Field(default="", max_length=15)
+    address: str = Field(default="", max_length=400)
     once: str | None = Field(default=None, max_length=100)
 
-    def given(self) -> Given:
-        """Return it in act's words."""
+    def given(self, place: Place | None = None) -> Given:
+        """Return it in act's words; `place`: where its coordinates or its area lie in this city."""
         until = None if self.until is None else parse_time(self.until)
-        return Given(self.version, self.reason, self.unit, tuple(self.evidence), self.note or self.result, class_=self.class_, until=until, answer=self.answer, once=self.once)
+        return Given(self.version, self.reason, self.unit, tuple(self.evidence), self.note or self.result, class_=self.class_, until=until, answer=self.answer, once=self.once, place=place)
 
 
 class OpenCase(BaseModel):
@@ -87,6 +97,8 @@ def _named(city: City, row: dict[str, Any]) -> dict[str, Any]:
     steps = out.get("history", [])
     known = city.identity.names({step["actor"] for step in steps}) if steps else {}
     for step in steps:
+        if step["moved"]:
+            step["moved"] |= {f"{end}_name_{language}": city.areas.name(int(step["moved"][end]), language) for end in ("from", "to") for language in ("zh", "en")}
         name = step["actor_name"]
         zh, en = known.get(step["actor"], (name, _NOBODYS.get(name, name)))
         step |= {"actor_name_zh": name and zh, "actor_name_en": name and (en or zh)}
@@ -120,8 +132,30 @@ def decide_lead(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]: 
         return _lead_named(asked, _lead(asked, id))
     if body.of:
         city.guard.require(asked.principal, "act", "lead", int(_lead(asked, body.of)["area"]), verb=verb)
-    city.office.write(asked.principal, lambda deed: decide(deed, held["id"], verb, body.given(), body.of))
+    given = body.given(_to(asked, body, "lead") if verb == "place" else None)
+    city.office.write(asked.principal, lambda deed: decide(deed, held["id"], verb, given, body.of))
     return _lead_named(asked, _lead(asked, id))
+
+
+def _to(asked: Asked, body: Step, kind: str) -> Place | None:
+    """Return the place that a step names, in an area the asker may act in; the point's, or, without one, the area itself."""
+    city = asked.city
+    where = _where(city, body)
+    if where is None:
+        return None
+    if body.lon is not None and where.area == city.areas.unplaced:
+        raise OUTSIDE(lon=body.lon, lat=body.lat)
+    city.guard.require(asked.principal, "act", kind, where.area, verb="place")
+    return where
+
+
+def _where(city: City, body: Report | Step) -> Place | None:
+    """Return where a body says it is: its point, if that lies in the city, else its area; None if it says nothing. Raises `survey.area_unknown`."""
+    named = city.areas[parse_area(body.area)].code if body.area else None
+    if body.lon is None or body.lat is None:
+        return None if named is None else Place(named, address=body.address)
+    found = int(city.intake.locate(np.array([body.lon]), np.array([body.lat]))[0])
+    return Place(found if named is None or found != city.areas.unplaced else named, body.lon, body.lat, body.address)
 
 
 def undo_link(asked: Door, id: str, link: int) -> dict[str, Any]:  # noqa: A002 (a path parameter)
@@ -143,9 +177,9 @@ def _lead(asked: Asked, id_: str) -> dict[str, Any]:
 
 
 def report(asked: Door, body: Report, response: Response) -> dict[str, Any]:
-    """Take a citizen's report; the answer is its number, for following it."""
+    """Take a citizen's report; the answer is its number, for following it. Its place is its point, else its `area` of this city, else still to be found."""
     city = asked.city
-    area = unplaced(city.about.code) if body.lon is None or body.lat is None else int(city.intake.locate(np.array([body.lon]), np.array([body.lat]))[0])
+    area = (_where(city, body) or Place(unplaced(city.about.code))).area
     reporter = "" if asked.principal.means == "anonymous" else asked.principal.id
 
     def work(deed: Deed) -> dict[str, Any]:
@@ -223,7 +257,8 @@ def act(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]:  # noqa:
     last = seen["history"][-1]["verb"]
     asks = verb if verb != "undo" else last if last in UNDOABLE else "acknowledge"
     city.guard.require(asked.principal, "act", "case", int(seen["area"]), verb=asks)
-    city.office.write(asked.principal, lambda deed: do(deed, seen["id"], verb, body.given()))
+    given = body.given(_to(asked, body, "case") if verb == "place" else None)
+    city.office.write(asked.principal, lambda deed: do(deed, seen["id"], verb, given))
     return case(asked, seen["id"])
 
 
