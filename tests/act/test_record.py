@@ -107,8 +107,34 @@ def test_one_case_is_shown_whole(city: Any) -> None:
     by_number = city.desk.read(lambda c: record.get_case(c, ALL, case["number"], city.people["checker"], city.clock.at))
     assert by_number["id"] == case["id"]
     assert city.desk.read(lambda c: record.of_findings(c, ["f1", "f2"]))["f1"]["case_number"] == case["number"]
-    assert city.desk.read(lambda c: record.last_actions(c, 0))["DR02", city.cell]["text_zh"].endswith("核查结案 核查员")
+    action = city.desk.read(lambda c: record.last_actions(c, ["f1", "f2"]))["f1"]
+    assert (action["text_zh"], action["case"], action["area"]) == (f"核查结案 核查员 · {case['number']}", case["id"], city.cell)
     assert len(city.desk.read(lambda c: record.of_sign(c, ALL, "DR02", city.street, city.clock.at))) == 1
+
+
+def test_what_was_last_done_about_a_sign_is_of_the_finding_that_is_open_now(city: Any) -> None:
+    def rise(name: str) -> dict[str, Any]:
+        found = Finding(name, "DR02.ponding", "1", "DR02", city.cell, Status.RED, city.clock.at, 43.0)
+        return city.as_("duty_officer", lambda deed: take_finding(deed, found, Seen("ponding", "积水", "Ponding", 121.5, 31.2)))[0]
+
+    first = rise("f1")
+    done = city.as_("duty_officer", lambda deed: decide(deed, first["id"], "confirm", Given()))
+    city.do("acceptor", city.do("checker", city.to_check({"id": done["case_id"], "step": "dispatch", "version": 1}), "check_pass"), "close")
+    second = rise("f2")
+    told = city.desk.read(lambda c: record.last_actions(c, ["f2"]))
+    assert told == {"f2": {"case": None, "lead": second["id"], "area": city.cell, "text_zh": f"待核实 · 线索 {second['number']}", "text_en": f"To be verified · lead {second['number']}"}}
+    assert city.desk.read(lambda c: record.last_actions(c, [])) == {}
+
+
+def test_the_clock_of_a_closed_case_says_what_was_used(city: Any) -> None:
+    case = city.to_check(city.open())
+    city.clock.at += HOUR
+    city.do("acceptor", city.do("checker", case, "check_pass"), "close")
+    city.clock.at += DAY
+    shown = city.desk.read(lambda c: record.get_case(c, ALL, case["id"], city.people["acceptor"], city.clock.at))
+    assert (shown["clocks"]["duty"]["state"], shown["clocks"]["duty"]["used_s"]) == ("done", 3600)
+    due = next(line for line in shown["history"] if line["verb"] == "due")
+    assert (due["actor"], due["actor_name"]) == ("system", "系统"), "that a case counts as due is no one's deed"
 
 
 def test_evidence_is_seen_by_who_sees_its_case_or_gave_it(city: Any) -> None:

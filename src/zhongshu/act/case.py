@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select, update
 
 from zhongshu.act import clocks, duty, machine, place, takeback, voice
-from zhongshu.act.deed import INSTRUMENT, MISSING, Deed, Entry, number, record
+from zhongshu.act.deed import INSTRUMENT, MISSING, SYSTEM, Deed, Entry, number, record
 from zhongshu.act.place import Place
 from zhongshu.act.tables import case_file, case_step, evidence, evidence_link, request
 from zhongshu.kernel.area import show_area
@@ -354,7 +354,7 @@ def _resume(deed: Deed, case: _Case, _given: Given) -> _Changes:
 def _close(deed: Deed, case: _Case, given: Given) -> _Changes:
     closed = deed.now if given.happened is None else given.happened
     if case["due"] is not None and not case["due_counted"]:
-        _due_line(deed, case, min(case["due"], closed))
+        _due_line(deed.by(SYSTEM), case, min(case["due"], closed))
     if given.answer:
         waiting = select(request.c.id).where(request.c.case_id == case["id"], request.c.answered.is_(None))
         for request_id in deed.connection.execute(waiting).scalars().all():

@@ -40,7 +40,7 @@ def state(case: Mapping[Any, Any], now: int) -> str:
 
 
 def show(case: Mapping[Any, Any], first_voice: int | None, now: int) -> dict[str, Any]:
-    """Return both clocks for the page; seconds; `left_s` is negative once overdue and stands still while parked."""
+    """Return both clocks for the page; seconds; `left_s` is negative once overdue and stands still while parked; `used_s` counts no pause."""
     started = case["opened"] if first_voice is None else min(first_voice, case["opened"])
     end = now if case["closed"] is None else case["closed"]
     stop = case["parked"] if case["parked"] is not None else end
@@ -49,5 +49,6 @@ def show(case: Mapping[Any, Any], first_voice: int | None, now: int) -> dict[str
         "duty": {
             "holder": case["holder"], "started": rfc3339(case["held_since"]), "due": None if case["due"] is None else rfc3339(case["due"]),
             "left_s": None if case["due"] is None else (case["due"] - stop) // SECOND, "state": state(case, now),
+            "used_s": max(0, stop - case["opened"] - case["paused"]) // SECOND,
         },
     }

@@ -191,17 +191,27 @@ def of_sign(connection: Connection, scope: Scope, indicator: str, area: int, now
     return [show_case(row, now, scope) for row in rows]
 
 
-def last_actions(connection: Connection, since: int) -> dict[tuple[str, int], Document]:
-    """Return, by (indicator, area), what was last done about a sign in cases changed since then: {case, text_zh, text_en}."""
-    query = select(case_file).where(case_file.c.indicator != "", case_file.c.changed >= since).order_by(case_file.c.changed)
-    found = {}
-    for row in connection.execute(query).mappings():
-        step, tail = machine.STEPS[row["step"]], row["number"].rpartition("-")[2]
-        found[row["indicator"], row["area"]] = {
-            "case": row["id"], "text_zh": " ".join(filter(None, (f"案件 {tail}", step.zh, row["holder_zh"]))),
-            "text_en": " ".join(filter(None, (f"Case {tail}:", step.en, row["holder_en"]))),
+def last_actions(connection: Connection, findings: Iterable[str]) -> dict[str, Document]:
+    """Return what was last done about each of these findings: {finding: {case, lead, area, text_zh, text_en}}; a finding without a lead has none."""
+    query = select(
+        lead.c.finding, lead.c.id.label("lead"), lead.c.number.label("lead_number"), lead.c.state, lead.c.area.label("lead_area"), case_file.c.id.label("case"),
+        case_file.c.number, case_file.c.step, case_file.c.area, case_file.c.holder_zh, case_file.c.holder_en,
+    ).join(case_file, case_file.c.id == lead.c.case_id, isouter=True).where(lead.c.finding.in_(list(findings)))
+    return {row["finding"]: _last_action(row) for row in connection.execute(query).mappings()}
+
+
+def _last_action(row: Mapping[Any, Any]) -> Document:
+    """Say where a finding's case stands, else its lead; the number whole, and last, so that it is what is cut off."""
+    if row["case"] is None:
+        zh, en = machine.LEAD_STATES[row["state"]]
+        told = {"text_zh": f"{zh} · 线索 {row['lead_number']}", "text_en": f"{en} · lead {row['lead_number']}"}
+    else:
+        step = machine.STEPS[row["step"]]
+        told = {
+            "text_zh": f"{' '.join(filter(None, (step.zh, row['holder_zh'])))} · {row['number']}",
+            "text_en": f"{', '.join(filter(None, (step.en, row['holder_en'])))} · {row['number']}",
         }
-    return found
+    return {"case": row["case"], "lead": row["lead"], "area": row["lead_area"] if row["case"] is None else row["area"]} | told
 
 
 def counts(connection: Connection, scope: Scope, now: int, zone: tzinfo) -> dict[str, int]:

@@ -6,9 +6,9 @@ from typing import Any
 from zhongshu.act import record as desk
 from zhongshu.judge import Indicator, record
 from zhongshu.kernel.area import Level, interval, parse_area, show_area
-from zhongshu.kernel.clock import BAD_TIME, DAY, parse_time, rfc3339
+from zhongshu.kernel.clock import BAD_TIME, parse_time, rfc3339
 from zhongshu.kernel.condition import quote
-from zhongshu.kernel.grade import Scope
+from zhongshu.kernel.grade import EVERYWHERE, Scope
 from zhongshu.kernel.reading import Flag
 from zhongshu.serve.api.readings import page
 from zhongshu.serve.city import City
@@ -33,17 +33,24 @@ def vitals(asked: Door, area: str = "", indicator: str = "", depth: str = "", le
     codes = [city.explainer.indicator(indicator)] if indicator else list(city.watch.indicators.values())
     now, todo = city.clock.now(), city.office.read(record.unacknowledged)
     known = city.guard.scope(asked.principal, "read", "case")
-    actions = {} if known.unit else {key: a for key, a in city.office.read(lambda conn: desk.last_actions(conn, now - DAY)).items() if known.holds(key[1])}
+    actions = [] if known.unit else city.office.read(lambda conn: _actions(conn, known))
     low, high = interval(within)
     areas = [within] if not depth else [a.code for a in city.areas.at(LEVELS.get(depth, Level.STREET)) if low <= a.code < high]
     rows = [_tile(city, i, a, now, todo, actions) for i in codes for a in areas if asked.scope.holds(a)]
     return {"items": [r for r in rows if not level or r["level"] == level], "next": None}
 
 
-def _tile(city: City, indicator: Indicator, area: int, now: int, todo: dict[tuple[str, int], str], actions: dict[tuple[str, int], Any]) -> dict[str, Any]:
+def _actions(conn: Any, known: Scope) -> list[tuple[str, int, dict[str, Any]]]:  # noqa: ANN401 (a SQLAlchemy connection)
+    """Return what was last done about each open finding, newest first, where the asker may see its lead or case: (indicator, area, action)."""
+    rows = record.listing(conn, Scope(EVERYWHERE), "open", limit=1000)
+    last = desk.last_actions(conn, [row["id"] for row in rows])
+    return [(row["indicator"], int(row["area"]), {**action, "area": show_area(action["area"])}) for row in rows if (action := last.get(row["id"])) and known.holds(action["area"])]
+
+
+def _tile(city: City, indicator: Indicator, area: int, now: int, todo: dict[tuple[str, int], str], actions: list[tuple[str, int, dict[str, Any]]]) -> dict[str, Any]:
     low, high = interval(area)
     finding = next((id_ for (code, where), id_ in todo.items() if code == indicator.code and low <= where < high), None)
-    action = next((a for (code, where), a in reversed(actions.items()) if code == indicator.code and low <= where < high), None)
+    action = next((a for code, where, a in actions if code == indicator.code and low <= where < high), None)
     spark = [[rfc3339(t), v] for t, v in city.sparks.get((indicator.code, area), [])]
     return city.explainer.row(indicator, area, now) | {"spark": spark, "last_action": action, "finding": finding, "acknowledged": finding is None}
 
@@ -56,7 +63,9 @@ def explain(asked: Door, indicator: str, area: str) -> dict[str, Any]:
     declared = city.explainer.indicator(indicator)
     rows = readings(asked, indicator, area, limit=20)
     known = city.guard.scope(asked.principal, "read", "case")
-    cases = city.office.read(lambda conn: desk.of_sign(conn, _narrow(known, code), indicator, code, city.clock.now()))
+    cases = [
+        case | {"may": _may(asked, "case", int(case["area"]), ("dispatch",))}
+        for case in city.office.read(lambda conn: desk.of_sign(conn, _narrow(known, code), indicator, code, city.clock.now()))]
     below = [{**row, **_names(city, int(row["area"]))} for row in held["contributing"] if asked.scope.holds(int(row["area"]))]
     return held | _names(city, code, "area_") | {
         "contributing": below, "readings": rows, "flags": _flags(city, declared, code), "findings": city.office.read(lambda conn: _findings(asked, conn, declared, code)),
@@ -140,8 +149,14 @@ def with_words(asked: Asked, rows: list[dict[str, Any]], conn: Any) -> list[dict
     for row in rows:
         rule, indicator = rules.get(row["rule"]), city.watch.indicators.get(row["indicator"])
         names = {"rule_zh": rule.name.get("zh", row["rule"]) if rule else row["rule"], "rule_en": rule.name.get("en", row["rule"]) if rule else row["rule"]}
-        out.append(row | names | _names(city, int(row["area"]), "area_") | {"unit": indicator.unit if indicator else ""} | {"lead": None, "case": None} | of.get(row["id"], {}))
+        may = _may(asked, "finding", int(row["area"]), ("acknowledge",)) + _may(asked, "lead", int(row["area"]), ("confirm",))
+        out.append(row | names | _names(city, int(row["area"]), "area_") | {"may": may, "unit": indicator.unit if indicator else ""} | {"lead": None, "case": None} | of.get(row["id"], {}))
     return out
+
+
+def _may(asked: Asked, kind: str, area: int, verbs: tuple[str, ...]) -> list[str]:
+    """Return which of these verbs the asker may do there."""
+    return [verb for verb in verbs if asked.city.guard.scope(asked.principal, "act", kind, verb=verb).holds(area)]
 
 
 def acknowledge(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
