@@ -34,6 +34,8 @@ export interface Case {
   indicator: string | null
   version: number
   flags: string[] | Record<string, unknown>
+  /** What the viewer may do of it, where a list says so. */
+  may?: string[]
 }
 
 export interface Evidence {
@@ -52,6 +54,8 @@ export interface Deed {
   actor_name_zh?: string | null
   actor_name_en?: string | null
   undone?: boolean
+  /** From which area to which it was moved. */
+  moved?: { from_name_zh: string; from_name_en: string; to_name_zh: string; to_name_en: string } | null
   at: string
   reason: string | null
   evidence: Evidence[]
@@ -97,6 +101,8 @@ export interface Undo {
 }
 
 export interface CaseFull extends Case {
+  /** Whether someone could be sent there. */
+  placed?: boolean
   undo?: Undo | null
   history: Deed[]
   verbs: Verb[]
@@ -104,11 +110,19 @@ export interface CaseFull extends Case {
   voices_list?: Voice[]
   clocks: {
     citizen: { started: string | null; elapsed_s: number | null } | null
-    duty: { holder: string | null; started: string | null; due: string | null; left_s: number | null; state: string } | null
+    duty: { holder: string | null; started: string | null; due: string | null; left_s: number | null; state: string; used_s?: number } | null
   }
 }
 
-export interface Deal {
+/** Where a thing is: a point, or an area of the city. */
+export interface Spot {
+  lon?: number
+  lat?: number
+  area?: string
+  address?: string
+}
+
+export interface Deal extends Spot {
   version: number
   reason?: string
   unit?: string

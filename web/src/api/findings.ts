@@ -20,6 +20,8 @@ export interface Finding {
   acknowledged_by: string | null
   lead: string | null
   case: string | null
+  /** What the viewer may do of it. */
+  may?: string[]
 }
 
 export const listFindings = (query: { state?: 'open' | 'closed'; area?: string }) => get<Page<Finding>>('/api/findings', query)

@@ -1,8 +1,8 @@
 // Something seen that is not yet a case.
-import type { Voice } from './cases'
+import type { Spot, Voice } from './cases'
 import { get, part, send, type Page } from './http'
 
-export type LeadVerb = 'confirm' | 'false_alarm' | 'duplicate'
+export type LeadVerb = 'confirm' | 'false_alarm' | 'duplicate' | 'place'
 
 export interface LeadLink {
   id?: number
@@ -31,11 +31,14 @@ export interface Lead {
   voices: number
   heard?: Voice[]
   address?: string
+  area_name_zh?: string
+  area_name_en?: string
+  placed?: boolean
   version?: number
 }
 
 export const listLeads = (state?: string) => get<Page<Lead>>('/api/leads', { state, limit: 200 })
-export const settleLead = (id: string, verb: LeadVerb, body: { of?: string; version?: number } = {}) =>
+export const settleLead = (id: string, verb: LeadVerb, body: Spot & { of?: string; version?: number } = {}) =>
   send<Lead>('POST', `/api/leads/${part(id)}/${verb}`, body)
 /** Takes one's own last verdict back: all stands again as it stood before. */
 export const undoLead = (id: string) => send<Lead>('POST', `/api/leads/${part(id)}/undo`, {})

@@ -5,6 +5,7 @@ export interface Report {
   text: string
   lon?: number
   lat?: number
+  area?: string
   class?: string
   photo?: string
 }

@@ -18,7 +18,7 @@ export interface Vital {
   age_s: number | null
   owner: string
   spark: Point[]
-  last_action: { case: string; text_zh: string; text_en: string } | null
+  last_action: { case: string | null; lead: string; text_zh: string; text_en: string } | null
   acknowledged: boolean
   finding: string | null
 }

@@ -1,5 +1,5 @@
 // What the screen knows: values here, values of the streets, findings, leads and cases; fetched at `open`, then kept by changes.
-import { computed, ref, shallowRef, watch, type Ref } from 'vue'
+import { computed, onScopeDispose, ref, shallowRef, watch, type Ref } from 'vue'
 import { listAreas, readArea, type Area, type AreaItem } from '@/api/areas'
 import { listCases, type Case } from '@/api/cases'
 import { listFindings, type Finding } from '@/api/findings'
@@ -11,6 +11,7 @@ import { calmly, useFetched, useHearing } from '@/state/use'
 
 const SPARK_POINTS = 96
 const NEW_FOR_MS = 2000
+const LOOK_AGAIN_MS = 2000
 const NEVER = 9
 const DAY_MS = 86_400_000
 
@@ -21,7 +22,13 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
   const vitals = useFetched(async () => kept((await listVitals({ area: area.value })).items))
   const shapes = useFetched(async () => (await listAreas('street', true)).items)
   const streets = useFetched(async () => (await listVitals({ area: area.value, depth: 'street', indicator: chosen.value ?? undefined })).items)
-  const findings = useFetched(async () => (await listFindings({ state: 'open' })).items)
+  /** Findings the stream has just told of, which a fetch begun before may not hold yet. */
+  const told = new Map<string, Finding>()
+  const findings = useFetched(async () => {
+    const { items } = await listFindings({ state: 'open' })
+    const held = new Set(items.map((f) => f.id))
+    return [...[...told.values()].filter((f) => !held.has(f.id)), ...items]
+  })
   const closed = useFetched(async () => (await listFindings({ state: 'closed' })).items)
   const leads = useFetched(async () => (await listLeads('open')).items)
   const cases = useFetched(async () => {
@@ -75,6 +82,31 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
   const relist = calmly(() => vitals.load(), 2000)
   const recase = calmly(() => Promise.all([cases.load(), leads.load()]), 1000)
   const refind = calmly(() => Promise.all([findings.load(), closed.load()]), 1000)
+  const looks = new Set<ReturnType<typeof setTimeout>>()
+  onScopeDispose(() => looks.forEach(clearTimeout))
+
+  /** What the stream tells is newer than what a fetch beside it may find: it is shown at once, named as far as is known here, and fetched again. */
+  function take(news: Finding) {
+    const rest = (findings.data.value ?? []).filter((f) => f.id !== news.id)
+    const held = (findings.data.value ?? []).find((f) => f.id === news.id)
+    if (news.closed) {
+      told.delete(news.id)
+      findings.data.value = rest
+    } else {
+      const sign = byCode.value.get(news.indicator)
+      const place = shapeOf.value.get(news.area) ?? shapeOf.value.get(`${news.area.slice(0, 9)}000000`)
+      const names = { rule_zh: sign?.name_zh ?? news.rule, rule_en: sign?.name_en ?? news.rule, area_name_zh: place?.name_zh ?? news.area, area_name_en: place?.name_en ?? news.area }
+      const known: Finding = { ...names, unit: sign?.unit ?? '', lead: null, case: null, ...held, ...(news as Partial<Finding>) } as Finding
+      told.set(news.id, known)
+      findings.data.value = [known, ...rest]
+    }
+    const again = setTimeout(() => {
+      looks.delete(again)
+      told.delete(news.id)
+      refind()
+    }, LOOK_AGAIN_MS)
+    looks.add(again)
+  }
 
   function everything() {
     for (const one of [indicators, here, vitals, shapes, streets, findings, closed, leads, cases]) void one.load()
@@ -94,6 +126,7 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
         fresh.value = new Set([...fresh.value].filter((id) => id !== finding.id))
       }, NEW_FOR_MS)
     }
+    if (finding) take(finding)
     refind()
     relist()
   })
@@ -144,7 +177,7 @@ export interface Rising {
   place: Case
 }
 
-/** The three classes of requests with most voices, each with the place that speaks most. */
+/** The three classes of requests with most voices, each with the place that speaks most; one voice alone is no rise. */
 export function risingOf(cases: Case[]): Rising[] {
   const groups = new Map<string, Case[]>()
   for (const one of cases.filter((c) => !c.closed && c.voices > 0)) groups.set(one.class, [...(groups.get(one.class) ?? []), one])
@@ -155,6 +188,7 @@ export function risingOf(cases: Case[]): Rising[] {
       count: rows.reduce((sum, c) => sum + c.voices, 0),
       place: [...rows].sort((a, b) => b.voices - a.voices)[0]!,
     }))
+    .filter((one) => one.count > 1)
     .sort((a, b) => b.count - a.count)
     .slice(0, 3)
 }
