@@ -133,7 +133,7 @@ def test_unknown_stations_are_unplaced_and_no_two_names_become_one(desk: Any, tm
 
 def test_cells_that_are_no_numbers_go_to_quarantine_as_they_stood(desk: Any, tmp_path: Path) -> None:
     rows, refused, _ = taken(desk, write(tmp_path / "a.csv", "站,时间,雨量,temp\nA,2026-02-28 08:00,微量,20\nA,2026-02-28 08:10,NA,1e999\n"), WIDE)
-    assert [r["ticks"] for r in rows] == [2000] and [(r.row, r.code) for r in refused] == [(1, "reading.out_of_range"), (2, "reading.out_of_range")]
+    assert [r["ticks"] for r in rows] == [2000] and [(r.row, r.code) for r in refused] == [(1, "reading.not_a_number"), (2, "reading.out_of_range")]
     sent = json.loads(refused[0].raw)
     assert sent["value"] == "微量" and sent["entity"] == "urn:zs:Gauge:A"
     mended = desk.intake.receive(WIDE, json.dumps(sent | {"value": 0.1}).encode())
@@ -179,8 +179,8 @@ def test_slices_and_batches_do_not_depend_on_who_reads(desk: Any, tmp_path: Path
 
 
 @pytest.mark.parametrize(("name", "content", "code"), [
-    ("a.csv", b"", "intake.unreadable"), ("a.csv", b"  \n\n", "intake.unreadable"), ("a.csv", "站,时间,雨量\n东四,2026-01-01,1".encode("gbk"), "intake.unreadable"),
-    ("a.csv.gz", gzip.compress(b"x" * 1000)[:-9], "intake.unreadable"), ("a.csv.gz", b"\x1f\x8b", "intake.unreadable"), ("a.csv", "站,时间,雨量\nA,2026-01-01,1".encode("utf-16"), "intake.unreadable"),
+    ("a.csv", b"", "intake.unreadable"), ("a.csv", b"  \n\n", "intake.unreadable"), ("a.csv", "站,时间,雨量\n东四,2026-01-01,1".encode("gbk"), "intake.not_unicode"),
+    ("a.csv.gz", gzip.compress(b"x" * 1000)[:-9], "intake.unreadable"), ("a.csv.gz", b"\x1f\x8b", "intake.unreadable"), ("a.csv", "站,时间,雨量\nA,2026-01-01,1".encode("utf-16"), "intake.not_unicode"),
     ("a.csv", "站,时间,站,雨量\nA,2026-01-01,A,1".encode(), "intake.unreadable"), ("a.csv", b"a,b\n1,2\n", "table.no_column"), ("a.csv", "站,时间\nA,2026-01-01\n".encode(), "table.no_column"),
 ])
 def test_a_file_that_cannot_be_read_at_all_is_a_problem(desk: Any, tmp_path: Path, name: str, content: bytes, code: str) -> None:

@@ -111,8 +111,8 @@ def take_file(parts: Assembly, pipe: Pipe, path: Path, source: str, start: str, 
 def _count(counts: dict[str, int], sent: tuple[Batch, "Future[Receipt]"]) -> None:
     receipt = sent[1].result()
     counts["accepted"] += 0 if receipt.repeated else receipt.accepted
-    counts["quarantined"] += receipt.quarantined
-    counts["duplicates"] += receipt.duplicates + (receipt.accepted if receipt.repeated else 0)
+    counts["quarantined"] += 0 if receipt.repeated else receipt.quarantined
+    counts["duplicates"] += receipt.duplicates + (receipt.accepted + receipt.quarantined if receipt.repeated else 0)
 
 
 def _settle_desk(parts: Assembly, pipe: Pipe, tell: Tell) -> None:

@@ -25,7 +25,7 @@ TOO_LARGE = declare(
     en=("The file has {size} bytes; at most {most} are taken.", "Send a smaller picture."),
 )
 BAD_TYPE = declare(
-    "evidence.bad_type", "unsupported",
+    "evidence.bad_type", "foreign_media",
     zh=("只接受 JPEG、PNG、WebP 图片和 PDF 文件。", "请换一种格式再传。"),
     en=("Only JPEG, PNG and WebP pictures and PDF files are taken.", "Send it in another format."),
 )

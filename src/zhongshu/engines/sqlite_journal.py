@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from zhongshu.kernel.clock import DAY
+from zhongshu.kernel.clock import DAY, SECOND
 from zhongshu.kernel.journal import Batch, Entry, Receipt, document_digest
 from zhongshu.kernel.problem import declare
 from zhongshu.kernel.reading import Readings, join
@@ -27,7 +27,8 @@ JOURNAL_FULL = declare(
 _TABLES = """
 CREATE TABLE IF NOT EXISTS entry (offset INTEGER PRIMARY KEY, kind TEXT NOT NULL, known INTEGER NOT NULL, count INTEGER NOT NULL, payload BLOB);
 CREATE TABLE IF NOT EXISTS batch (source TEXT NOT NULL, batch TEXT NOT NULL, digest TEXT NOT NULL, offset INTEGER NOT NULL, accepted INTEGER NOT NULL,
-  quarantined INTEGER NOT NULL, duplicates INTEGER NOT NULL, known INTEGER NOT NULL, mapping TEXT NOT NULL, PRIMARY KEY (source, batch)) WITHOUT ROWID;
+  quarantined INTEGER NOT NULL, duplicates INTEGER NOT NULL, known INTEGER NOT NULL, mapping TEXT NOT NULL,
+  taken INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (source, batch)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS batch_known ON batch (known);
 CREATE TABLE IF NOT EXISTS quarantine (id INTEGER PRIMARY KEY, source TEXT NOT NULL, batch TEXT NOT NULL, line INTEGER NOT NULL, code TEXT NOT NULL,
   detail TEXT NOT NULL, raw TEXT NOT NULL, known INTEGER NOT NULL, mapping TEXT NOT NULL, mended INTEGER);
@@ -38,8 +39,9 @@ CREATE TABLE IF NOT EXISTS counter (source TEXT PRIMARY KEY, accepted INTEGER NO
 """
 _COUNT = """INSERT INTO counter VALUES (?, ?, ?, ?, ?) ON CONFLICT (source) DO UPDATE SET accepted = accepted + excluded.accepted,
   quarantined = quarantined + excluded.quarantined, duplicates = duplicates + excluded.duplicates, known = excluded.known"""
-REMEMBERED = 30 * DAY
-"""How long a batch's id is remembered."""
+REMEMBERED = 30 * DAY // SECOND
+"""For how many seconds of the wall a batch's id is remembered, whatever the city's clock plays again."""
+_WALL = "CAST(strftime('%s', 'now') AS INTEGER)"
 
 
 class SqliteJournal:
@@ -52,6 +54,9 @@ class SqliteJournal:
         self._write.executescript(_TABLES)
         if "digest" not in {row[1] for row in self._write.execute("PRAGMA table_info(request_key)")}:
             self._write.execute("ALTER TABLE request_key ADD COLUMN digest TEXT NOT NULL DEFAULT ''")
+        if "taken" not in {row[1] for row in self._write.execute("PRAGMA table_info(batch)")}:
+            self._write.execute("ALTER TABLE batch ADD COLUMN taken INTEGER NOT NULL DEFAULT 0")
+            self._write.execute(f"UPDATE batch SET taken = {_WALL}")
         self._reads = threading.local()
         (self._head,) = self._write.execute("SELECT coalesce(max(offset), 0) FROM entry").fetchone()
 
@@ -102,7 +107,7 @@ class SqliteJournal:
                 payload = _arrow(e.table) if e.table is not None else "\n".join(json.dumps(d, ensure_ascii=False) for d in e.documents).encode()
                 c.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", (e.offset, e.kind, known, len(e.table) if e.table is not None else len(e.documents), payload))
             c.executemany(
-                "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {_WALL})",
                 [(b.source, b.batch, b.digest, r.offset, r.accepted, r.quarantined, r.duplicates, known, b.mapping) for b, r in zip(batches, receipts, strict=True)])
             c.executemany(_COUNT, [(*row, known) for row in _sums(batches, receipts)])
             c.executemany(
@@ -159,7 +164,7 @@ class SqliteJournal:
         """Forget readings and requests up to an offset, and batches remembered long enough; entities stay. Called by the writer's thread."""
         with self._transaction() as c:
             c.execute("DELETE FROM entry WHERE offset <= ? AND kind != 'entities' AND offset < (SELECT max(offset) FROM entry)", (upto,))
-            c.execute("DELETE FROM batch WHERE known < (SELECT max(known) FROM batch) - ?", (REMEMBERED,))
+            c.execute(f"DELETE FROM batch WHERE taken < {_WALL} - ?", (REMEMBERED,))
 
     def head(self) -> int:
         """Return the last durable offset."""

@@ -6,7 +6,7 @@ A kind of problem is declared once, as a row beside its use; raising it fills in
 from dataclasses import dataclass, field
 from typing import Literal
 
-Sort = Literal["invalid", "unknown", "refused", "unsigned", "conflict", "too_large", "busy", "full", "unavailable", "unsupported"]
+Sort = Literal["invalid", "unknown", "refused", "unsigned", "conflict", "too_large", "busy", "full", "unavailable", "unsupported", "foreign_media"]
 
 SHOWN = 200
 """How much of a particular is shown."""

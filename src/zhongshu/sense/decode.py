@@ -6,99 +6,42 @@ Knows the registry's numbers; knows nothing of journals, networks or packs. A ba
 import gzip
 import io
 import json
+import math
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 
-from zhongshu.kernel.clock import parse_time
-from zhongshu.kernel.journal import Refused
-from zhongshu.kernel.problem import Problem, declare
+from zhongshu.kernel.problem import Problem
+from zhongshu.sense.rows import (
+    BAD_BODY,
+    BAD_PLACE,
+    BAD_ROW,
+    FOREIGN_MEDIA,
+    LONG_LINE,
+    MAX_BODY,
+    MAX_LINE,
+    NOT_A_NUMBER,
+    ROW_NOT_UTF8,
+    TOO_LARGE,
+    Decoded,
+    Lines,
+    Row,
+    refusal,
+    text,
+)
+from zhongshu.sense.tabular import from_table, read_arrow, read_csv
+from zhongshu.sense.times import read_times, scale
 
-BAD_BODY = declare(
-    "intake.unreadable", "invalid",
-    zh=("无法读取提交的内容（{form}）：{why}。", "请检查格式与编码（UTF-8）后重新提交，未记入任何数据。"),
-    en=("The body cannot be read as {form}: {why}.", "Check its format and encoding (UTF-8) and send it again; nothing was taken in."),
-)
-TOO_LARGE = declare(
-    "intake.too_large", "too_large",
-    zh=("提交的内容超过 {limit} 字节。", "请拆成较小的批次。"),
-    en=("The body is larger than {limit} bytes.", "Send it in smaller batches."),
-)
-LONG_LINE = declare(
-    "intake.line_too_long", "invalid",
-    zh=("第 {row} 行超过 {limit} 字节。", "请检查换行，逐条发送。"),
-    en=("Line {row} is longer than {limit} bytes.", "Check the line breaks and send one reading a line."),
-)
-BAD_ROW = declare(
-    "reading.unreadable", "invalid",
-    zh=("这一行无法读取：{why}。", "每行应有 entity、property、time、value。"),
-    en=("This row cannot be read: {why}.", "A row has entity, property, time and value."),
-)
-
-MAX_BODY = 64 * 2**20
-MAX_LINE = 64 * 2**10
-MAX_ROWS = 2_000_000
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
-_WORDS = ("entity", "property", "time", "unit", "quality", "value")
-
-
-class Row(msgspec.Struct, gc=False):
-    """One native reading: time is RFC 3339 or integer ms/µs since 1970; no unit means the property's own."""
-
-    entity: str
-    property: str
-    time: str | int
-    value: float | None
-    unit: str | None = None
-    quality: str | None = None
-
-
-@dataclass(slots=True)
-class Decoded:
-    """Columns as sent, not yet checked; `line` is each row's place in the body, `sent` gives the i-th row as it was sent, so that it can be mended."""
-
-    entity: list[str]
-    property: list[str]
-    unit: list[str | None]
-    quality: list[str | None]
-    time: npt.NDArray[np.int64]
-    value: npt.NDArray[np.float64]
-    missing: npt.NDArray[np.bool_]
-    line: npt.NDArray[np.int64]
-    refused: list[Refused] = field(default_factory=list)
-    sent: Callable[[int], str] | None = None
-
-
-@dataclass(slots=True)
-class Lines:
-    """Rows of JSON as they were read, not yet columns, so that the rows of several bodies become columns in one go; the fields are those of `Decoded`."""
-
-    rows: list[Row]
-    line: npt.NDArray[np.int64]
-    refused: list[Refused]
-    sent: Callable[[int], str]
-
-    def __len__(self) -> int:
-        """Return the number of rows that could be read."""
-        return len(self.rows)
-
-
 _rows = msgspec.json.Decoder(list[Row])
 _one = msgspec.json.Decoder(Row)
 _raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
-BAD = np.int64(-(2**63))
-"""A time that could not be read."""
-EARLIEST = np.int64(-(2**53))
-"""No reading is older (the year 1684): what says so was misread."""
 
 
 def unpack(body: bytes, encoding: str) -> bytes:
@@ -128,13 +71,25 @@ def decode(body: bytes, media: str) -> Decoded:
 
 def read(body: bytes, media: str) -> Decoded | Lines:
     """Read a body as far as is worth it alone: tables into columns, JSON into rows."""
-    media = media.lower()
-    if "arrow" in media:
-        return _from_table(_arrow(body), "Arrow IPC")
+    form = _form(media)
+    if form == "arrow":
+        return from_table(read_arrow(body), "Arrow IPC")
     body = body.removeprefix(_BOM)
-    if "csv" in media:
-        return _csv(body)
+    if form == "csv":
+        return read_csv(body)
     return _json(body) if is_list(body) else _ndjson(body)
+
+
+@lru_cache(maxsize=256)
+def _form(media: str) -> str:
+    """Return which shape a media type names; those that name none are looked into, and those that name another are refused."""
+    kind = media.lower().partition(";")[0].strip()
+    for form in ("arrow", "csv", "json"):
+        if form in kind:
+            return form
+    if kind in {"", "text/plain", "application/octet-stream", "application/x-www-form-urlencoded"}:  # what clients say when nobody tells them
+        return "json"
+    raise FOREIGN_MEDIA(media=kind)
 
 
 def is_list(body: bytes) -> bool:
@@ -175,13 +130,13 @@ def _one_by_one(lines: list[bytes], at: npt.NDArray[np.int64]) -> Lines | None:
     for i, line in enumerate(lines):
         number = int(at[i])
         if len(line) > MAX_LINE:
-            refused.append(_refuse(number, LONG_LINE(row=number + 1, limit=MAX_LINE), line[:MAX_LINE]))
+            refused.append(refusal(number, LONG_LINE(row=number + 1, limit=MAX_LINE), line))
             continue
         try:
             good.append(_one.decode(line))
             kept.append(i)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            refused.append(_refuse(number, BAD_ROW(why=str(error)), line))
+            refused.append(refusal(number, _why(error, line), line))
     if not good and len(lines) > 1 and lines[0].strip() == b"{":
         return None
     return Lines(good, at[kept] if kept else at[:0], refused, lambda i: lines[kept[i]].decode("utf-8", "backslashreplace"))
@@ -192,7 +147,9 @@ def _whole(body: bytes) -> Lines:
     try:
         rows = [_one.decode(body)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BAD_BODY(form="JSON", why=str(error)) from None
+        text(body, "JSON")
+        problem = _why(error, body)
+        raise BAD_BODY(form="JSON", why=str(error)) if problem.kind is BAD_ROW else problem from None
     return Lines(rows, np.zeros(1, np.int64), [], lambda _: body.decode())
 
 
@@ -209,7 +166,7 @@ def _json(body: bytes) -> Lines:
             good.append(_one.decode(raw))
             at.append(number)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            refused.append(_refuse(number, BAD_ROW(why=str(error)), raw[:MAX_LINE]))
+            refused.append(refusal(number, _why(error, raw), raw))
     return Lines(good, np.array(at, np.int64), refused, lambda i: held[at[i]].decode("utf-8", "backslashreplace"))
 
 
@@ -221,7 +178,52 @@ def _held(body: bytes, error: Exception) -> list[bytes]:
         rows = json.loads(body)
         return [json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace") for row in rows]
     except (msgspec.DecodeError, ValueError, RecursionError):
+        text(body, "JSON")
         raise BAD_BODY(form="JSON", why=str(error)) from None
+
+
+def _loaded(raw: bytes) -> Any:  # noqa: ANN401 (JSON)
+    """Read JSON as people write it, NaN and Infinity too; None where it is none."""
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
+_MISSING = "Object missing required field `"
+
+
+def _why(error: Exception, raw: bytes) -> Problem:
+    """Say in words of our own why a row of JSON could not be read."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return ROW_NOT_UTF8()
+    row, said = _loaded(raw), str(error)
+    if row is None:
+        return BAD_ROW(why_zh=f"不是完整的 JSON（{said}）" if raw.strip() != b"null" else "它是 null", why_en=said)
+    if not isinstance(row, dict):
+        return BAD_ROW(why_zh="它不是一个对象", why_en="it is no object")
+    if said.startswith(_MISSING):
+        name = said.removeprefix(_MISSING).partition("`")[0]
+        return BAD_ROW(why_zh=f"缺少 {name}", why_en=f"{name} is missing")
+    if not _is_number(value := row.get("value")):
+        return NOT_A_NUMBER(text=value if isinstance(value, str) else json.dumps(value))
+    lon, lat = row.get("lon"), row.get("lat")
+    if any(not _is_number(degrees) or abs(degrees or 0) > most for degrees, most in ((lon, 180), (lat, 90))):
+        return BAD_PLACE(lon=lon, lat=lat)
+    at = said.partition("`$.")[2].partition("`")[0]
+    return BAD_ROW(why_zh=f"{at} 的类型不对" if at else said, why_en=f"{at} is of the wrong type: {said}" if at else said)
+
+
+def _is_number(value: Any) -> bool:  # noqa: ANN401 (JSON)
+    """Tell whether a value is a number that can be one of ours, or null."""
+    if value is None:
+        return True
+    try:
+        return not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 class _Rows:
@@ -232,11 +234,7 @@ class _Rows:
 
     def __call__(self, i: int) -> str:
         self._rows = self._rows or _raw_rows.decode(self._body)
-        return bytes(self._rows[i]).decode("utf-8", "backslashreplace")[:MAX_LINE]
-
-
-def _refuse(row: int, problem: Problem, raw: bytes) -> Refused:
-    return Refused(row, problem.kind.code, problem.particulars, raw.decode("utf-8", "backslashreplace"))
+        return bytes(self._rows[i]).decode("utf-8", "backslashreplace")
 
 
 def columns(parts: list[Lines]) -> Decoded:
@@ -248,6 +246,7 @@ def columns(parts: list[Lines]) -> Decoded:
         [r.entity for r in rows], [r.property for r in rows], [r.unit for r in rows], [r.quality for r in rows], _times(parts),
         np.array([np.nan if v is None else v for v in values] if gaps else values, np.float64), np.array([v is None for v in values], np.bool_) if gaps else np.zeros(len(rows), np.bool_),
         parts[0].line if len(parts) == 1 else np.concatenate([part.line for part in parts]), [r for part in parts for r in part.refused], _sent_by(parts),
+        lambda i: str(rows[i].time), lambda i: (rows[i].lon, rows[i].lat, rows[i].name or ""),
     )
 
 
@@ -255,7 +254,7 @@ def _times(parts: list[Lines]) -> npt.NDArray[np.int64]:
     """Read all times at once where all are integers; else each body alone, so that an odd one costs only itself."""
     times = [[r.time for r in part.rows] for part in parts]
     whole: list[Any] = [t for each in times for t in each]
-    return _scale(whole) if set(map(type, whole)) == {int} else np.concatenate([read_times(each) for each in times])
+    return scale(whole) if set(map(type, whole)) == {int} else np.concatenate([read_times(each) for each in times])
 
 
 def _sent_by(parts: list[Lines]) -> Callable[[int], str]:
@@ -268,128 +267,3 @@ def _sent_by(parts: list[Lines]) -> Callable[[int], str]:
         return parts[at].sent(i - int(ends[at]) + len(parts[at]))
 
     return sent
-
-
-def read_times(times: list[Any]) -> npt.NDArray[np.int64]:
-    """Read RFC 3339 texts and integers of ms or µs since 1970 into µs; what cannot be read becomes `BAD`."""
-    if not times:
-        return np.zeros(0, np.int64)
-    if set(map(type, times)) == {int}:
-        return _scale(times)
-    try:
-        return np.asarray(pa.array(times, pa.string()).cast(pa.timestamp("us", "UTC")).cast(pa.int64()))
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return np.array([_read_time(t) for t in times], np.int64)
-
-
-def _scale(times: list[int]) -> npt.NDArray[np.int64]:
-    try:
-        stamps = np.array(times, np.int64)
-    except OverflowError:
-        stamps = np.array([min(max(t, -(2**62)), 2**62) for t in times], np.int64)
-    small = (stamps > -(10**14)) & (stamps < 10**14)
-    return np.where(small, np.where(small, stamps, 0) * 1000, stamps)
-
-
-def _read_time(time: Any) -> int:  # noqa: ANN401 (what a row holds)
-    """Read one time: RFC 3339, or ms or µs since 1970, also as digits."""
-    if isinstance(time, str) and _MS_DIGITS <= len(time) <= 2 * _MS_DIGITS and time.isascii() and time.isdigit():
-        time = int(time)
-    if isinstance(time, int):
-        return int(_scale([time])[0])
-    try:
-        return parse_time(str(time))
-    except Problem:
-        return int(BAD)
-
-
-_MS_DIGITS = 12
-"""Fewer digits are no milliseconds of our day; `20240101` is a date without a time."""
-
-
-def _arrow(body: bytes) -> pa.Table:
-    try:
-        table = (pa.ipc.open_file(body) if body.startswith(b"ARROW1") else pa.ipc.open_stream(body)).read_all()
-        table.validate(full=True)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise BAD_BODY(form="Arrow IPC", why=str(error).split("\n")[0]) from None
-    return table
-
-
-def _csv(body: bytes) -> Decoded:
-    """Read CSV; a line with too few or too many cells is refused alone."""
-    refused: list[Refused] = []
-
-    def odd(line: pacsv.InvalidRow) -> str:
-        problem = BAD_ROW(why=f"{line.actual_columns} cells where {line.expected_columns} are expected")
-        refused.append(Refused(line.number - 2, problem.kind.code, problem.particulars, line.text))
-        return "skip"
-
-    try:
-        body.decode()
-        table = pacsv.read_csv(
-            io.BytesIO(body), read_options=pacsv.ReadOptions(use_threads=False), parse_options=pacsv.ParseOptions(invalid_row_handler=odd),
-            convert_options=pacsv.ConvertOptions(column_types=dict.fromkeys(_WORDS, pa.string())))
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise BAD_BODY(form="CSV", why=str(error).split("\n")[0]) from None
-    out = _from_table(table, "CSV")
-    bad = {r.row for r in refused}
-    if bad:
-        out.line = np.array([i for i in range(len(table) + len(bad)) if i not in bad][: len(table)], np.int64)
-        out.refused = refused
-    return out
-
-
-def _from_table(table: pa.Table, form: str) -> Decoded:
-    """Turn a table with the native columns into ours."""
-    try:
-        names = table.column_names
-    except UnicodeDecodeError as error:
-        raise BAD_BODY(form=form, why=str(error)) from None
-    if len(table) > MAX_ROWS or table.nbytes > 4 * MAX_BODY:
-        raise TOO_LARGE(limit=4 * MAX_BODY)
-    wrong = [name for name in _WORDS[:3] + _WORDS[5:] if names.count(name) != 1] + [name for name in _WORDS[3:5] if names.count(name) > 1]
-    if wrong:
-        raise BAD_BODY(form=form, why=f"it must have one column {', '.join(wrong)}")
-    try:
-        held = {name: table[name].combine_chunks() for name in _WORDS if name in names}
-        words: dict[str, list[Any]] = {name: held[name].cast(pa.string()).to_pylist() if name in held else [None] * len(table) for name in ("entity", "property", "unit", "quality")}
-        times, values = _column_of_times(held["time"]), _column_of_values(held["value"])
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise BAD_BODY(form=form, why=str(error).split("\n")[0]) from None
-
-    def sent(i: int) -> str:
-        return json.dumps({name: column[i].as_py() for name, column in held.items()}, ensure_ascii=False, default=str)
-
-    return Decoded(
-        [e or "" for e in words["entity"]], [p or "" for p in words["property"]], [u or None for u in words["unit"]], words["quality"], times, *values,
-        np.arange(len(table), dtype=np.int64), sent=sent)
-
-
-def _column_of_times(time: pa.Array) -> npt.NDArray[np.int64]:
-    if pa.types.is_timestamp(time.type):
-        if time.type.tz is None:
-            message = "its times have no time zone"
-            raise ValueError(message)
-        return np.asarray(pc.fill_null(time.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64()), int(BAD)))
-    if pa.types.is_integer(time.type):
-        return np.where(np.asarray(time.is_null()), BAD, _scale(time.fill_null(0).to_pylist()))
-    return read_times([t or "" for t in time.cast(pa.string()).to_pylist()])
-
-
-def _column_of_values(value: pa.Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Return numbers (NaN where there is none to be read) and which are absent."""
-    if pa.types.is_floating(value.type) or pa.types.is_integer(value.type):
-        return np.asarray(value.cast(pa.float64(), safe=False).fill_null(np.nan)), np.asarray(value.is_null())
-    texts = value.cast(pa.string()).to_pylist()
-    return np.array([number(t) for t in texts], np.float64), np.array([t is None or t == "" for t in texts], np.bool_)
-
-
-def number(text: str | None) -> float:
-    """Read a number as people and machines write it (no `1_000`, no full-width digits); NaN for what is none."""
-    if not text or not text.isascii() or "_" in text:
-        return np.nan
-    try:
-        return float(text)
-    except ValueError:
-        return np.nan

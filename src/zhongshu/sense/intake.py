@@ -14,16 +14,18 @@ import numpy as np
 import numpy.typing as npt
 
 from zhongshu.kernel.area import city_of, parse_area, unplaced
-from zhongshu.kernel.clock import Clock, parse_time, to_datetime
+from zhongshu.kernel.clock import Clock, to_datetime
 from zhongshu.kernel.entity import BAD_ENTITY, UNKNOWN_ENTITY, Entity
 from zhongshu.kernel.ids import is_urn, uuid7
 from zhongshu.kernel.journal import Batch, Refused
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.kernel.quantity import NULL, WRONG_UNIT, known_unit, to_ticks
 from zhongshu.kernel.reading import Flag, Readings, join
-from zhongshu.sense.decode import BAD, BAD_BODY, BAD_ROW, EARLIEST, MAX_LINE, Decoded, Lines, columns, decode, is_list, read, unpack
+from zhongshu.sense.decode import columns, decode, is_list, read, unpack
 from zhongshu.sense.registry import Registry, to_document
+from zhongshu.sense.rows import BAD_BODY, BAD_ROW, NOT_A_NUMBER, Decoded, Lines, refusal, text
 from zhongshu.sense.source import Source
+from zhongshu.sense.times import BAD, EARLIEST, NO_OFFSET, local, parse_local, read_local
 
 UNKNOWN_PROPERTY = declare(
     "reading.unknown_property", "invalid",
@@ -96,26 +98,26 @@ class Intake:
         out = Batch("requests", source.name, batch or uuid7(), hashlib.sha256(plain).hexdigest(), source.version)
         for number, line in _documents(plain):
             try:
-                out.documents.append(self._request(json.loads(line)))
+                out.documents.append(self._request(json.loads(line), source.zone))
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, Problem) as error:
-                problem = error if isinstance(error, Problem) else BAD_ROW(why=f"{type(error).__name__} {error}")
-                raw = line[:MAX_LINE].encode("utf-8", "backslashreplace").decode()
-                out.refused.append(Refused(number, problem.kind.code, {k: _plain(v) for k, v in problem.particulars.items()}, raw))
+                problem = error if isinstance(error, Problem) else _unreadable(error)
+                refused = refusal(number, problem, line.encode("utf-8", "backslashreplace"))
+                out.refused.append(Refused(number, refused.code, {k: _plain(v) for k, v in refused.detail.items()}, refused.raw))
         return out
 
-    def _request(self, document: dict[str, Any]) -> dict[str, Any]:
+    def _request(self, document: dict[str, Any], zone: str) -> dict[str, Any]:
         """Check the keys a request must have, read its time and find its area; what is odd but usable is flagged."""
         if not isinstance(document, dict):
-            raise BAD_ROW(why="a request is an object {id, created, text, …}")
+            raise BAD_ROW(why_zh="诉求应为对象 {id, created, text, …}", why_en="a request is an object {id, created, text, …}")
         sent = json.dumps(document, ensure_ascii=False, sort_keys=True, allow_nan=False)
         digest = hashlib.sha256(sent.encode()).hexdigest()[:24]
         created = document.get("created")
-        at = self.clock.now() if created is None else parse_time(str(created)) if isinstance(created, bool) or not isinstance(created, int) else created
+        at = self.clock.now() if created is None else parse_local(str(created), zone) if isinstance(created, bool) or not isinstance(created, int) else created
         if not EARLIEST <= at < -EARLIEST:
             raise BAD_READING_TIME()
         key = document["id"]
         if not isinstance(key, str | int) or isinstance(key, bool) or not str(key).strip():
-            raise BAD_ROW(why="id is empty or no text")
+            raise BAD_ROW(why_zh="id 为空或不是文字", why_en="id is empty or no text")
         kept = document | {"id": str(key).strip()[:200], "created": at, "digest": digest}
         return kept | self._where(document)
 
@@ -158,6 +160,8 @@ class Intake:
         """Check columns; return all of them as readings, which are good, and what is wrong with the others, by place."""
         registry, now = self.registry, self.clock.now()
         entity = self._entities(source, rows, out)
+        if rows.when is not None and (rows.time == BAD).any():
+            read_local(rows.time, rows.when, source.zone)
         prop = np.array([registry.properties.numbers.get(p, -1) for p in rows.property], np.int32)
         fits = (entity >= 0) & (prop >= 0)
         fits[fits] = registry.entity_types()[entity[fits]] == registry.property_type[prop[fits]]
@@ -180,12 +184,26 @@ class Intake:
         numbers = self.registry.entities.numbers
         entity = np.array([numbers.get(e, -1) for e in rows.entity], np.int32)
         if source.entities == "register" and (entity < 0).any():
-            for i in np.flatnonzero(entity < 0):
-                id_, type_ = rows.entity[i], rows.property[i].partition(".")[0]
+            for i in np.flatnonzero(entity < 0).tolist():
+                id_ = rows.entity[i]
                 if id_ not in numbers and is_urn(id_) and rows.property[i] in self.registry.properties.numbers:
-                    self.register(Entity(id_, type_, id_.rsplit(":", 1)[-1], id_.rsplit(":", 1)[-1], unplaced(self.registry.city), owner=source.owner), out)
+                    self.register(self._new(source, rows, i), out)
             entity = np.array([numbers.get(e, -1) for e in rows.entity], np.int32)
         return entity
+
+    def _new(self, source: Source, rows: Decoded, i: int) -> Entity:
+        """Make an entity of the row that names it first: with the name and at the place the row gives; without a place in the city it is unplaced, and the row says so if it gave one."""
+        id_, city = rows.entity[i], self.registry.city
+        lon, lat, name = rows.called(i) if rows.called is not None else (None, None, "")
+        area = unplaced(city)
+        if lon is not None and lat is not None:
+            found = int(self.locate(np.array([lon]), np.array([lat]))[0])
+            area = found if city_of(found) == city_of(city) else area
+            if area == unplaced(city):
+                rows.flags = np.zeros(len(rows.entity), np.int32) if rows.flags is None else rows.flags
+                rows.flags[i] |= Flag.UNPLACED
+        called = (name or id_.rsplit(":", 1)[-1])[:200]
+        return Entity(id_, rows.property[i].partition(".")[0], called, called, area, lon, lat, owner=source.owner)
 
     def register(self, entity: Entity, out: Batch) -> None:
         """Register an entity that a batch brings; the journal keeps it with the batch, or with the next one if this one fails."""
@@ -222,6 +240,8 @@ class Intake:
     def _flags(self, rows: Decoded, prop: npt.NDArray[np.int32], now: int) -> npt.NDArray[np.int32]:
         flags = np.zeros(len(prop), np.int32)
         flags[now - rows.time > self.registry.lateness()[np.maximum(prop, 0)]] |= Flag.LATE
+        if rows.flags is not None:
+            flags |= rows.flags
         odd = {word: int(Flag.ESTIMATED if word == "estimated" else Flag.SUSPECT) for word in set(rows.quality) - {None, "", "good"}}
         if odd:
             flags |= np.array([odd.get(word, 0) for word in rows.quality], np.int32)
@@ -242,17 +262,20 @@ class Intake:
             elif not fits[i]:
                 problem = UNKNOWN_PROPERTY(property=name)
             elif time < EARLIEST:
-                problem = BAD_READING_TIME()
+                said = rows.when(i) if rows.when is not None else ""
+                problem = NO_OFFSET(text=said) if time == BAD and local(said) is not None else BAD_READING_TIME()
             elif time > now + source.future:
                 problem = FUTURE(time=_show(time), limit_s=source.future // 1_000_000)
             elif i in why:
                 problem = why[i]
+            elif not inside[i] and np.isnan(rows.value[i]):
+                problem = NOT_A_NUMBER(text=_told(rows, i))
             elif not inside[i]:
                 row = self.registry.property_rows[self.registry.properties.numbers[name]]
                 problem = OUT_OF_RANGE(property=name, value=rows.value[i], low=row.low, high=row.high, unit=row.unit)
             else:
                 problem = PAST(time=_show(time))
-            refused.append((i, Refused(int(rows.line[i]), problem.kind.code, problem.particulars, (rows.sent or partial(_as_sent, rows))(i))))
+            refused.append((i, refusal(int(rows.line[i]), problem, (rows.sent or partial(_as_sent, rows))(i))))
         return refused
 
 
@@ -261,18 +284,32 @@ _UNKNOWN_UNIT = -2
 
 def _documents(plain: bytes) -> list[tuple[int, str]]:
     """Split a body into requests with their places: a list, one document over several lines, or one a line."""
+    said = text(plain, "JSON").removeprefix("\ufeff")
+    whole = is_list(said.encode())
     try:
-        text = plain.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BAD_BODY(form="JSON", why=str(error)) from None
-    whole = is_list(text.encode())
-    try:
-        held = json.loads(text) if whole or text.split("\n", 1)[0].strip() == "{" else None
+        held = json.loads(said) if whole or said.split("\n", 1)[0].strip() == "{" else None
     except (ValueError, RecursionError) as error:
         raise BAD_BODY(form="JSON", why=str(error)) from None
     if held is None:
-        return [(number, line) for number, line in enumerate(text.split("\n")) if line.strip()]
+        return [(number, line) for number, line in enumerate(said.split("\n")) if line.strip()]
     return [(number, json.dumps(d, ensure_ascii=False)) for number, d in enumerate(held if whole else [held])]
+
+
+def _unreadable(error: Exception) -> Problem:
+    """Say why a request could not be read."""
+    if isinstance(error, KeyError):
+        return BAD_ROW(why_zh=f"缺少 {error.args[0]}", why_en=f"{error.args[0]} is missing")
+    if isinstance(error, json.JSONDecodeError):
+        return BAD_ROW(why_zh=f"不是完整的 JSON（{error}）", why_en=f"it is no whole JSON: {error}")
+    return BAD_ROW(why_zh=f"{type(error).__name__} {error}", why_en=f"{type(error).__name__} {error}")
+
+
+def _told(rows: Decoded, i: int) -> str:
+    """Return a value as it was sent."""
+    if rows.sent is None:
+        return str(rows.value[i])
+    held = json.loads(rows.sent(i))
+    return str(held.get("value")) if isinstance(held, dict) else ""
 
 
 def _degrees(value: Any, most: float) -> float | None:  # noqa: ANN401 (a document's value)

@@ -101,7 +101,7 @@ class RequestTable:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A feed. `zone`: IANA zone of times without an offset; `interval`: which end of the interval its times label; times in µs.
+    """A feed. `zone`: IANA zone of times without an offset ('' = every time has one); `interval`: which end of the interval its times label; times in µs.
 
     `entities`: whether unknown ones are refused (`known`) or registered (`register`, unplaced if they have no place).
     `future`, `past`: how far from the city's clock a valid time may lie (`past` None: history is welcome).
@@ -112,7 +112,7 @@ class Source:
     en: str
     owner: str
     kind: Literal["readings", "requests"] = "readings"
-    zone: str = "UTC"
+    zone: str = ""
     entities: Literal["known", "register"] = "known"
     interval: Literal["instant", "start", "end"] = "instant"
     rhythm: int = MINUTE
@@ -129,9 +129,11 @@ class Source:
         if not self.name or any(c.isspace() or c == "/" for c in self.name) or len(self.name) > 100:  # noqa: PLR2004
             raise BAD_SOURCE(source=self.name, why="the name is empty, too long or holds a space or a slash")
         try:
-            ZoneInfo(self.zone)
+            ZoneInfo(self.zone or "UTC")
         except (KeyError, ValueError, OSError):
             raise BAD_SOURCE(source=self.name, why=f"unknown time zone {self.zone}") from None
+        if isinstance(self.mapping, Wide | RequestTable) and not self.zone:
+            raise BAD_SOURCE(source=self.name, why="a table's times need a time zone")
         if self.future < 0 or self.rhythm <= 0 or not 1 <= self.grade <= 4:  # noqa: PLR2004 (four grades)
             raise BAD_SOURCE(source=self.name, why="future, rhythm or grade is out of range")
         if self.future > 400 * DAY:

@@ -32,7 +32,7 @@ BROKEN = declare(
 )
 
 STATUS: dict[Sort, int] = {
-    "invalid": 400, "unsigned": 401, "refused": 403, "unknown": 404, "unsupported": 405, "conflict": 409, "too_large": 413, "busy": 429, "full": 507, "unavailable": 503,
+    "invalid": 400, "unsigned": 401, "refused": 403, "unknown": 404, "unsupported": 405, "conflict": 409, "too_large": 413, "foreign_media": 415, "busy": 429, "full": 507, "unavailable": 503,
 }
 _log = logging.getLogger(__name__)
 

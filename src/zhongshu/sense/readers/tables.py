@@ -23,14 +23,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zhongshu.kernel.area import unplaced
-from zhongshu.kernel.clock import parse_time, to_us
+from zhongshu.kernel.clock import parse_time, rfc3339, to_us
 from zhongshu.kernel.entity import Entity
-from zhongshu.kernel.ids import stable_id, urn
+from zhongshu.kernel.ids import stable_id, urn, uuid7
 from zhongshu.kernel.journal import Batch, Refused
 from zhongshu.kernel.problem import declare
-from zhongshu.sense.decode import BAD, BAD_BODY, EARLIEST, LONG_LINE, MAX_BODY, MAX_LINE, TOO_LARGE, Decoded, number
 from zhongshu.sense.intake import Intake
+from zhongshu.sense.rows import BAD_BODY, LONG_LINE, MAX_BODY, MAX_LINE, TOO_LARGE, Decoded, number, refusal, text
 from zhongshu.sense.source import BAD_SOURCE, DATE_FORMATS, Matrix, RequestTable, Source, Wide
+from zhongshu.sense.tabular import named
+from zhongshu.sense.times import BAD, EARLIEST
 
 BAD_LINE = declare(
     "table.bad_line", "invalid",
@@ -94,10 +96,38 @@ def read_file(path: Path, source: Source, intake: Intake, start: str = "") -> It
         else:
             entity = Batch("readings", source.name, *of)
             decoded = _wide(mapping, source, intake, table, lines, entity) if isinstance(mapping, Wide) else _matrix(mapping, source, intake, table, lines, entity)
-            decoded.refused += part.refused
+            decoded.refused += [_timed(r, mapping) for r in part.refused] if isinstance(mapping, Matrix) else part.refused
             out = intake.check(source, decoded, *of)
             out.entities = entity.entities + out.entities
             yield out
+
+
+def read_row(source: Source, intake: Intake, row: dict[str, Any]) -> Batch:
+    """Read one line of a source's table, given as named cells; a matrix's line has its `time` (RFC 3339) among them."""
+    mapping, of = source.mapping, (name := uuid7(), hashlib.sha256(name.encode()).hexdigest())
+    table = {column: np.array(["" if cell is None else str(cell)], object) for column, cell in row.items()}
+    lines = np.zeros(1, np.int64)
+    if isinstance(mapping, RequestTable):
+        return _requests(mapping, source, intake, table, lines, [], of)
+    entity = Batch("readings", source.name, *of)
+    if isinstance(mapping, Matrix):
+        time = str(table.pop("time", np.array([""], object))[0])
+        decoded = _matrix(dataclasses.replace(mapping, start=time), source, intake, table, lines + 1, entity)
+    elif isinstance(mapping, Wide):
+        decoded = _wide(mapping, source, intake, table, lines, entity)
+    else:
+        raise NO_COLUMN(columns="entity")
+    out = intake.check(source, decoded, *of)
+    out.entities = entity.entities + out.entities
+    return out
+
+
+def _timed(refused: Refused, mapping: Matrix) -> Refused:
+    """Give a refused line of a matrix its time, which its place in the table told."""
+    if not refused.raw.startswith("{") or "cut" in refused.detail:
+        return refused
+    row = {"time": rfc3339(parse_time(mapping.start) + (refused.row - 1) * mapping.step)} | json.loads(refused.raw)
+    return dataclasses.replace(refused, raw=json.dumps(row, ensure_ascii=False))
 
 
 def _content(path: Path) -> bytes:
@@ -111,10 +141,7 @@ def _content(path: Path) -> bytes:
             raise BAD_BODY(form="gzip", why=str(error)) from None
     if len(raw) > MAX_FILE:
         raise TOO_LARGE(limit=MAX_FILE)
-    try:
-        raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BAD_BODY(form="CSV (UTF-8)", why=f"byte {error.start} is not UTF-8; convert it first, e.g. iconv -f GB18030 -t UTF-8") from None
+    text(raw, "CSV")
     if not raw.strip():
         raise BAD_BODY(form="CSV", why="it is empty")
     return raw.removeprefix(b"\xef\xbb\xbf")
@@ -163,10 +190,9 @@ def _slices(content: bytes) -> tuple[list[str], Iterator[_Slice]]:
 
     def slices() -> Iterator[_Slice]:
         part = _Slice()
-        for done, (row, text) in enumerate(_records(lines[1:], len(header)), 1):
-            if len(row) != len(header) or len(text) > MAX_LINE:
-                problem = LONG_LINE(row=done, limit=MAX_LINE) if len(text) > MAX_LINE else BAD_LINE(found=len(row), wanted=len(header))
-                part.refused.append(Refused(done, problem.kind.code, problem.particulars, text[:MAX_LINE]))
+        for done, (row, line) in enumerate(_records(lines[1:], len(header)), 1):
+            if len(row) != len(header) or len(line) > MAX_LINE:
+                part.refused.append(_odd(done, row, line, header))
             else:
                 part.lines.append(done)
                 part.rows.append(row)
@@ -177,6 +203,13 @@ def _slices(content: bytes) -> tuple[list[str], Iterator[_Slice]]:
             yield part
 
     return header, slices()
+
+
+def _odd(number_: int, row: list[str], line: str, header: list[str]) -> Refused:
+    """Return a line with other cells than the header as named cells, so that it can be mended; one that is too long as it stands."""
+    if len(line) > MAX_LINE:
+        return refusal(number_, LONG_LINE(row=number_, limit=MAX_LINE), line)
+    return refusal(number_, BAD_LINE(found=len(row), wanted=len(header)), json.dumps(named(header, line), ensure_ascii=False))
 
 
 def _column(table: dict[str, Strings], *names: str) -> list[Strings]:
@@ -320,7 +353,7 @@ def _requests(
         key = next((t for t in (ids[i].strip(), *(table[h][i].strip() for h in mapping.also_id if h in table)) if t not in mapping.absent), "")
         if not key or made == BAD:
             problem = NO_TIME(text=created[i]) if key else NO_ID()
-            out.refused.append(Refused(int(lines[i]), problem.kind.code, problem.particulars, json.dumps({h: str(c[i]) for h, c in table.items()}, ensure_ascii=False)))
+            out.refused.append(refusal(int(lines[i]), problem, json.dumps({h: str(c[i]) for h, c in table.items()}, ensure_ascii=False)))
             continue
         sent = json.dumps([source.version, *(str(c[i]) for c in table.values())], ensure_ascii=False)
         document: dict[str, Any] = {"id": key[:200], "digest": hashlib.sha256(sent.encode()).hexdigest()[:24], "created": made, "area": int(area[i]), "imported": True, "state": state[i], **{n: t[i] for n, t in texts.items()}}

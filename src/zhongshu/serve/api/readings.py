@@ -16,7 +16,7 @@ from zhongshu.kernel.condition import quote
 from zhongshu.kernel.journal import Receipt
 from zhongshu.kernel.problem import Problem, declare, kinds
 from zhongshu.kernel.reading import Flag
-from zhongshu.sense import MAX_BODY, TOO_LARGE, UNKNOWN_SOURCE, Source
+from zhongshu.sense import MAX_BODY, TOO_LARGE, UNKNOWN_SOURCE, Source, read_mended
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Door, permit
 
@@ -27,8 +27,13 @@ UNKNOWN_ROW = declare(
 )
 STILL_BAD = declare(
     "quarantine.still_bad", "invalid",
-    zh=("更正后仍不能接收：{why}", "请再次更正。"),
-    en=("It still cannot be taken in: {why}", "Mend it again."),
+    zh=("更正后仍不能接收：{why_zh}", "请再次更正。{remedy_zh}"),
+    en=("It still cannot be taken in: {why_en}", "Mend it again. {remedy_en}"),
+)
+EMPTY = declare(
+    "quarantine.empty", "invalid",
+    zh=("其中没有数据。", "请填写这一行，形式与原来相同。"),
+    en=("There is nothing in it.", "Fill in the row in the shape it had."),
 )
 BAD_OWNER = declare(
     "source.taken", "conflict",
@@ -140,7 +145,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
     kind = kinds().get(row["code"])
     told = {} if kind is None else {
         f"{what}_{lang}": getattr(Problem(kind, row["detail"]), what)(lang) for lang in ("zh", "en") for what in ("sentence", "remedy")}
-    return {"id": row["id"], "batch": row["batch"], "row": row["row"], "code": row["code"], "raw": row["raw"], "known": rfc3339(row["known"]), "mended": row["mended"] is not None} | told
+    return {"id": row["id"], "batch": row["batch"], "row": row["row"], "code": row["code"], "raw": row["raw"], "known": rfc3339(row["known"]), "mended": row["mended"] is not None, "cut": bool(row["detail"].get("cut"))} | told
 
 
 def quarantine_csv(asked: Door, source: str) -> Response:
@@ -163,14 +168,20 @@ def mend(asked: Door, source: str, id: int, body: Mended) -> dict[str, Any]:  # 
     declared = find(city, source)
     if not 0 <= id < 2**62 or city.journal.refused(source, id) is None:
         raise UNKNOWN_ROW(source=source, id=id)
-    batch = city.intake.receive(declared, body.raw.encode())
-    if batch.refused or batch.readings is None or not len(batch.readings):
-        refused = batch.refused[0] if batch.refused else None
-        why = Problem(kinds()[refused.code], refused.detail).sentence("zh") if refused else "—"
-        raise STILL_BAD(why=why)
+    try:
+        batch = read_mended(city.intake, declared, body.raw)
+    except Problem as problem:
+        raise _still_bad(problem) from problem
+    if batch.refused or not (batch.documents or (batch.readings is not None and len(batch.readings))):
+        raise _still_bad(Problem(kinds()[batch.refused[0].code], batch.refused[0].detail) if batch.refused else EMPTY())
     batch.mends = (id,)
     city.office.write(asked.principal, lambda deed: deed.witness(deed.connection, "quarantine.mend", str(id), {"source": source}))
     return {"mended": True} | show(city.pipe.submit(batch).result(30))
+
+
+def _still_bad(problem: Problem) -> Problem:
+    said = {f"{what}_{lang}": getattr(problem, "sentence" if what == "why" else what)(lang) for what in ("why", "remedy") for lang in ("zh", "en")}
+    return STILL_BAD(**said)
 
 
 def readings(
@@ -216,6 +227,7 @@ async def take_requests(request: Request) -> Response:
     await permit("write", "request")(request)
     city: City = request.app.state.city
     source = find(city, request.path_params["source"])
-    batch = city.intake.requests(source, await _body(request), (request.headers.get("zs-batch") or request.query_params.get("batch") or "")[:200])
+    name = (request.headers.get("zs-batch") or request.query_params.get("batch") or "")[:200]
+    batch = await asyncio.to_thread(city.intake.requests, source, await _body(request), name, request.headers.get("content-encoding", ""))
     receipt = await asyncio.wrap_future(city.pipe.submit(batch))
     return JSONResponse(show(receipt), 202)
