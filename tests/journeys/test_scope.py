@@ -5,10 +5,12 @@ Two streets of a small city each have a case; the doors of the one are tried wit
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import socket
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +23,7 @@ import uvicorn
 from zhongshu.app import Owner, make_token
 from zhongshu.app.people import make_user
 from zhongshu.govern import DemoAccount, Grant, Party
+from zhongshu.govern.chain import lines
 from zhongshu.kernel.area import Level, interval, show_area
 from zhongshu.kernel.problem import Problem
 from zhongshu.serve.door import COOKIE
@@ -444,3 +447,27 @@ def test_demo_accounts_are_for_the_machine_itself(outside: Owner) -> None:
     assert ask(outside, "GET", "/api/cases", headers={"authorization": f"Bearer {secret}"}).status_code == 401
     with pytest.raises(Problem, match=r"session\.demo_elsewhere"):
         identity.take_seat("dispatcher")
+
+
+def test_the_ledger_keeps_what_was_asked_and_what_came_in(town: Town) -> None:
+    answer = town.as_("acceptor", "GET", "/api/cases?limit=5&q=somebody")
+    town.ok("admin", "POST", "/api/sources", json={"name": "counted", "entities": "register"})
+    writer = {"authorization": f"Bearer {make_token(town.owner.parts, 'counted-writer', 'source_writer:counted', None)}"}
+    rows = b'{"entity":"urn:zs:RainGauge:counted","property":"RainGauge.rain","time":%d,"value":1}\n{"value":2}\n' % (time.time_ns() // 1_000_000)
+    httpx.post(f"{town.url}/api/sources/counted/readings", content=rows, headers=writer, trust_env=False).raise_for_status()
+
+    def line(action: str, subject: str) -> Any:
+        town.owner.parts.ledger.flush()
+        kept = town.owner.parts.desk.read(lambda conn: lines(conn, 0, 100_000))
+        return next((row for row in reversed(kept) if row["action"] == action and subject in str(row["subject"])), None)
+
+    digests = [hashlib.sha256(content).hexdigest()[:16] for content in (answer.content, b"somebody")]
+    read_ = line("read", "/api/cases")
+    assert read_ is not None and "somebody" not in str(read_)
+    assert json.loads(read_["detail"]) == {"count": len(answer.json()["items"]), "digest": digests[0], "query.limit": "5", "query.q": digests[1]}
+    until = time.monotonic() + 20
+    while (brought := line("intake", "counted")) is None and time.monotonic() < until:
+        time.sleep(0.2)
+    assert brought is not None
+    told = json.loads(brought["detail"])
+    assert (told["accepted"], told["quarantined"], told["duplicates"]) == (1, 1, 0) and told["offset"] > 0

@@ -56,6 +56,7 @@ class Owner:
         self._requests: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self.screens = Screens(parts.hub)
         self._saved = 0.0
+        self._brought = parts.journal.counts()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self.city.commands = {"ingest": self._ingest, "recompute": self._recompute, "verify": self._verify, "backup": self._backup, "token": self._token, "user": self._user}
@@ -165,7 +166,18 @@ class Owner:
 
     def _commit(self) -> None:
         offset = min(self.parts.lake.commit(), self._consumed())
+        self._note_intake(offset)
         self.pipe.do(lambda: self.parts.journal.trim(offset))
+
+    def _note_intake(self, offset: int) -> None:
+        """Leave the ledger's line of what each source brought since the last commit."""
+        counts = self.parts.journal.counts()
+        for source, row in counts.items():
+            before = self._brought.get(source, {})
+            brought = {k: row[k] - before.get(k, 0) for k in ("accepted", "quarantined", "duplicates")}
+            if any(brought.values()):
+                self.parts.ledger.note_read("system", "source", source, {**brought, "offset": offset}, action="intake")
+        self._brought = counts
 
     def _consumed(self) -> int:
         """Return the offset up to which the journal's requests are taken: its head where none waits."""

@@ -1,5 +1,6 @@
 """The door: who asks, what the guard allows, and the ledger's line of a read. Every route goes through it, with its own permission."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -22,6 +23,8 @@ FOREIGN_ORIGIN = declare(
 
 COOKIE = "zs_session"
 SAFE = {"GET", "HEAD", "OPTIONS"}
+UNKEPT = {"health", "session", "story"}
+"""Kinds of which the ledger keeps no line when they are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,25 @@ class Asked:
     principal: Principal
     scope: Scope
     secret: str = ""
+    reads: str = ""
+    """What kind of thing it reads, if the ledger keeps a line of it."""
+    path: str = ""
+    query: tuple[tuple[str, str], ...] = ()
+
+    def note(self, count: int | None, body: bytes) -> None:
+        """Leave the ledger's line of a read: what was asked, how many things were given, and the digest of the answer."""
+        if self.reads:
+            told: dict[str, object] = {f"query.{name}": _digest(value.encode()) if name == "q" else value for name, value in self.query}
+            told |= {"digest": _digest(body)} | ({} if count is None else {"count": count})
+            self.city.ledger.note_read(self.principal.id, self.reads, self.path, told)
 
     def narrow(self, area: str | None) -> int | None:
         """Read an area parameter; None stays None."""
         return None if not area else parse_area(area)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def principal_of(request: Request, city: City) -> tuple[Principal, str]:
@@ -72,9 +90,9 @@ def permit(action: str, kind: str) -> Callable[[Request], Awaitable[None]]:
         principal, secret = principal_of(request, city)
         source = str(request.path_params.get("source", ""))
         scope = city.guard.require(principal, action, kind, source=source) if source else city.guard.require(principal, action, kind)
-        request.state.asked = Asked(city, principal, scope, secret)
-        if action == "read" and principal.means not in {"anonymous"} and kind not in {"health", "session", "story"}:
-            city.ledger.note_read(principal.id, kind, request.url.path[-80:])
+        kept = action == "read" and principal.means != ANONYMOUS.means and kind not in UNKEPT
+        query = tuple(request.query_params.multi_items()) if kept else ()
+        request.state.asked = Asked(city, principal, scope, secret, kind if kept else "", request.scope["path"], query)
 
     return check
 
