@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,12 +14,11 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from zhongshu import app as assembly
 from zhongshu.app import check_pack
-from zhongshu.judge import cost
 from zhongshu.kernel.area import Level
 from zhongshu.kernel.clock import parse_time
 from zhongshu.kernel.problem import Problem
 from zhongshu.settings import Settings, read
-from zhongshu.survey import Step, Wanted, import_areas, make
+from zhongshu.survey import City, Step, Wanted, check_zone, import_areas, make
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Zhongshu 城市中枢: a city's digital foundation.", pretty_exceptions_enable=False)
 city_app = typer.Typer(no_args_is_help=True, help="Make a sandbox city, or import a real one's areas.")
@@ -29,6 +29,7 @@ app.add_typer(pack_app, name="pack")
 app.add_typer(user_app, name="user")
 screen = Console(stderr=True)
 Data = Annotated[str | None, typer.Option(help="Folder of the city.")]
+Areas = Annotated[list[str] | None, typer.Option(help="15-digit area, once for each; the city if not given.")]
 Tell = Callable[[str, int], None]
 
 
@@ -38,7 +39,8 @@ def problems() -> Iterator[None]:
     try:
         yield
     except Problem as problem:
-        screen.print(f"[bold]{problem.kind.code}[/bold]\n{problem.sentence('zh')}{problem.remedy('zh')}\n{problem.sentence()} {problem.remedy()}", highlight=False)
+        screen.print(problem.kind.code, style="bold", highlight=False, markup=False)
+        screen.print(f"{problem.sentence('zh')}{problem.remedy('zh')}\n{problem.sentence()} {problem.remedy()}", highlight=False, markup=False)
         raise typer.Exit(2) from None
 
 
@@ -119,14 +121,8 @@ def recompute(
 @app.command()
 def explain(data: Data = None) -> None:
     """Print the wiring: packs, sources, vital signs with their cells, rules."""
-    with problems(), parts(read({"data": data})) as held:
-        for pack in held.packs:
-            print(f"pack {pack.name}: {len(pack.properties)} properties, {len(pack.sources)} sources")
-        for indicator in held.watch.indicators.values():
-            needs = cost(indicator, held.registry, held.judge.properties)
-            print(f"{indicator.code} {indicator.name.get('zh', '')} [{indicator.unit}] {needs.cells:,} cells · {needs.bytes:,} bytes · {len(indicator.bands)} bands · version {indicator.version[:8]}")
-        for problem in held.refused:
-            print(f"refused {problem.sentence('zh')} {problem.sentence()} {problem.remedy()}")
+    for line in _through(read({"data": data}), "explain", {}, lambda held, _: assembly.wiring(held)):
+        print(line)
 
 
 @app.command()
@@ -141,13 +137,29 @@ def token(
 
 @user_app.command("add")
 def user_add(
-    account: str, role: Annotated[str, typer.Option(help="Role.")], password: Annotated[str, typer.Option(prompt=True, hide_input=True, help="Password.")], data: Data = None,
-    area: Annotated[str | None, typer.Option(help="15-digit area; the city if not given.")] = None, unit: Annotated[str, typer.Option(help="Department.")] = "",
+    account: str, role: Annotated[str, typer.Option(help="Role.")],
+    password: Annotated[str | None, typer.Option(help="Password; left out, it is asked for, or read from the standard input.")] = None, data: Data = None,
+    area: Areas = None, unit: Annotated[str, typer.Option(help="Department.")] = "",
     name: Annotated[str, typer.Option(help="Name shown.")] = "",
 ) -> None:
     """Add a person's account."""
-    given = {"account": account, "role": role, "password": password, "area": area, "unit": unit, "name_zh": name, "name_en": name}
+    given = {"account": account, "role": role, "password": _password() if password is None else password, "area": area, "unit": unit, "name_zh": name, "name_en": name}
     print(_through(read({"data": data}), "user", given, lambda held, _: assembly.make_user(held, given)))
+
+
+def _password() -> str:
+    """Ask for a password, twice where somebody sits at the terminal; else read it from the standard input."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password 密码", hide_input=True, confirmation_prompt=True, err=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+@user_app.command("grant")
+def user_grant(account: str, role: Annotated[str, typer.Option(help="Role.")], area: Areas = None, data: Data = None) -> None:
+    """Give an account a role for more areas, beside the roles it has; prints all of them."""
+    given = {"account": account, "role": role, "area": area}
+    for line in _through(read({"data": data}), "grant", given, lambda held, _: assembly.grant(held, given)):
+        print(line)
 
 
 @app.command()
@@ -179,11 +191,16 @@ def restore(file: Path, data: Data = None) -> None:
 @city_app.command("make")
 def city_make(
     data: Data = None, population: Annotated[int, typer.Option(help="How many people.")] = 300_000, seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
+    zone: Annotated[str, typer.Option(help="IANA time zone.")] = "",
 ) -> None:
     """Make the sandbox city 云汀市."""
     settings = read({"data": data})
     with problems(), progress() as tell:
+        if zone:
+            check_zone(zone)
         make(settings.data, population, seed, _steps(tell))
+        if zone:
+            replace(City.load(settings.data), time_zone=zone).save(settings.data)
     print(settings.data)
 
 

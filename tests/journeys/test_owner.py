@@ -12,12 +12,14 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 import zhongshu.packs
-from zhongshu import app
+from zhongshu import app, cli
+from zhongshu.kernel.area import Level, show_area
 from zhongshu.kernel.clock import SECOND, rfc3339
-from zhongshu.kernel.problem import Problem
-from zhongshu.survey import make
+from zhongshu.kernel.problem import Problem, kinds
+from zhongshu.survey import Areas, City, make
 
 from .city import Running, by_itself, command, ingest, opened, running, settings, token
 
@@ -89,6 +91,51 @@ def test_commands_go_through_the_process_that_runs_the_city(city: Running, folde
     wiring = command("explain", "--data", again)
     assert "DR02 易涝点积水深度 [cm] 1,080 cells · 25,920 bytes" in wiring
     assert "refused" not in wiring
+
+
+def test_a_token_s_name_is_any_short_text_also_while_the_city_runs(city: Running, folder: Path) -> None:
+    """The letter of the promise: `zhongshu token --role admin --name X --data DIR` prints a bearer token as its last word."""
+    assert CliRunner().invoke(cli.app, ["user", "add", "handler", "--role", "admin", "--data", str(folder)], input="a long password\n").exit_code == 0
+    accounts = set()
+    for name in ("X", "x", "河道水位网关", "River gauges, north!", "owner", "handler", "x" * 100):
+        for _ in range(2):
+            key = command("token", "--role", "admin", "--name", name, "--data", folder).split()[-1]
+        who = city.get("/api/session", key)["principal"]
+        assert (who["name_zh"], [r["role"] for r in who["roles"]]) == (name, ["admin"])
+        accounts.add(who["account"])
+    assert len(accounts) == 7 and not accounts & {"owner", "handler"}
+
+
+def test_a_command_s_problem_is_told_in_both_languages_also_while_the_city_runs(city: Running, folder: Path) -> None:
+    """What the owner refuses is told like anything else: code, sentence, remedy, in zh and en, each once."""
+    assert city.process.poll() is None
+    for words in (("recompute", "XX99"), ("token", "--role", "king", "--name", "X"), ("ingest", SAMPLE, "--source", "no.such"), ("token", "--role", "admin", "--name", " ")):
+        told = CliRunner().invoke(cli.app, [*map(str, words), "--data", str(folder)])
+        said = told.stderr[told.stderr.index(next(code for code in kinds() if f"{code}\n" in told.stderr)):].replace("\n", " ").split()
+        kind = kinds()[said[0]]
+        assert told.exit_code == 2 and kind.code != "owner.refused"
+        text = "".join(said)
+        for sentence in (kind.zh, kind.en, kind.remedy_zh, kind.remedy_en):
+            assert text.count(sentence.split("{")[0].replace(" ", "")) == 1, (sentence, told.stderr)
+
+
+def test_a_person_may_work_in_two_streets(city: Running, folder: Path) -> None:
+    """An account is added with several areas, given more later, and its password never stands on the command line."""
+    one, two, three = sorted(show_area(area.code) for area in Areas.load(folder).at(Level.STREET))[:3]
+    add = ["user", "add", "crew", "--role", "handler", "--area", one, "--area", two, "--data", str(folder)]
+    assert CliRunner().invoke(cli.app, add, input="a long password\n").exit_code == 0
+    assert command("user", "grant", "crew", "--role", "handler", "--area", three, "--data", folder).split() == ["handler", one, "handler", two, "handler", three]
+    command("user", "grant", "nobody", "--role", "handler", "--area", three, "--data", folder, code=2)
+    with httpx.Client(base_url=city.url, trust_env=False, timeout=20, headers={"Origin": city.url}) as browser:
+        who = browser.post("/api/session", json={"account": "crew", "password": "a long password"}).json()["principal"]
+    assert sorted(r["area"] for r in who["roles"]) == sorted([one, two, three])
+
+
+def test_the_wiring_is_told_while_the_city_runs(city: Running, folder: Path) -> None:
+    """`explain` goes through the owner, and says the same as without one."""
+    running_ = command("explain", "--data", folder)
+    city.stop()
+    assert running_ == command("explain", "--data", folder) and "rule DR02" in running_ and "DR02 易涝点积水深度" in running_
 
 
 class Load:
@@ -184,3 +231,16 @@ def _tampered(folder: Path, tmp_path: Path) -> None:
             db.execute(f"DROP TRIGGER {name}")
         db.execute("UPDATE ledger SET action = 'nothing' WHERE rowid = (SELECT min(rowid) + 2 FROM ledger)")
     assert "ledger" in command("verify", "--data", two, code=1)
+
+
+def test_a_city_made_by_its_data_keeps_the_data_s_time(tmp_path: Path) -> None:
+    """`ingest` into nothing makes a city in the source's time zone; `city make` takes one too; an unknown source makes nothing."""
+    (tmp_path / "a.csv").write_text("No,year,month,day,hour,PM2.5,station\n1,2013,3,1,0,x,Dongsi\n2,2013,3,1,1,4,Dongsi\n")
+    first = command("ingest", tmp_path / "a.csv", "--source", "environment.beijing_air", "--data", tmp_path / "D")
+    assert City.load(tmp_path / "D").time_zone == "Asia/Shanghai" and "accepted 1 · quarantined 1" in first
+    again = command("ingest", tmp_path / "a.csv", "--source", "environment.beijing_air", "--data", tmp_path / "D")
+    assert "accepted 0 · quarantined 0 · duplicates 2" in again
+    command("ingest", tmp_path / "a.csv", "--source", "no.such", "--data", tmp_path / "E", code=2)
+    assert not (tmp_path / "E").exists()
+    command("city", "make", "--data", tmp_path / "F", "--population", 20000, "--zone", "Asia/Nowhere", code=2)
+    assert not (tmp_path / "F").exists()

@@ -1,14 +1,14 @@
 """The assembly, read top to bottom: engines → guard → stages → packs → serve. The only floor that sees engines."""
 
 from zhongshu.app.assembly import Assembly, open_city
-from zhongshu.app.commands import alone, backup, bare_city, ingest, recompute, restore, shown, through_owner, verify
+from zhongshu.app.commands import alone, backup, bare_city, ingest, recompute, restore, shown, through_owner, verify, wiring
 from zhongshu.app.installed import Installed, installed_packs
 from zhongshu.app.owner import Owner
 from zhongshu.app.pack_form import check_pack
-from zhongshu.app.people import make_token, make_user
+from zhongshu.app.people import grant, make_token, make_user
 from zhongshu.engines.owner_lock import is_owned
 
 __all__ = [
-    "Assembly", "Installed", "Owner", "alone", "backup", "bare_city", "check_pack", "ingest", "installed_packs", "is_owned", "make_token", "make_user", "open_city", "recompute",
-    "restore", "shown", "through_owner", "verify",
+    "Assembly", "Installed", "Owner", "alone", "backup", "bare_city", "check_pack", "grant", "ingest", "installed_packs", "is_owned", "make_token", "make_user", "open_city", "recompute",
+    "restore", "shown", "through_owner", "verify", "wiring",
 ]

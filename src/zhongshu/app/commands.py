@@ -15,13 +15,14 @@ import shapely
 
 from zhongshu.act import consume, consumed, relay
 from zhongshu.app.assembly import Assembly, open_city
+from zhongshu.app.installed import installed_packs
 from zhongshu.engines.owner_lock import OwnerLock, holder, is_owned, owner_token
 from zhongshu.govern import read_anchor
 from zhongshu.govern import verify as verify_ledger
-from zhongshu.judge import Values
+from zhongshu.judge import Values, cost
 from zhongshu.kernel.area import Area, Level, show_area, unplaced
 from zhongshu.kernel.journal import Batch, Receipt
-from zhongshu.kernel.problem import declare
+from zhongshu.kernel.problem import Problem, ProblemKind, declare
 from zhongshu.sense import UNKNOWN_SOURCE, Pipe, read_file, receive_own
 from zhongshu.settings import Settings
 from zhongshu.survey import Areas
@@ -49,7 +50,7 @@ BARE = 980000000000000
 
 
 def bare_city(folder: Path, zone: str = "UTC") -> None:
-    """Make the least city there is, for data that comes before any survey: one area, and one for what has no place."""
+    """Make the least city there is, for data that comes before any survey: one area, one for what has no place, and the data's time zone."""
     world = shapely.box(-180, -90, 180, 90)
     rows = [Area(BARE, "未测绘城市", "Unsurveyed city"), Area(unplaced(BARE), "未定位", "Unplaced")]
     Areas(rows, [world, None]).save(folder)
@@ -82,8 +83,11 @@ def ingest(settings: Settings, path: Path, source: str, start: str, tell: Tell) 
         counts: dict[str, int] = through_owner(settings, "ingest", {"path": str(path.absolute()), "source": source, "start": start}, tell)
         return counts
     if not (settings.data / "city.toml").exists():
+        declared = next((s for pack in installed_packs() for s in pack.sources if s.name == source), None)
+        if declared is None:
+            raise UNKNOWN_SOURCE(source=source)
         settings.data.mkdir(parents=True, exist_ok=True)
-        bare_city(settings.data)
+        bare_city(settings.data, declared.zone or "UTC")
     with alone(settings) as (parts, pipe):
         counts = take_file(parts, pipe, path, source, start, tell)
         _settle_desk(parts, pipe, tell)
@@ -135,7 +139,7 @@ def through_owner(settings: Settings, command: str, arguments: dict[str, Any], t
             for line in answer.iter_lines():
                 said = json.loads(line)
                 if "code" in said:
-                    raise OWNER_SAID(code=said["code"], sentence=said["sentence"], remedy=said["remedy"])
+                    raise _said(said)
                 if "done" in said:
                     return said["done"]
                 tell(said["what"], said["count"])
@@ -144,11 +148,22 @@ def through_owner(settings: Settings, command: str, arguments: dict[str, Any], t
     raise OWNER_AWAY(why="it broke off")
 
 
-OWNER_SAID = declare(
-    "owner.refused", "invalid",
-    zh=("{code}：{sentence}", "{remedy}"),
-    en=("{code}: {sentence}", "{remedy}"),
-)
+def _said(document: dict[str, Any]) -> Problem:
+    """Return a problem that the owner told, in the words it told it in."""
+    words = [str(document.get(lang, document)[what]).replace("{", "{{").replace("}", "}}") for what in ("sentence", "remedy") for lang in ("zh", "en")]
+    return Problem(ProblemKind(str(document["code"]), "invalid", *words))
+
+
+def wiring(parts: Assembly) -> list[str]:
+    """Return how the city is wired, a line each: packs, sources, vital signs with their cells, rules, and what was refused."""
+    lines = [f"pack {pack.name}: {len(pack.properties)} properties, {len(pack.sources)} sources" for pack in parts.packs]
+    lines += [f"source {s.name} {s.zh}: {s.kind}, {type(s.mapping).__name__ if s.mapping else 'native'}, version {s.version[:8]}" for s in parts.sources.values()]
+    for indicator in parts.watch.indicators.values():
+        needs = cost(indicator, parts.registry, parts.judge.properties)
+        name = indicator.name.get("zh", "")
+        lines.append(f"{indicator.code} {name} [{indicator.unit}] {needs.cells:,} cells · {needs.bytes:,} bytes · {len(indicator.bands)} bands · version {indicator.version[:8]}")
+    lines += [f"rule {rule.code} {rule.name.get('zh', '')}: {rule.indicator}, opens {rule.opens or 'a finding'}" for held in parts.watch.rules.values() for rule in held]
+    return lines + [f"refused {problem.sentence('zh')} {problem.sentence()} {problem.remedy()}" for problem in parts.refused]
 
 
 def recompute(parts: Assembly, indicator: str, level: Level, at: int) -> Values:

@@ -16,8 +16,8 @@ import uvicorn
 
 from zhongshu.act import SYSTEM, consume, consumed, finding_ended, relay, sign_normal, sweep, take_finding
 from zhongshu.app.assembly import Assembly
-from zhongshu.app.commands import Tell, backup, recompute, shown, take_file, verify
-from zhongshu.app.people import make_token, make_user
+from zhongshu.app.commands import Tell, backup, recompute, shown, take_file, verify, wiring
+from zhongshu.app.people import grant, make_token, make_user
 from zhongshu.app.screens import Screens, draw, recall
 from zhongshu.app.seats import seat_accounts, seat_tokens
 from zhongshu.app.telling import seen_of
@@ -59,7 +59,8 @@ class Owner:
         self._brought = parts.journal.counts()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
-        self.city.commands = {"ingest": self._ingest, "recompute": self._recompute, "verify": self._verify, "backup": self._backup, "token": self._token, "user": self._user}
+        self.city.commands = {"ingest": self._ingest, "recompute": self._recompute, "verify": self._verify, "backup": self._backup, "token": self._token, "user": self._user,
+                              "grant": lambda given, _: grant(parts, given), "explain": lambda _given, _tell: wiring(parts)}
         self._stand()
         self.city.proof = {
             "confirmed": sum(row["accepted"] for row in parts.journal.counts().values()), "recovered": parts.recovered["recovered"],

@@ -4,7 +4,7 @@ It stands beside the stages and knows none of them, nor any engine.
 """
 
 from zhongshu.survey.areas import Areas
-from zhongshu.survey.city import City
+from zhongshu.survey.city import City, check_zone
 from zhongshu.survey.entities import Entities
 from zhongshu.survey.gcj02 import gcj02_to_wgs84, wgs84_to_gcj02
 from zhongshu.survey.importers import Columns, Note, Report, Wanted, import_areas
@@ -13,5 +13,5 @@ from zhongshu.survey.place import Place
 from zhongshu.survey.progress import Progress, Step
 
 __all__ = [
-    "Areas", "City", "Columns", "Entities", "Note", "Place", "Progress", "Report", "Step", "Wanted", "gcj02_to_wgs84", "import_areas", "make", "wgs84_to_gcj02",
+    "Areas", "City", "Columns", "Entities", "Note", "Place", "Progress", "Report", "Step", "Wanted", "check_zone", "gcj02_to_wgs84", "import_areas", "make", "wgs84_to_gcj02",
 ]
