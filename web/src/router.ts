@@ -9,6 +9,8 @@ declare module 'vue-router' {
     title: string
     theme: 'dark' | 'light'
     bare?: boolean
+    /** For people of this city only, unless it is a sandbox. */
+    staff?: boolean
   }
 }
 
@@ -17,14 +19,14 @@ export const router = createRouter({
   scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
   routes: [
     { path: '/', component: { render: () => null }, meta: { title: 'title.home', theme: 'light' } },
-    { path: '/screen', component: () => import('./views/screen/ScreenView.vue'), meta: { title: 'title.screen', theme: 'dark', bare: true } },
-    { path: '/vital/:code/:area', component: () => import('./views/vital/VitalView.vue'), meta: { title: 'title.vital', theme: 'light' } },
+    { path: '/screen', component: () => import('./views/screen/ScreenView.vue'), meta: { title: 'title.screen', theme: 'dark', bare: true, staff: true } },
+    { path: '/vital/:code/:area', component: () => import('./views/vital/VitalView.vue'), meta: { title: 'title.vital', theme: 'light', staff: true } },
     { path: '/desk', redirect: '/desk/queue' },
-    { path: '/desk/queue', component: () => import('./views/desk/QueueView.vue'), meta: { title: 'title.queue', theme: 'light' } },
-    { path: '/desk/case/:id', component: () => import('./views/desk/CaseView.vue'), meta: { title: 'title.case', theme: 'light' } },
-    { path: '/data', component: () => import('./views/data/DataView.vue'), meta: { title: 'title.data', theme: 'light' } },
-    { path: '/field', component: () => import('./views/field/FieldView.vue'), meta: { title: 'title.field', theme: 'light', bare: true } },
-    { path: '/field/task/:id', component: () => import('./views/field/TaskView.vue'), meta: { title: 'title.task', theme: 'light', bare: true } },
+    { path: '/desk/queue', component: () => import('./views/desk/QueueView.vue'), meta: { title: 'title.queue', theme: 'light', staff: true } },
+    { path: '/desk/case/:id', component: () => import('./views/desk/CaseView.vue'), meta: { title: 'title.case', theme: 'light', staff: true } },
+    { path: '/data', component: () => import('./views/data/DataView.vue'), meta: { title: 'title.data', theme: 'light', staff: true } },
+    { path: '/field', component: () => import('./views/field/FieldView.vue'), meta: { title: 'title.field', theme: 'light', bare: true, staff: true } },
+    { path: '/field/task/:id', component: () => import('./views/field/TaskView.vue'), meta: { title: 'title.task', theme: 'light', bare: true, staff: true } },
     { path: '/citizen', component: () => import('./views/citizen/CitizenView.vue'), meta: { title: 'title.citizen', theme: 'light', bare: true } },
     { path: '/lab', component: () => import('./views/lab/LabView.vue'), meta: { title: 'title.lab', theme: 'light' } },
     { path: '/login', component: () => import('./views/login/LoginView.vue'), meta: { title: 'title.login', theme: 'light' } },
@@ -40,6 +42,7 @@ router.beforeEach(async (to) => {
   if (!session.known) reads.push(session.load())
   await Promise.all(reads)
   if (to.path === '/') return session.home(city.sandbox)
+  if (to.meta.staff && city.city && !city.sandbox && session.known && !session.problem && !session.signed) return { path: '/login', query: { next: to.fullPath } }
   return true
 })
 

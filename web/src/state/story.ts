@@ -1,8 +1,10 @@
 // The sandbox's story: begun by the first page that opens, read while it runs.
 import { defineStore } from 'pinia'
-import { computed, ref } from 'vue'
+import { computed, ref, watch as whenever } from 'vue'
 import { readStory, startStory, takeSeat, type Story } from '@/api/story'
+import { readCase } from '@/api/cases'
 import { asProblem, type Problem } from '@/api/http'
+import { useSession } from './session'
 
 const RUNNING_MS = 1500
 const RESTING_MS = 8000
@@ -14,6 +16,24 @@ export const useStory = defineStore('story', () => {
   let timer: ReturnType<typeof setTimeout> | undefined
   let users = 0
   let begun = false
+
+  /** Whether this viewer may see the story's case; null while it is not known. */
+  const seen = ref<boolean | null>(null)
+  const session = useSession()
+  whenever(
+    () => [story.value?.phone?.case, session.principal?.id] as const,
+    async ([id]) => {
+      seen.value = null
+      if (!id) return
+      try {
+        await readCase(id)
+        seen.value = true
+      } catch (error) {
+        seen.value = ![401, 403, 404].includes(asProblem(error).status)
+      }
+    },
+    { immediate: true },
+  )
 
   const done = computed(() => story.value?.steps.filter((step) => step.at).length ?? 0)
   const running = computed(() => Boolean(story.value?.started && story.value.steps.length && done.value < story.value.steps.length))
@@ -75,5 +95,5 @@ export const useStory = defineStore('story', () => {
   }
 
   const seat = (name: string) => takeSeat(name)
-  return { story, problem, busy, done, running, watch, again, hear, look, seat }
+  return { story, problem, busy, seen, done, running, watch, again, hear, look, seat }
 })

@@ -18,7 +18,16 @@ const DAY_MS = 86_400_000
 export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<string | null>) {
   const indicators = useFetched(async () => (await listIndicators()).items)
   const here = useFetched(async () => readArea(area.value))
-  const parent = useFetched(async () => (here.data.value?.parent ? readArea(here.data.value.parent) : null))
+  /** The areas above the one that is shown, from the city down. */
+  const above = useFetched(async () => {
+    const found: Area[] = []
+    for (let code = here.data.value?.parent; code; ) {
+      const one = await readArea(code)
+      found.unshift(one)
+      code = one.parent
+    }
+    return found
+  })
   const vitals = useFetched(async () => kept((await listVitals({ area: area.value })).items))
   const shapes = useFetched(async () => (await listAreas('street', true)).items)
   const streets = useFetched(async () => (await listVitals({ area: area.value, depth: 'street', indicator: chosen.value ?? undefined })).items)
@@ -143,9 +152,9 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
     void streets.load()
   })
   watch(chosen, () => void streets.load())
-  watch(here.data, () => void parent.load())
+  watch(here.data, () => void above.load())
 
-  return { indicators, here, parent, vitals, shapes, streets, findings, closed, leads, cases, tiles, refused, byCode, shapeOf, changed, fresh, everything }
+  return { indicators, here, above, vitals, shapes, streets, findings, closed, leads, cases, tiles, refused, byCode, shapeOf, changed, fresh, everything }
 }
 
 export type Situation = ReturnType<typeof useSituation>
