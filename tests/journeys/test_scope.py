@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import re
 import socket
 import struct
 import threading
@@ -313,6 +314,49 @@ def test_the_stream_tells_of_no_other_street(town: Town) -> None:
 def iter_ids(stream: Stream) -> Iterator[str]:
     until(lambda: bool(stream.events), "the clock on the stream")
     yield from (id_ for _, id_, _ in stream.events)
+
+
+def test_a_stream_ends_with_what_it_was_opened_for(town: Town) -> None:
+    identity = town.owner.parts.identity
+    held = identity.add_party(Party("mover", "mover", "mover", (Grant("handler", town.here),), DRAINAGE, kind="service"), actor="test")
+    token_id, secret = identity.issue_token(held, "mover", actor="test")
+    town.clients["mover"] = town._client({"authorization": f"Bearer {secret}"})
+    moved = Stream(town, "mover")
+    until(lambda: bool(moved.of("clock")), "the clock")
+    identity.set_roles(held, [Grant("handler", town.there)], actor="test")
+    moved._thread.join(10)
+    assert not moved._thread.is_alive(), "it goes on with the scope it began with"
+    revoked = Stream(town, "mover")
+    until(lambda: bool(revoked.of("clock")), "the clock")
+    identity.revoke_token(token_id, actor="test")
+    revoked._thread.join(10)
+    assert not revoked._thread.is_alive()
+
+
+class Told:
+    """A life that has only a story to tell: of the other street."""
+
+    def __init__(self, theirs: Any, street: int) -> None:
+        links = [f"/vital/DR02/{show_area(street)}?finding=f1", f"/vital/DR02/{show_area(street)}", f"/desk/queue?lead={theirs['lead']}", f"/desk/case/{theirs['id']}", f"/field/task/{theirs['id']}", "/screen?theme=drainage", None]
+        self.told = {
+            "started": True, "started_at": None, "phase": "take", "rain": None, "seats": [], "phone": {"case": theirs["id"], "state": "handled", "photo": f"/api/evidence/{theirs['photo']}"},
+            "steps": [{"key": f"s{i}", "zh": "步", "en": "step", "at": None, "link": link} for i, link in enumerate(links)]}
+
+    def story(self) -> Any:
+        return self.told
+
+    def stop(self) -> None:
+        return
+
+
+def test_the_story_links_only_to_what_one_may_open(town: Town, theirs: Any, ours: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(town.owner.city, "life", Told(theirs, town.there))
+    here, there = town.ok("handler-here", "GET", "/api/story"), town.ok("handler-there", "GET", "/api/story")
+    assert here["phone"] is None and [s["link"] for s in here["steps"]] == [None] * 5 + ["/screen?theme=drainage", None]
+    assert not {theirs["id"], theirs["lead"], theirs["photo"]} & set(re.findall(r"[0-9A-Za-z-]+", json.dumps(here)))
+    assert there["phone"]["case"] == theirs["id"] and [bool(s["link"]) for s in there["steps"]] == [True] * 6 + [False]
+    assert all(town.ok(who, "GET", "/api/story")["phone"] is None for who in ("citizen", "steward"))
+    assert [s["en"] for s in here["steps"]] == ["step"] * 7
 
 
 # citizens

@@ -25,10 +25,19 @@ PLACELESS = {"clock", "reading", "story"}
 class Listener:
     """One open screen: its queue, its topics, and the scope of each kind of news."""
 
-    def __init__(self, scopes: dict[str, Scope], topics: frozenset[str], loop: asyncio.AbstractEventLoop) -> None:
-        """Listen on a loop."""
+    def __init__(self, scopes: dict[str, Scope], topics: frozenset[str], loop: asyncio.AbstractEventLoop, still: Callable[[], bool] = lambda: True) -> None:
+        """Listen on a loop. `still` tells whether who listens may still see what the scopes allow."""
         self.scopes, self.topics, self.loop = scopes, topics, loop
+        self._still, self._asked = still, time.monotonic()
         self.queue: asyncio.Queue[tuple[int, News] | None] = asyncio.Queue(BACKLOG)
+
+    def holds(self) -> bool:
+        """Tell whether the scopes still hold; asked at most once a second."""
+        now = time.monotonic()
+        if now - self._asked < 1:
+            return True
+        self._asked = now
+        return self._still()
 
     def wants(self, news: News) -> bool:
         """Tell whether this screen may and would see a piece of news."""
@@ -95,7 +104,7 @@ class Hub:
         return len(self._listeners)
 
     async def stream(self, listener: Listener, last: str) -> AsyncIterator[bytes]:
-        """Yield events for one listener, until it goes or is too slow."""
+        """Yield events for one listener, until it goes, is too slow, or its scopes hold no more: it may come back with those it has now."""
         try:
             missed = self.listen(listener, last)
             yield b"retry: 1000\n\n" if missed is not None else self._event("reset", self._seq, {})
@@ -105,10 +114,12 @@ class Hub:
                 try:
                     item = await asyncio.wait_for(listener.queue.get(), 15)
                 except TimeoutError:
+                    item = 0, News("", 0, {})
+                if item is None or not listener.holds():
+                    return
+                if not item[1].kind:
                     yield b": still here\n\n"
                     continue
-                if item is None:
-                    return
                 yield self._event(item[1].kind, item[0], item[1].body)
         finally:
             self.leave(listener)

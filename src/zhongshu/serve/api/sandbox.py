@@ -1,16 +1,18 @@
 """The sandbox's story, its seats, and what proves that nothing was lost."""
 
 import asyncio
+import re
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
+from zhongshu.act import record
 from zhongshu.govern import lines
-from zhongshu.kernel.problem import declare
+from zhongshu.kernel.problem import Problem, declare
 from zhongshu.serve.api.sessions import give
 from zhongshu.serve.city import Sandbox
-from zhongshu.serve.door import Asked, Door
+from zhongshu.serve.door import Asked, Door, principal_of
 from zhongshu.serve.live import PLACELESS, Listener
 
 NO_STORY = declare(
@@ -32,8 +34,34 @@ def _life(asked: Asked) -> Sandbox:
 
 
 def story(asked: Door) -> dict[str, Any]:
-    """Return the story as it stands: its steps with their links, the rain, the phone, the seats."""
-    return _life(asked).story()
+    """Return the story as it stands: its steps, the rain, the seats; links and the phone's case only to who may open them."""
+    told = _life(asked).story()
+    steps = [{**step, "link": step["link"] if step["link"] and _may_open(asked, step["link"]) else None} for step in told["steps"]]
+    phone = told["phone"]
+    return told | {"steps": steps, "phone": phone if phone and _may_open(asked, f"/desk/case/{phone['case']}") else None}
+
+
+_CASE = re.compile(r"/(?:desk/case|field/task)/([^/?]+)")
+_LEAD = re.compile(r"/desk/queue\?lead=(.+)")
+_VITAL = re.compile(r"/vital/[^/]+/(\d{15})(\?finding=.+)?")
+
+
+def _may_open(asked: Asked, link: str) -> bool:
+    """Tell whether the asker may read what a link of the story leads to; what names nothing is open to all."""
+    city = asked.city
+    if (case := _CASE.fullmatch(link)) is not None:
+        scope = city.guard.scope(asked.principal, "read", "case")
+        try:
+            return bool(scope) and bool(city.office.read(lambda conn: record.get_case(conn, scope, case[1], asked.principal, city.clock.now())))
+        except Problem:
+            return False
+    if (lead := _LEAD.fullmatch(link)) is not None:
+        scope = city.guard.scope(asked.principal, "read", "lead")
+        return bool(scope) and city.office.read(lambda conn: record.get_lead(conn, scope, lead[1])) is not None
+    if (vital := _VITAL.fullmatch(link)) is not None:
+        kinds = ("vital", "finding") if vital[2] else ("vital",)
+        return all(city.guard.scope(asked.principal, "read", kind).holds(int(vital[1])) for kind in kinds)
+    return True
 
 
 def start(asked: Door) -> dict[str, Any]:
@@ -72,5 +100,14 @@ async def live(asked: Door, request: Request, topics: str = "") -> StreamingResp
     wanted = frozenset(t for t in topics.split(",") if t in {*scopes, *PLACELESS})
     last = request.headers.get("last-event-id") or request.query_params.get("last", "")
     city.ledger.note_read(asked.principal.id, "vital", "live", action="stream")
-    stream = city.hub.stream(Listener(scopes, wanted, asyncio.get_running_loop()), last)
+
+    def still() -> bool:
+        """Tell whether the same party still asks with the same scopes."""
+        try:
+            same = principal_of(request, city)[0] == asked.principal
+        except Problem:
+            return False
+        return same and all(city.guard.scope(asked.principal, "read", kind) == scope for kind, scope in scopes.items())
+
+    stream = city.hub.stream(Listener(scopes, wanted, asyncio.get_running_loop(), still), last)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
