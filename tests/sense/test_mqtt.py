@@ -5,8 +5,10 @@ installed, and on a small broker here that keeps the promise.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
+import resource
 import shutil
 import socket
 import struct
@@ -241,10 +243,9 @@ def reader(desk: Any, broker: Any) -> Iterator[Callable[..., MqttReader]]:
 
 def killed(reader: MqttReader) -> None:
     """Break off as a killed process does: no word to the broker."""
-    reader._client.reconnect = lambda: mqtt.MQTT_ERR_NO_CONN  # type: ignore[method-assign]
-    reader._client._sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
     reader._stop.set()
-    reader._client.loop_stop()
+    reader._client._sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
+    reader._thread.join(10)
 
 
 def test_what_is_published_is_accepted_and_what_is_bad_is_kept_whole(desk: Any, pipe: Pipe, journal: SqliteJournal, reader: Any, publisher: mqtt.Client) -> None:
@@ -323,6 +324,20 @@ def test_it_connects_again(desk: Any, pipe: Pipe, journal: SqliteJournal, reader
     until(lambda: held._connection > connection)
     publish(publisher, "known", payload(desk.clock.at, 2))
     until(lambda: journal.counts()["known"]["accepted"] == 2)
+
+
+def test_it_reads_with_a_thousand_files_open(desk: Any, pipe: Pipe, journal: SqliteJournal, reader: Any, publisher: mqtt.Client) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 1500:
+        pytest.skip("this process may not open 1,500 files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1500), hard))
+    with contextlib.ExitStack() as files:
+        for _ in range(1100):
+            files.enter_context(Path("/dev/null").open("rb"))
+        held = reader(pipe.submit)
+        publish(publisher, "known", payload(desk.clock.at, 1))
+        until(lambda: journal.counts().get("known", {}).get("accepted") == 1)
+        assert held._client.socket().fileno() > 1023
 
 
 @pytest.mark.parametrize("url", ["", "localhost", "http://x", "mqtt://", "mqtt://h:port", "mqtt://h:99999"])

@@ -5,6 +5,7 @@ What cannot be read is kept whole in the quarantine and then acknowledged. Knows
 
 import hashlib
 import logging
+import selectors
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -29,6 +30,8 @@ TOPIC = "zhongshu/"
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 AGAIN = 1.0
 """Seconds until a message that could not be kept is tried again."""
+FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
+"""Seconds between tries to connect."""
 _log = logging.getLogger(__name__)
 
 
@@ -40,6 +43,7 @@ class MqttReader:
         self._sources, self._intake, self._submit = sources, intake, submit
         self._stop = threading.Event()
         self._connection = 0
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._host, self._port, self._client = _client(url, client_id)
         self._client.on_connect = self._connected
         self._client.on_message = self._message
@@ -48,13 +52,47 @@ class MqttReader:
     def start(self) -> None:
         """Connect, and connect again whenever that fails."""
         self._client.connect_async(self._host, self._port, keepalive=30)
-        self._client.loop_start()
+        self._thread.start()
 
     def stop(self) -> None:
         """Leave the broker; what is not acknowledged it sends again to the next of this name."""
         self._stop.set()
         self._client.disconnect()
-        self._client.loop_stop()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        """Stay connected. The library's own loop waits by select(), which breaks once a process has a thousand files open: a city with many open screens has."""
+        delay = FIRST_DELAY
+        while not self._stop.is_set():
+            try:
+                self._client.reconnect()
+                delay = FIRST_DELAY
+                self._serve()
+            except (OSError, ValueError) as error:
+                _log.warning("mqtt.unreachable %s:%d %s", self._host, self._port, error)
+            self._stop.wait(delay)
+            delay = min(2 * delay, LONGEST_DELAY)
+
+    def _serve(self) -> None:
+        """Read and write as the socket allows, until the connection is gone."""
+        with selectors.DefaultSelector() as selector:
+            watched: Any = None
+            while (line := self._client.socket()) is not None:
+                wants = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._client.want_write() else 0)
+                if watched is not line:
+                    selector.register(line, wants)
+                    watched = line
+                else:
+                    selector.modify(line, wants)
+                pending = bool(getattr(line, "pending", lambda: 0)())  # what TLS has read already
+                ready = selector.select(0 if pending else 0.5)
+                events = ready[0][1] if ready else 0
+                if (pending or events & selectors.EVENT_READ) and self._client.loop_read() != mqtt.MQTT_ERR_SUCCESS:
+                    return
+                if events & selectors.EVENT_WRITE and self._client.loop_write() != mqtt.MQTT_ERR_SUCCESS:
+                    return
+                if self._client.loop_misc() != mqtt.MQTT_ERR_SUCCESS:
+                    return
 
     def _connected(self, client: mqtt.Client, _data: object, _flags: object, reason: Any, _properties: object = None) -> None:  # noqa: ANN401 (paho's)
         if reason.is_failure:
@@ -110,7 +148,6 @@ def _client(url: str, client_id: str) -> tuple[str, int, mqtt.Client]:
     if not parts.hostname:
         raise BAD_URL(url=url)
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, manual_ack=True)
-    client.reconnect_delay_set(1, 30)
     if parts.username:
         client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
     if parts.scheme == "mqtts":
