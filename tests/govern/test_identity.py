@@ -267,6 +267,24 @@ def test_demo_accounts_are_shown_and_let_in_on_the_machine_itself_only(desk: Any
         open_.principal_of(bearer=token)
 
 
+def test_demo_accounts_stay_as_they_are_at_the_next_start(desk: Any, ledger: Ledger, clock: FrozenClock, hasher: PasswordHasher) -> None:
+    def start(password: str = "yunting-demo") -> Identity:
+        held = Identity(desk, ledger, loopback=True, clock=clock, demo_password=password, hasher=hasher)
+        held.add_demo(ROWS)
+        return held
+
+    first = start()
+    signed, seated = first.sign_in("paiqian", "yunting-demo", HOME), first.take_seat("chuzhi")
+    first.set_roles(seated.principal.id, [Grant("handler", STREET)], actor="admin")
+    clock.at += MINUTE
+    again = start()
+    assert again.principal_of(signed.token) == signed.principal, "the session of before the crash"
+    assert again.principal_of(seated.token).roles == (("handler", STREET),)
+    other = start("another-demo")
+    assert other.principal_of(signed.token) == ANONYMOUS
+    assert other.sign_in("paiqian", "another-demo", HOME).principal.id == signed.principal.id
+
+
 def test_a_seat_is_taken_of_a_demo_account_only_and_demo_rows_never_touch_a_real_one(identity: Identity) -> None:
     identity.add_party(officer("paiqian"), actor="system", password=PASSWORD)
     identity.add_demo(ROWS)

@@ -10,6 +10,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
@@ -219,11 +220,12 @@ class Identity:
     # the sandbox
 
     def add_demo(self, rows: Iterable[DemoAccount], *, actor: str = "system") -> None:
-        """Make or renew the sandbox's accounts, all with the demo password; several rows of an account are its several roles.
+        """Make the sandbox's accounts, all with the demo password; several rows of an account are its several roles.
 
-        A real account of that name is left alone.
+        An account that stands already stays as it is, with its sessions; only another demo password is made known to it. A real account of that name is left alone.
         """
         hashed, now = self._hasher.hash(self._demo_password), self._clock.now()
+        known = lru_cache(lambda held: self._matches(held, self._demo_password))  # the accounts made together share one hash
         by_account: dict[str, list[DemoAccount]] = {}
         for row in rows:
             by_account.setdefault(parties.normal(row.account), []).append(row)
@@ -232,21 +234,16 @@ class Identity:
             made = 0
             for account, (row, *_) in by_account.items():
                 held, grants = parties.find(conn, account), tuple(Grant(row.role, row.area) for row in by_account[account])
-                if held is not None and not held.demo:
+                if held is not None and (not held.demo or (held.hash and known(held.hash))):
                     continue
-                new = Party(row.account, row.name_zh, row.name_en, grants, row.unit, demo=True)
-                if held is None:
-                    id_ = parties.add(conn, new, now)
-                else:
-                    id_ = held.id
-                    conn.execute(update(party).where(party.c.id == id_).values(name_zh=row.name_zh, name_en=row.name_en, unit=row.unit, active=1))
-                    parties.regrant(conn, id_, grants, now)
+                id_ = held.id if held is not None else parties.add(conn, Party(row.account, row.name_zh, row.name_en, grants, row.unit, demo=True), now)
                 parties.set_secret(conn, id_, hashed, now)
                 made += 1
             return made
 
         def witnessed(conn: Connection) -> None:
-            self._ledger.witness(conn, actor, "manage", "user", "", {"change": "demo", "accounts": work(conn)})
+            if made := work(conn):
+                self._ledger.witness(conn, actor, "manage", "user", "", {"change": "demo", "accounts": made})
 
         self._desk.write(witnessed)
         self._forget()
