@@ -1,5 +1,6 @@
 """The duty screen by hand and by keyboard: what stands behind a tile, and that everything is reached without a mouse."""
 
+import json
 import re
 from typing import Any
 
@@ -65,6 +66,43 @@ def test_escape_goes_back_one_step(page_of: Any) -> None:
     page.keyboard.press("Escape")
     expect(page.locator(".drawer")).to_have_count(0)
     assert "tile" in page.evaluate("document.activeElement.className"), "the focus is back where it came from"
+
+
+def test_a_finding_is_shown_although_the_fetch_beside_it_does_not_hold_it_yet(page_of: Any, city: Any) -> None:
+    street = city.get("/api/areas?level=street")["items"][3]
+    told = {
+        "id": "told", "rule": "DR02.ponding", "indicator": "DR02", "area": street["code"], "level": "red", "value": 43, "opened": city.get("/health")["clock"]["now"], "closed": None,
+        "evidence": [], "acknowledged_by": None,
+    }
+    page = page_of("/login")
+    page.route("**/api/findings**", lambda route: route.fulfill(json={"items": [], "next": None}))
+    page.route("**/api/live**", lambda route: route.fulfill(content_type="text/event-stream", body=f"retry: 500\nevent: finding\ndata: {json.dumps(told)}\n\n"))
+    page.goto("/screen")
+    ring = page.locator(".p-map .ring")
+    expect(ring).to_have_count(1)
+    expect(ring).to_have_attribute("aria-label", re.compile(street["name_zh"]))
+
+
+def test_a_storys_case_that_one_may_not_see_is_neither_a_link_nor_a_broken_picture(page_of: Any, city: Any) -> None:
+    story = city.get("/api/story")
+    at = city.get("/health")["clock"]["now"]
+    steps = [step | {"at": at, "link": "/desk/case/none"} for step in story["steps"]]
+    page = page_of("/login", "steward")
+    page.route("**/api/story", lambda route: route.fulfill(json={**story, "started": True, "steps": steps, "phone": {"case": "none", "state": "handled", "photo": "0" * 64}}))
+    page.goto("/screen")
+    phone = page.locator(".p-phone")
+    expect(phone).to_contain_text("无权查看")
+    expect(phone.locator("img")).to_have_count(0)
+    expect(page.locator(".p-phone[href], .steps a")).to_have_count(0)
+
+
+def test_whoever_is_not_signed_in_is_asked_to_where_the_city_is_no_sandbox(page_of: Any, city: Any) -> None:
+    page = page_of("/login")
+    page.route("**/api/city", lambda route: route.fulfill(json=city.get("/api/city") | {"sandbox": False}))
+    page.route("**/api/session", lambda route: route.fulfill(json={"principal": None}))
+    page.goto("/screen?theme=drainage")
+    page.wait_for_url(re.compile(r"/login\?next=/screen"))
+    expect(page.locator("#account")).to_be_visible()
 
 
 def test_the_list_says_what_the_map_shows(page_of: Any) -> None:
