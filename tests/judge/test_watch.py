@@ -131,6 +131,17 @@ def test_silence_clears_nothing_but_opens_what_waits_for_it() -> None:
     assert (town.kinds, town.open) == (["opened", "opened", "closed", "closed"], [])
 
 
+def test_silence_is_held_against_the_rhythm_of_who_speaks_there() -> None:
+    town = run(rule(code="S", when="absent 3m"), stale_after="30s").rain(1)
+    town.watch._rhythm = lambda properties, _area: 5 * 60_000_000 if set(properties) == {"Gauge.rain"} else 0
+    town.wait(890)
+    assert town.kinds == []
+    town.wait(20)
+    assert town.kinds == ["opened"]
+    town.rain(1)
+    assert town.kinds == ["opened", "closed"]
+
+
 def test_who_never_spoke_is_not_silent() -> None:
     town = run(rule(code="S", when="absent 3m"), derive="value / registered", unit="1", measures={"value": {"of": "Gauge.rain", "measure": "max"}})
     assert town.wait(900).kinds == []

@@ -10,6 +10,7 @@ import pyarrow as pa
 from zhongshu.act import Office
 from zhongshu.act import load as load_duties
 from zhongshu.app.installed import Installed, installed_packs
+from zhongshu.app.rhythms import Rhythms
 from zhongshu.engines.ducklake import DuckLake
 from zhongshu.engines.evidence_files import EvidenceFiles
 from zhongshu.engines.live_cells import LiveCells
@@ -80,7 +81,7 @@ class Assembly:
             _log.warning("%s", problem.sentence())
         self.live = LiveCells(list(properties.values()), self.registry, self.registry.sources.names, self.registry.entities.numbers, self._reload)
         self.live.declare(spec for i in indicators for spec in i.specs())
-        self.watch = Watch(self.judge, self.live, indicators, rules, self.desk.read(record.recall))
+        self.watch = Watch(self.judge, self.live, indicators, rules, self.desk.read(record.recall), Rhythms(self.registry, self.once, self.sources))
         self.explainer = Explainer(self.judge, self.watch, lambda sql, known: self.lake.query(sql, tables={"facets": self.facets()}, known=known),
                                    RollUp(properties, self.registry, self.registry.sources.names, self.registry.entities.numbers))
         # act

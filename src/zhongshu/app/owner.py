@@ -207,7 +207,7 @@ class Owner:
         """Tell open screens the time, how far the city is behind it, and what came in; see which cases wait for an instrument."""
         parts = self.parts
         now = parts.clock.now()
-        parts.hub.publish(News("clock", 0, {"now": rfc3339(now), "speed": parts.clock.speed, "delay_ms": max(0, (now - parts.watch.memory.at) // 1000)}))
+        parts.hub.publish(News("clock", 0, {"now": rfc3339(now), "speed": parts.clock.speed, "delay_ms": max(0, (now - parts.watch.memory.at) // 1000) if parts.clock.mode == "live" else None}))
         counts = {name: row["accepted"] for name, row in parts.journal.counts().items()}
         parts.hub.publish(News("reading", 0, {"total": sum(counts.values()), "by_source": counts}))
         self._checks = parts.desk.read(_waiting_checks)

@@ -49,11 +49,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a rule sees of one area at one boundary. `silent`: µs since the latest reading."""
+    """What a rule sees of one area at one boundary. `silent`: µs since the latest reading; `patience`: µs of silence that are usual there."""
 
     value: float | None
     status: Status
     silent: int
+    patience: int = 0
 
 
 def read_rule(row: dict[str, Any], pack: str = "") -> Rule:
@@ -113,13 +114,13 @@ def _compare(op: str, a: float, b: float) -> bool:
 
 def triggered(rule: Rule, sight: Sight) -> bool:
     """Tell whether a rule's condition holds now."""
-    return sight.silent > rule.absent if rule.when is None else holds(rule.when, sight)
+    return sight.silent > max(rule.absent, sight.patience) if rule.when is None else holds(rule.when, sight)
 
 
 def cleared(rule: Rule, sight: Sight) -> bool:
     """Tell whether an open finding of a rule ends now; a sign gone silent never clears a finding."""
     if rule.when is None:
-        return sight.silent <= rule.absent
+        return sight.silent <= max(rule.absent, sight.patience)
     if sight.value is None or sight.status == Status.STALE:
         return False
     return holds(rule.clear, sight) if rule.clear is not None else not holds(rule.when, sight)

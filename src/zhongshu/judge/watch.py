@@ -5,7 +5,7 @@ so a restart goes on where it stood and gives the same findings the same ids.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -19,6 +19,11 @@ from zhongshu.kernel.clock import MINUTE
 from zhongshu.kernel.finding import SEVERITY, Finding, Status
 from zhongshu.kernel.ids import stable_id
 from zhongshu.kernel.live import CellSpec, Ints, Live
+
+Rhythm = Callable[[Iterable[str], int], int]
+"""From a sign's properties and an area to how often it is heard of there, µs; 0 if nobody says."""
+MISSED = 3
+"""So many readings must be missing before a place counts as silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +83,9 @@ class Memory:
 class Watch:
     """Evaluates at boundaries. Used by the tick's thread alone; `latest` may be read by others, entries are replaced whole."""
 
-    def __init__(self, judge: Judge, live: Live, indicators: Iterable[Indicator], rules: Iterable[Rule], memory: Memory) -> None:
-        """Take the declarations in force and the memory of the last run."""
-        self.judge, self.live, self.memory = judge, live, memory
+    def __init__(self, judge: Judge, live: Live, indicators: Iterable[Indicator], rules: Iterable[Rule], memory: Memory, rhythm: Rhythm = lambda _properties, _area: 0) -> None:
+        """Take the declarations in force, the memory of the last run, and how often a place is heard of."""
+        self.judge, self.live, self.memory, self._rhythm = judge, live, memory, rhythm
         self.indicators = {i.code: i for i in indicators}
         self.rules: dict[str, list[Rule]] = {}
         for rule in rules:
@@ -135,12 +140,17 @@ class Watch:
         places = values.of(rule.at)
         for i, area in zip(places.tolist(), values.codes[places].tolist(), strict=True):
             seen.add(area)
-            self._one(rule, indicator, area, Sight(_number(values.value[i]), values.status[i], self._silent(rule, area, int(values.at[i]), out.at)), out)
+            self._one(rule, indicator, area, self._sight(rule, indicator, area, _number(values.value[i]), values.status[i], self._silent(rule, area, int(values.at[i]), out.at)), out)
         for _, area in sorted(key for key in self.memory.heard if key[0] == rule.code and key[1] not in seen):
             seen.add(area)
-            self._one(rule, indicator, area, Sight(None, Status.STALE, self._silent(rule, area, 0, out.at)), out)
+            self._one(rule, indicator, area, self._sight(rule, indicator, area, None, Status.STALE, self._silent(rule, area, 0, out.at)), out)
         for code, area in [key for key in self.memory.pending if key[0] == rule.code and key[1] not in seen]:
             del self.memory.pending[code, area]
+
+    def _sight(self, rule: Rule, indicator: Indicator, area: int, value: float | None, status: Status, silent: int) -> Sight:
+        """Return what a rule sees; where silence may be too long, it is held against three times the rhythm of who speaks there."""
+        waits = rule.when is None and silent > rule.absent
+        return Sight(value, status, silent, MISSED * self._rhythm([m.property for m in indicator.measures.values()], area) if waits else 0)
 
     def _silent(self, rule: Rule, area: int, latest: int, at: int) -> int:
         """Return for how long an area has been silent; windows end, so a rule that waits for silence remembers. Who never spoke is not silent."""

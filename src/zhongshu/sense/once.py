@@ -59,6 +59,10 @@ class Once:
             place, _ = self._find(old.key)
             np.maximum.at(self._before, place, old.valid)
 
+    def streams(self) -> Ints:
+        """Return the keys of every stream that was ever heard of, sorted; any thread may ask."""
+        return self._keys
+
     def remember(self, keys: Ints, high: Ints) -> None:
         """Take the latest valid time of streams that the record holds."""
         self._raise(keys, high, recorded=True)
