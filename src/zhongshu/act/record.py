@@ -3,12 +3,13 @@
 Times are RFC 3339, areas 15 digits; names of areas and addresses of files are added by whoever serves. Reads only.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Text, and_, cast, false, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, false, func, or_, select, tuple_
 
 from zhongshu.act import case as cases
 from zhongshu.act import clocks, duty, machine, place, takeback
@@ -68,35 +69,56 @@ def list_cases(connection: Connection, scope: Scope, wanted: CaseFilter, now: in
 
 def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Principal, now: int) -> Document:
     """Return one case by id or number, with its history, voices, clocks, the viewer's verbs and the catalogue's proposal. Raises `case.unknown`."""
-    query = select(case_file).where(or_(case_file.c.id == case_id, case_file.c.number == case_id), *_in_scope(case_file.c, scope))
-    row = connection.execute(query).mappings().one_or_none()
+    row = connection.execute(_case_in(scope), {"b_id": case_id}).mappings().one_or_none()
     if row is None:
         raise cases.UNKNOWN(id=case_id)
-    told = connection.execute(select(request).where(request.c.case_id == row["id"]).order_by(request.c.created, request.c.id)).mappings().all()
+    told = connection.execute(_TOLD, {"b_case": row["id"]}).mappings().all()
+    steps = connection.execute(_STEPS, {"b_subject": row["id"]}).mappings().all()
     first = told[0]["created"] if told else None
     placed = place.usable(row)
     offered = [move for move in machine.offered(row["step"], row["mark"], viewer, row["area"], row["unit"]) if placed or "placed" not in move.guards]
     proposal = duty.suggest(connection, row["class"], row["opened"]) if row["step"] in {"file", "dispatch"} else None
     return show_case(row, now, scope) | {
-        "history": history(connection, row["id"], scope), "voices": [show_voice(item, scope) for item in told],
+        "history": _history(connection, row["id"], steps, scope), "voices": [show_voice(item, scope) for item in told],
         "verbs": [_show_verb(item, row) for item in offered], "suggestion": proposal, "clocks": clocks.show(row, first, now),
         "links": _links(connection, [row["lead"]]).get(row["lead"], []) if row["lead"] else [],
-        "undo": takeback.show(connection, row, viewer, now), "placed": placed,
+        "undo": takeback.show(connection, row, dict(steps[-1]) if steps else None, viewer, now), "placed": placed,
     }
+
+
+def outline(connection: Connection, scope: Scope, case_id: str) -> tuple[str, int, str]:
+    """Return a case's id, its area, and its last verb: what is asked before anything is done with it. Raises `case.unknown`."""
+    row = connection.execute(_case_in(scope), {"b_id": case_id}).mappings().one_or_none()
+    if row is None:
+        raise cases.UNKNOWN(id=case_id)
+    line = takeback.last_line(connection, row["id"])
+    return row["id"], row["area"], "" if line is None else line["verb"]
 
 
 def history(connection: Connection, subject: str, scope: Scope) -> list[Document]:
     """Return every line of a case's, lead's or request's history, in order, with its evidence."""
-    steps = connection.execute(select(case_step).where(case_step.c.subject == subject).order_by(case_step.c.seq)).mappings().all()
+    return _history(connection, subject, connection.execute(_STEPS, {"b_subject": subject}).mappings().all(), scope)
+
+
+def _history(connection: Connection, subject: str, steps: Sequence[Mapping[Any, Any]], scope: Scope) -> list[Document]:
     attached: dict[int, list[Document]] = {}
-    files = connection.execute(
-        select(evidence_link.c.seq, evidence.c.sha256, evidence.c.content_type, evidence.c.size).join(evidence, evidence.c.sha256 == evidence_link.c.sha256)
-        .join(case_step, case_step.c.seq == evidence_link.c.seq).where(case_step.c.subject == subject).order_by(evidence_link.c.seq, evidence.c.sha256),
-    ).mappings()
-    for file in files:
+    for file in connection.execute(_FILES, {"b_subject": subject}).mappings():
         attached.setdefault(file["seq"], []).append({key: file[key] for key in ("sha256", "content_type", "size")})
     undone = {step["detail"].get("undoes") for step in steps}
     return [_show_step(step, attached.get(step["seq"], []), scope) | {"undone": step["seq"] in undone} for step in steps]
+
+
+@lru_cache(512)
+def _case_in(scope: Scope) -> Select[Any]:
+    """Return the query of one case by id or number in a scope: building it anew takes longer than asking it."""
+    return select(case_file).where(or_(case_file.c.id == bindparam("b_id"), case_file.c.number == bindparam("b_id")), *_in_scope(case_file.c, scope))
+
+
+_TOLD = select(request).where(request.c.case_id == bindparam("b_case")).order_by(request.c.created, request.c.id)
+_STEPS = select(case_step).where(case_step.c.subject == bindparam("b_subject")).order_by(case_step.c.seq)
+_FILES = (
+    select(evidence_link.c.seq, evidence.c.sha256, evidence.c.content_type, evidence.c.size).join(evidence, evidence.c.sha256 == evidence_link.c.sha256)
+    .join(case_step, case_step.c.seq == evidence_link.c.seq).where(case_step.c.subject == bindparam("b_subject")).order_by(evidence_link.c.seq, evidence.c.sha256))
 
 
 def list_leads(connection: Connection, scope: Scope, state: str = "", limit: int = 200, after: str = "") -> Document:

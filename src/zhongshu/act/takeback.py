@@ -6,7 +6,7 @@ What a step changed is kept in its line of the history, so that it can be put ba
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from zhongshu.act import machine, relay
 from zhongshu.act.deed import Deed
@@ -32,12 +32,12 @@ SINCE = declare(
 )
 
 Line = dict[str, Any]
+_LAST = select(case_step).where(case_step.c.subject == bindparam("b_subject")).order_by(case_step.c.seq.desc()).limit(1)
 
 
 def last_line(connection: Connection, subject: str) -> Line | None:
     """Return the newest line of a case's or a lead's history."""
-    query = select(case_step).where(case_step.c.subject == subject).order_by(case_step.c.seq.desc()).limit(1)
-    found = connection.execute(query).mappings().one_or_none()
+    found = connection.execute(_LAST, {"b_subject": subject}).mappings().one_or_none()
     return None if found is None else dict(found)
 
 
@@ -57,9 +57,8 @@ def claim(deed: Deed, subject: str, to: tuple[str, str]) -> Line:
     return line
 
 
-def show(connection: Connection, case: Mapping[Any, Any], viewer: Principal, now: int) -> dict[str, Any] | None:
-    """Return the step of a case that the viewer could take back now, and until when: {verb, zh, en, until}; None if there is none."""
-    line = last_line(connection, case["id"])
+def show(connection: Connection, case: Mapping[Any, Any], line: Line | None, viewer: Principal, now: int) -> dict[str, Any] | None:
+    """Return the step of a case (`line`: its newest) that the viewer could take back now, and until when: {verb, zh, en, until}; None if there is none."""
     if line is None or line["verb"] not in machine.UNDOABLE or line["actor"] != viewer.id or _over(connection, line, now):
         return None
     came, stands = (line["from_step"], line["from_mark"]), (case["step"], case["mark"])
