@@ -135,6 +135,7 @@ def test_the_clock_of_a_closed_case_says_what_was_used(city: Any) -> None:
     assert (shown["clocks"]["duty"]["state"], shown["clocks"]["duty"]["used_s"]) == ("done", 3600)
     due = next(line for line in shown["history"] if line["verb"] == "due")
     assert (due["actor"], due["actor_name"]) == ("system", "系统"), "that a case counts as due is no one's deed"
+    assert due["verb_zh"] == "计入应结案", "its limit was not reached"
 
 
 def test_evidence_is_seen_by_who_sees_its_case_or_gave_it(city: Any) -> None:

@@ -307,10 +307,10 @@ def _history(deed: Deed, row: machine.Row, case: _Case, given: Given, once: str 
         deed.connection.execute(insert(evidence_link), [{"seq": seq, "sha256": sha256} for sha256 in dict.fromkeys(given.evidence)])
 
 
-def _due_line(deed: Deed, case: _Case, at: int) -> None:
+def _due_line(deed: Deed, case: _Case, at: int, *, early: bool = False) -> None:
     """Write that a case should now have been closed: its limit ran out, or, earlier, it was."""
-    place = (case["step"], case["mark"])
-    record(deed, Entry("case", case["id"], case["number"], case["area"], "due", case["version"], place, place, happened=at))
+    ends = (case["step"], case["mark"])
+    record(deed, Entry("case", case["id"], case["number"], case["area"], "due", case["version"], ends, ends, happened=at, detail={"early": True} if early else {}))
 
 
 def _hold(_deed: Deed, _case: _Case, given: Given) -> _Changes:
@@ -354,7 +354,7 @@ def _resume(deed: Deed, case: _Case, _given: Given) -> _Changes:
 def _close(deed: Deed, case: _Case, given: Given) -> _Changes:
     closed = deed.now if given.happened is None else given.happened
     if case["due"] is not None and not case["due_counted"]:
-        _due_line(deed.by(SYSTEM), case, min(case["due"], closed))
+        _due_line(deed.by(SYSTEM), case, min(case["due"], closed), early=closed < case["due"])
     if given.answer:
         waiting = select(request.c.id).where(request.c.case_id == case["id"], request.c.answered.is_(None))
         for request_id in deed.connection.execute(waiting).scalars().all():

@@ -121,6 +121,9 @@ VERBS = {verb.key: verb for verb in (
     Verb("due", "到期", "Limit reached"),
 )}
 
+COUNTED = Verb("due", "计入应结案", "Counted as due")
+"""How `due` is said where a case was closed before its limit: it counts among those that should have been closed."""
+
 ROLES = {
     "citizen": ("市民", "citizen"), "acceptor": ("受理员", "acceptor"), "dispatcher": ("派遣员", "dispatcher"), "duty_officer": ("值班长", "duty officer"),
     "handler": ("处置员", "handler"), "checker": ("核查员", "checker"), "collector": ("信息采集员", "collector"), "system": ("系统", "the system"),

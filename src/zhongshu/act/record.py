@@ -292,7 +292,7 @@ def show_voice(row: Mapping[Any, Any], scope: Scope) -> Document:
 
 
 def _show_step(step: Mapping[Any, Any], files: list[Document], scope: Scope) -> Document:
-    verb = machine.VERBS[step["verb"]]
+    verb = machine.COUNTED if step["detail"].get("early") else machine.VERBS[step["verb"]]
     plain = ("seq", "verb", "actor", "actor_name", "reason", "note", "unit", "from_step", "from_mark", "to_step", "to_mark", "version")
     nameless = {"actor": "", "actor_name": "反映人"} if step["verb"] in machine.RESULTS else {}
     return _hide({key: step[key] for key in plain} | nameless | {

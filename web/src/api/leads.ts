@@ -34,6 +34,8 @@ export interface Lead {
   area_name_zh?: string
   area_name_en?: string
   placed?: boolean
+  /** What the viewer may do of it. */
+  may?: LeadVerb[]
   version?: number
 }
 

@@ -111,6 +111,10 @@ _VERDICTS = {"filed": "confirm", "false": "false_alarm", "duplicate": "unlink"}
 """Whoever may give a verdict may take it back: the verb that the guard is asked for, by the state to be undone."""
 
 
+LEAD_VERBS = ("confirm", "false_alarm", "duplicate", "place")
+"""What may be done with an open lead."""
+
+
 def leads(asked: Door, state: str = "", limit: int = 200, after: str = "") -> dict[str, Any]:
     """List leads, newest first."""
     page = asked.city.office.read(lambda conn: record.list_leads(conn, asked.scope, state, max(1, min(limit, 500)), after))
@@ -119,7 +123,8 @@ def leads(asked: Door, state: str = "", limit: int = 200, after: str = "") -> di
 
 def _lead_named(asked: Asked, row: dict[str, Any]) -> dict[str, Any]:
     hidden = asked.city.guard.catalogue.hidden("request", asked.scope.grade)
-    return _named(asked.city, row) | {"heard": _heard(row["heard"], hidden)}
+    may = [verb for verb in LEAD_VERBS if asked.city.guard.scope(asked.principal, "act", "lead", verb=verb).holds(int(row["area"]))]
+    return _named(asked.city, row) | {"heard": _heard(row["heard"], hidden), "may": may}
 
 
 def decide_lead(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]:  # noqa: A002 (a path parameter)
