@@ -35,6 +35,7 @@ export function useTime() {
     const s = Math.abs(Math.round(seconds))
     if (s < MINUTE) return t('time.s', { n: s })
     if (s < HOUR) return t('time.m', { n: Math.floor(s / MINUTE) })
+    if (s < DAY && s % HOUR < MINUTE) return t('time.h', { n: Math.floor(s / HOUR) })
     if (s < DAY) return t('time.hm', { h: Math.floor(s / HOUR), m: Math.floor((s % HOUR) / MINUTE) })
     return t('time.dh', { d: Math.floor(s / DAY), h: Math.floor((s % DAY) / HOUR) })
   }
