@@ -163,6 +163,11 @@ def test_a_source_s_token_writes_to_its_own_source_only(guard: Guard) -> None:
     for action, kind, source in (("write", "reading", "video"), ("read", "quarantine", "video"), ("read", "quarantine", ""), ("read", "reading", "gauges")):
         assert not guard.scope(writer, action, kind, source=source)
     assert not guard.scope(someone(("source_writer", CITY)), "write", "reading", source="gauges")
+    with pytest.raises(Problem, match=r"guard.other_source") as told:
+        guard.require(writer, "write", "reading", source="video")
+    assert "belongs to source gauges, radar" in told.value.sentence("en") and "video" in told.value.sentence("zh")
+    with pytest.raises(Problem, match=r"guard.refused"):
+        guard.require(writer, "manage", "quarantine", source="gauges")
 
 
 def test_personal_fields_are_hidden_from_a_guest_and_shown_to_those_who_need_them(guard: Guard) -> None:

@@ -30,6 +30,12 @@ REFUSED = declare(
     ),
 )
 
+OTHER_SOURCE = declare(
+    "guard.other_source", "refused",
+    zh=("这个令牌只属于数据源 {own}，不能{action_zh}数据源 {source} 的{kind_zh}。", "请使用数据源 {source} 的令牌，或改发到 {own}。"),
+    en=("This token belongs to source {own}; it may not {action_en} {kind_en} of source {source}.", "Use a token of source {source}, or send to {own}."),
+)
+
 Intervals = tuple[tuple[int, int], ...]
 Grant = tuple[bool, int, tuple[int, int]]
 """What one granted role permits: whether only one's own, up to which grade, in which interval of areas."""
@@ -77,6 +83,8 @@ class Guard:
         """Return the scope, or raise `guard.sign_in` or `guard.refused` if it is empty or does not hold the area."""
         scope = self.scope(principal, action, kind, verb=verb, source=source)
         if not scope or (area is not None and not scope.holds(area)):
+            if not scope and source and self.scope(principal, action, kind, verb=verb, source=_bound(principal)):
+                raise _of_another(principal, action, kind, source)
             raise self._refusal(principal, action, kind, area if scope else None, verb)
         return scope
 
@@ -117,6 +125,17 @@ class Guard:
             "where_zh": "" if area is None else f"在区域 {area:015d} ", "where_en": "" if area is None else f" in area {area:015d}",
         }
         return (SIGN_IN if principal.means == ANONYMOUS.means else REFUSED)(**words)
+
+
+def _bound(principal: Principal) -> str:
+    """Return the source that a principal is bound to; '' for none."""
+    return next((bound for role, _ in principal.roles if (bound := split(role)[1])), "")
+
+
+def _of_another(principal: Principal, action: str, kind: str, source: str) -> Problem:
+    (action_zh, action_en), (kind_zh, kind_en) = ACTIONS.get(action, (action, action)), KINDS.get(kind, (kind, kind))
+    own = ", ".join(bound for role, _ in principal.roles if (bound := split(role)[1]))
+    return OTHER_SOURCE(own=own, source=source, action_zh=action_zh, action_en=action_en, kind_zh=kind_zh, kind_en=kind_en)
 
 
 def visible(scope: Scope, row: Mapping[str, Any]) -> bool:

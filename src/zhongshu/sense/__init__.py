@@ -1,5 +1,6 @@
 """Sense: what the city's devices, departments and citizens know comes in here, is decoded, checked, placed, and made durable."""
 
+from zhongshu.sense.decode import form_of
 from zhongshu.sense.intake import Intake, Opened, receive_own
 from zhongshu.sense.once import Once
 from zhongshu.sense.pipe import Pipe
@@ -13,5 +14,5 @@ from zhongshu.sense.source import UNKNOWN_SOURCE, Column, Matrix, RequestTable, 
 
 __all__ = [
     "MAX_BODY", "TOO_LARGE", "UNKNOWN_SOURCE", "Column", "FolderReader", "Intake", "Matrix", "MqttReader", "Once", "Opened", "Pipe", "Registry", "RequestTable", "Source", "Wide",
-    "from_document", "read_file", "read_mended", "receive_own",
+    "form_of", "from_document", "read_file", "read_mended", "receive_own",
 ]

@@ -71,7 +71,7 @@ def decode(body: bytes, media: str) -> Decoded:
 
 def read(body: bytes, media: str) -> Decoded | Lines:
     """Read a body as far as is worth it alone: tables into columns, JSON into rows."""
-    form = _form(media)
+    form = form_of(media)
     if form == "arrow":
         return from_table(read_arrow(body), "Arrow IPC")
     body = body.removeprefix(_BOM)
@@ -81,7 +81,7 @@ def read(body: bytes, media: str) -> Decoded | Lines:
 
 
 @lru_cache(maxsize=256)
-def _form(media: str) -> str:
+def form_of(media: str) -> str:
     """Return which shape a media type names; those that name none are looked into, and those that name another are refused."""
     kind = media.lower().partition(";")[0].strip()
     for form in ("arrow", "csv", "json"):

@@ -101,8 +101,7 @@ class Intake:
                 out.documents.append(self._request(json.loads(line), source.zone))
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, Problem) as error:
                 problem = error if isinstance(error, Problem) else _unreadable(error)
-                refused = refusal(number, problem, line.encode("utf-8", "backslashreplace"))
-                out.refused.append(Refused(number, refused.code, {k: _plain(v) for k, v in refused.detail.items()}, refused.raw))
+                out.refused.append(refusal(number, problem, line))
         return out
 
     def _request(self, document: dict[str, Any], zone: str) -> dict[str, Any]:
@@ -319,10 +318,6 @@ def _degrees(value: Any, most: float) -> float | None:  # noqa: ANN401 (a docume
     except (TypeError, ValueError, OverflowError):
         return None
     return degrees if abs(degrees) <= most else None
-
-
-def _plain(value: object) -> object:
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _show(time: int) -> str:

@@ -136,9 +136,15 @@ def text(body: bytes, form: str) -> str:
 
 def refusal(row: int, problem: Problem, raw: bytes | str) -> Refused:
     """Return a refused row with what was sent; of a longer one the first `MAX_LINE` characters are kept, and `cut` says so."""
-    kept = raw if isinstance(raw, str) else raw.decode("utf-8", "backslashreplace")
+    kept = writable(raw) if isinstance(raw, str) else raw.decode("utf-8", "backslashreplace")
     cut = {"cut": True} if len(kept) > MAX_LINE else {}
-    return Refused(row, problem.kind.code, problem.particulars | cut, kept[:MAX_LINE])
+    told = {key: writable(value) if isinstance(value, str) else value for key, value in problem.particulars.items()}
+    return Refused(row, problem.kind.code, told | cut, kept[:MAX_LINE])
+
+
+def writable(said: str) -> str:
+    """Return a text that can be written down: halves of characters, which JSON can name, become their escapes."""
+    return said.encode("utf-8", "backslashreplace").decode()
 
 
 def number(text: str | None) -> float:

@@ -21,6 +21,12 @@ FOREIGN_ORIGIN = declare(
     en=("The request came from another site and was refused.", "Use this system's own pages, or a token."),
 )
 
+BAD_LIMIT = declare(
+    "request.bad_limit", "invalid",
+    zh=("limit 不能是 {limit}。", "请写 1 或更大的数；过大时按上限返回。"),
+    en=("limit cannot be {limit}.", "Ask for 1 or more; more than the most is taken for the most."),
+)
+
 COOKIE = "zs_session"
 SAFE = {"GET", "HEAD", "OPTIONS"}
 UNKEPT = {"health", "session", "story"}
@@ -87,6 +93,8 @@ def permit(action: str, kind: str) -> Callable[[Request], Awaitable[None]]:
         city: City = request.app.state.city
         if "\x00" in request.scope["path"] or b"%00" in request.scope["query_string"]:
             raise BAD_REQUEST(field="address", why="it holds a zero byte, which no store can look for")
+        if b"limit=" in request.scope["query_string"] and (limit := request.query_params.get("limit", "")).lstrip("+-").isdecimal() and int(limit[:20]) < 1:
+            raise BAD_LIMIT(limit=limit)
         principal, secret = principal_of(request, city)
         source = str(request.path_params.get("source", ""))
         scope = city.guard.require(principal, action, kind, source=source) if source else city.guard.require(principal, action, kind)

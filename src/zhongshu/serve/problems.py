@@ -15,6 +15,11 @@ BAD_REQUEST = declare(
     zh=("请求的“{field}”不正确：{why}。", "请按接口文档 /docs 更正。"),
     en=("The request's '{field}' is not right: {why}.", "Correct it by the API's documentation at /docs."),
 )
+FOREIGN_BODY = declare(
+    "request.foreign_media", "foreign_media",
+    zh=("不接收 {media} 格式的内容。", "请发送 application/json（见 /docs）。"),
+    en=("A body of {media} is not taken.", "Send application/json; see /docs."),
+)
 NOT_FOUND = declare(
     "route.unknown", "unknown",
     zh=("没有这个地址：{path}。", "请查看 /docs。"),
@@ -56,10 +61,13 @@ async def on_problem(_: Request, problem: Exception) -> JSONResponse:
     return answer(problem)
 
 
-async def on_validation(_: Request, error: Exception) -> JSONResponse:
+async def on_validation(request: Request, error: Exception) -> JSONResponse:
     """Answer a request that does not have the declared shape."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 (registered for it only)
     first = error.errors()[0]
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if first["loc"][0] == "body" and media and "json" not in media and not media.startswith("multipart/"):
+        return answer(FOREIGN_BODY(media=media))
     return answer(BAD_REQUEST(field=".".join(str(p) for p in first["loc"]), why=first["msg"]))
 
 

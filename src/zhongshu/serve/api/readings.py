@@ -3,22 +3,24 @@
 import asyncio
 import csv
 import io
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from zhongshu.act import record
 from zhongshu.kernel.area import show_area
 from zhongshu.kernel.clock import parse_time, rfc3339
 from zhongshu.kernel.condition import quote
 from zhongshu.kernel.journal import Receipt
 from zhongshu.kernel.problem import Problem, declare, kinds
 from zhongshu.kernel.reading import Flag
-from zhongshu.sense import MAX_BODY, TOO_LARGE, UNKNOWN_SOURCE, Source, read_mended
+from zhongshu.sense import MAX_BODY, TOO_LARGE, UNKNOWN_SOURCE, Source, form_of, read_mended
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Door, permit
+from zhongshu.serve.problems import FOREIGN_BODY
 
 UNKNOWN_ROW = declare(
     "quarantine.unknown", "unknown",
@@ -40,17 +42,18 @@ BAD_OWNER = declare(
     zh=("已有名为“{source}”的数据源，声明不同。", "请另取名称。"),
     en=("There is another source '{source}' already.", "Choose another name."),
 )
+NONE = {"accepted": 0, "quarantined": 0, "duplicates": 0}
 SMALL = 256 * 2**10
 
 
 class NewSource(BaseModel):
-    """A source to be registered. Durations in seconds."""
+    """A source to be registered. Durations in seconds; `zone`: the IANA zone of times without an offset, empty if every time has one."""
 
     name: str = Field(min_length=1, max_length=100)
     zh: str = Field(default="", max_length=200)
     en: str = Field(default="", max_length=200)
     owner: str = Field(default="", max_length=200)
-    zone: str = Field(default="UTC", max_length=60)
+    zone: str = Field(default="", max_length=60)
     entities: str = Field(default="known", pattern="^(known|register)$")
     rhythm_s: float = Field(default=60, gt=0, le=1e8)
     future_s: float = Field(default=600, ge=0, le=3e7)
@@ -74,8 +77,7 @@ def find(city: City, name: str) -> Source:
 def sources(asked: Door) -> dict[str, Any]:
     """List the registered sources with their counts."""
     counts = asked.city.journal.counts()
-    none = {"accepted": 0, "quarantined": 0, "duplicates": 0}
-    return {"items": [_shown(source, counts.get(name, none)) for name, source in sorted(asked.city.sources.items())], "next": None}
+    return {"items": [_shown(source, counts.get(name, NONE)) for name, source in sorted(asked.city.sources.items())], "next": None}
 
 
 def _shown(source: Source, counts: dict[str, int]) -> dict[str, Any]:
@@ -94,7 +96,7 @@ def add_source(asked: Door, body: NewSource) -> dict[str, Any]:
             raise BAD_OWNER(source=body.name)
     else:
         city.add_source(source)
-    return _shown(source, {"accepted": 0, "quarantined": 0, "duplicates": 0})
+    return _shown(source, city.journal.counts().get(body.name, NONE))
 
 
 async def take(request: Request) -> Response:
@@ -185,11 +187,10 @@ def _still_bad(problem: Problem) -> Problem:
 
 
 def readings(
-    asked: Door, request: Request, entity: str = "", property: str = "", to: str = "", after: str = "", limit: int = 200,  # noqa: A002
+    asked: Door, entity: str = "", property: str = "", since: Annotated[str, Query(alias="from")] = "", to: str = "", after: str = "", limit: int = 200,  # noqa: A002
 ) -> dict[str, Any]:
     """List readings by entity, property and valid time, newest first; `after` is the `next` of the page before."""
     where, bound = [], {}
-    since = request.query_params.get("from", "")
     for name, value in (("entity", entity), ("property", property)):
         if value:
             where.append(f"{name} = ${name}")
@@ -205,7 +206,9 @@ def page(asked: Door, where: str, bound: dict[str, Any], after: str, limit: int)
     scope = " OR ".join(f"(area >= {low:d} AND area < {high:d})" for low, high in asked.scope.areas) or "FALSE"
     graded = [quote(name) for name, source in asked.city.sources.items() if source.grade > asked.scope.grade]
     scope = f"({scope}) AND source NOT IN ({', '.join(graded)})" if graded else scope
-    skip = int(after) if after.isascii() and after.isdigit() and len(after) < 12 else 0  # noqa: PLR2004 (no page is that far)
+    if after and not (after.isascii() and after.isdigit() and len(after) < 12):  # noqa: PLR2004 (no page is that far)
+        raise record.BAD_PAGE(after=after)
+    skip = int(after or 0)
     table = asked.city.lake.query(
         f"SELECT * FROM readings WHERE ({where}) AND ({scope}) ORDER BY valid DESC, known DESC, entity, property LIMIT {limit + 1} OFFSET {skip}", bound)
     rows = [_reading(asked.city, row) for row in table.slice(0, limit).to_pylist()]
@@ -227,6 +230,8 @@ async def take_requests(request: Request) -> Response:
     await permit("write", "request")(request)
     city: City = request.app.state.city
     source = find(city, request.path_params["source"])
+    if form_of(request.headers.get("content-type", "")) != "json":
+        raise FOREIGN_BODY(media=request.headers["content-type"])
     name = (request.headers.get("zs-batch") or request.query_params.get("batch") or "")[:200]
     batch = await asyncio.to_thread(city.intake.requests, source, await _body(request), name, request.headers.get("content-encoding", ""))
     receipt = await asyncio.wrap_future(city.pipe.submit(batch))
