@@ -73,6 +73,29 @@ def _file(path: str) -> Path | None:
         return None
 
 
+def _bodies(held: dict[str, Any]) -> str:
+    """Return the media types of a body with their shapes."""
+    return ", ".join(f"<code>{html.escape(media)}</code> {_type(row.get('schema', {}))}" for media, row in held.get("content", {}).items())
+
+
+def _type(row: dict[str, Any]) -> str:
+    """Return a schema as a few words, named shapes as links."""
+    if "$ref" in row:
+        name = html.escape(row["$ref"].rpartition("/")[2])
+        return f"<a href=#{name}>{name}</a>"
+    if "anyOf" in row:
+        kinds = [_type(each) for each in row["anyOf"] if each.get("type") != "null"]
+        return " or ".join(kinds) + "?" * (len(kinds) < len(row["anyOf"]))
+    kind = row.get("type", "any")
+    null = "?" * (isinstance(kind, list) and "null" in kind)
+    kind = " or ".join(k for k in kind if k != "null") if isinstance(kind, list) else str(kind)
+    if "items" in row:
+        return f"[{_type(row['items'])}]{null}"
+    if kind == "object" and "properties" in row:
+        return "{" + ", ".join(f"{name}: {_type(each)}" for name, each in row["properties"].items()) + "}"
+    return html.escape(str(row.get("format", kind))) + null
+
+
 def documentation(spec: dict[str, Any]) -> str:
     """Return the API's documentation as one plain page, made from the specification."""
     rows = []
@@ -81,7 +104,14 @@ def documentation(spec: dict[str, Any]) -> str:
             parameters = ", ".join(f"{p['name']} ({p['in']})" for p in operation.get("parameters", []))
             rows.append(
                 f"<section><h2><code>{method.upper()} {html.escape(path)}</code></h2><p>{html.escape(operation.get('summary', ''))}</p>"
-                f"<p>{html.escape(operation.get('description', ''))}</p>" + (f"<p>Parameters: {html.escape(parameters)}</p>" if parameters else "") + "</section>")
+                + (f"<p>{html.escape(operation['description'])}</p>" if operation.get("description") else "") + (f"<p>Parameters: {html.escape(parameters)}</p>" if parameters else "")
+                + f"<p>Takes: {_bodies(operation.get('requestBody', {}))}</p>" * ("requestBody" in operation)
+                + "".join(f"<p>Gives {status}: {_bodies(row)}</p>" for status, row in operation["responses"].items() if status < "300") + "</section>")
+    rows.append("<h1>Shapes</h1><p><code>?</code> behind a type: may be null; behind a name: may be absent.</p>")
+    for name, held in sorted(spec.get("components", {}).get("schemas", {}).items()):
+        needed = held.get("required", [])
+        named = ", ".join(f"{field}{'' if field in needed else '?'}: {_type(row)}" for field, row in held.get("properties", {}).items())
+        rows.append(f"<section id={html.escape(name)}><h2><code>{html.escape(name)}</code></h2><p>{named}</p></section>")
     style = "body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1B242B}code{background:#F6F7F8}h2{font-size:1rem;margin:1.5rem 0 .25rem}p{margin:.25rem 0}"
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>Zhongshu API</title><style>{style}</style>"

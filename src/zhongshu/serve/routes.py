@@ -25,77 +25,80 @@ from zhongshu.serve.door import Asked, permit
 from zhongshu.serve.hot import HotRoutes
 from zhongshu.serve.page import HEADERS, NO_STORE, SecurityHeaders, documentation, mount
 from zhongshu.serve.problems import on_broken, on_http, on_problem, on_validation
+from zhongshu.serve.shapes import reword
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One row. `raw`: the handler takes the bare request and asks the guard itself, with this same permission (the hot routes)."""
+    """One row. `gives`: the shape of its answer, in the words of `shapes`. `raw`: the handler takes the bare request and asks the guard itself, with this same permission (the hot routes)."""
 
     method: str
     url: str
     handler: Callable[..., Any]
     action: str
     kind: str
+    gives: str
+    status: int = 200
     raw: bool = False
 
 
 ROUTES = (
-    Route("GET", "/health", cities.health, "read", "health"),
-    Route("GET", "/api/city", cities.city, "read", "city"),
-    Route("POST", "/api/session", sessions.sign_in, "write", "session"),
-    Route("GET", "/api/session", sessions.current, "read", "session"),
-    Route("DELETE", "/api/session", sessions.sign_out, "write", "session"),
-    Route("GET", "/api/session/demo", sessions.demo, "read", "session"),
-    Route("GET", "/api/areas", cities.areas, "read", "area"),
-    Route("GET", "/api/areas/{code}", cities.area, "read", "area"),
-    Route("GET", "/api/entities", cities.entities, "read", "entity"),
-    Route("GET", "/api/sources", readings.sources, "read", "source"),
-    Route("POST", "/api/sources", readings.add_source, "manage", "source"),
-    Route("POST", "/api/sources/{source}/readings", readings.take, "write", "reading", raw=True),
-    Route("POST", "/api/sources/{source}/requests", readings.take_requests, "write", "request", raw=True),
-    Route("GET", "/api/sources/{source}/quarantine", readings.quarantine, "read", "quarantine"),
-    Route("GET", "/api/sources/{source}/quarantine.csv", readings.quarantine_csv, "read", "quarantine"),
-    Route("POST", "/api/sources/{source}/quarantine/{id}/mend", readings.mend, "manage", "quarantine"),
-    Route("GET", "/api/readings", readings.readings, "read", "reading"),
-    Route("GET", "/api/indicators", vitals.indicators, "read", "indicator"),
-    Route("GET", "/api/vitals", vitals.vitals, "read", "vital"),
-    Route("GET", "/api/vitals/{indicator}/{area}", vitals.explain, "read", "vital"),
-    Route("GET", "/api/vitals/{indicator}/{area}/readings", vitals.readings, "read", "vital"),
-    Route("GET", "/api/vitals/{indicator}/{area}/series", vitals.series, "read", "vital"),
-    Route("GET", "/api/findings", vitals.findings, "read", "finding"),
-    Route("POST", "/api/findings/{id}/acknowledge", vitals.acknowledge, "act", "finding"),
-    Route("GET", "/api/leads", cases.leads, "read", "lead"),
-    Route("POST", "/api/leads/{id}/{verb}", cases.decide_lead, "act", "lead"),
-    Route("DELETE", "/api/leads/{id}/links/{link}", cases.undo_link, "act", "lead"),
-    Route("POST", "/api/requests", cases.report, "write", "request"),
-    Route("GET", "/api/requests/{id}", cases.request, "read", "request"),
-    Route("POST", "/api/requests/{id}/{verb}", cases.say_result, "act", "request"),
-    Route("GET", "/api/cases", cases.cases, "read", "case"),
-    Route("POST", "/api/cases", cases.add_case, "write", "case"),
-    Route("GET", "/api/cases/{id}", cases.case, "read", "case"),
-    Route("POST", "/api/cases/{id}/{verb}", cases.act, "act", "case"),
-    Route("POST", "/api/evidence", cases.add_evidence, "write", "evidence"),
-    Route("GET", "/api/evidence/{sha256}", cases.evidence, "read", "evidence"),
-    Route("GET", "/api/live", sandbox.live, "read", "vital"),
-    Route("GET", "/api/story", sandbox.story, "read", "story"),
-    Route("POST", "/api/story/start", sandbox.start, "act", "story"),
-    Route("POST", "/api/story/seats/{seat}", sandbox.take_seat, "act", "story"),
-    Route("GET", "/api/proof", sandbox.proof, "read", "health"),
-    Route("POST", "/api/owner/{command}", owner.run, "manage", "city"),
-    Route("GET", "/api/ledger", sandbox.ledger, "read", "ledger"),
+    Route("GET", "/health", cities.health, "read", "health", "Health"),
+    Route("GET", "/api/city", cities.city, "read", "city", "City"),
+    Route("POST", "/api/session", sessions.sign_in, "write", "session", "Session"),
+    Route("GET", "/api/session", sessions.current, "read", "session", "Session"),
+    Route("DELETE", "/api/session", sessions.sign_out, "write", "session", "Session"),
+    Route("GET", "/api/session/demo", sessions.demo, "read", "session", "DemoAccounts"),
+    Route("GET", "/api/areas", cities.areas, "read", "area", "page of AreaRow"),
+    Route("GET", "/api/areas/{code}", cities.area, "read", "area", "Area"),
+    Route("GET", "/api/entities", cities.entities, "read", "entity", "page of Entity"),
+    Route("GET", "/api/sources", readings.sources, "read", "source", "page of Source"),
+    Route("POST", "/api/sources", readings.add_source, "manage", "source", "Source"),
+    Route("POST", "/api/sources/{source}/readings", readings.take, "write", "reading", "Receipt", 202, raw=True),
+    Route("POST", "/api/sources/{source}/requests", readings.take_requests, "write", "request", "Receipt", 202, raw=True),
+    Route("GET", "/api/sources/{source}/quarantine", readings.quarantine, "read", "quarantine", "page of BadRow"),
+    Route("GET", "/api/sources/{source}/quarantine.csv", readings.quarantine_csv, "read", "quarantine", "text/csv"),
+    Route("POST", "/api/sources/{source}/quarantine/{id}/mend", readings.mend, "manage", "quarantine", "Mending"),
+    Route("GET", "/api/readings", readings.readings, "read", "reading", "page of Reading"),
+    Route("GET", "/api/indicators", vitals.indicators, "read", "indicator", "page of Indicator"),
+    Route("GET", "/api/vitals", vitals.vitals, "read", "vital", "page of Vital"),
+    Route("GET", "/api/vitals/{indicator}/{area}", vitals.explain, "read", "vital", "Explained"),
+    Route("GET", "/api/vitals/{indicator}/{area}/readings", vitals.readings, "read", "vital", "page of Reading"),
+    Route("GET", "/api/vitals/{indicator}/{area}/series", vitals.series, "read", "vital", "page of Point"),
+    Route("GET", "/api/findings", vitals.findings, "read", "finding", "page of Finding"),
+    Route("POST", "/api/findings/{id}/acknowledge", vitals.acknowledge, "act", "finding", "Finding"),
+    Route("GET", "/api/leads", cases.leads, "read", "lead", "page of Lead"),
+    Route("POST", "/api/leads/{id}/{verb}", cases.decide_lead, "act", "lead", "Lead"),
+    Route("DELETE", "/api/leads/{id}/links/{link}", cases.undo_link, "act", "lead", "Lead"),
+    Route("POST", "/api/requests", cases.report, "write", "request", "Taken", 202),
+    Route("GET", "/api/requests/{id}", cases.request, "read", "request", "Request"),
+    Route("POST", "/api/requests/{id}/{verb}", cases.say_result, "act", "request", "Request"),
+    Route("GET", "/api/cases", cases.cases, "read", "case", "Cases"),
+    Route("POST", "/api/cases", cases.add_case, "write", "case", "Case"),
+    Route("GET", "/api/cases/{id}", cases.case, "read", "case", "Case"),
+    Route("POST", "/api/cases/{id}/{verb}", cases.act, "act", "case", "Case"),
+    Route("POST", "/api/evidence", cases.add_evidence, "write", "evidence", "Evidence"),
+    Route("GET", "/api/evidence/{sha256}", cases.evidence, "read", "evidence", "image/*"),
+    Route("GET", "/api/live", sandbox.live, "read", "vital", "text/event-stream"),
+    Route("GET", "/api/story", sandbox.story, "read", "story", "Story"),
+    Route("POST", "/api/story/start", sandbox.start, "act", "story", "Story"),
+    Route("POST", "/api/story/seats/{seat}", sandbox.take_seat, "act", "story", "Session"),
+    Route("GET", "/api/proof", sandbox.proof, "read", "health", "Proof"),
+    Route("POST", "/api/owner/{command}", owner.run, "manage", "city", "application/x-ndjson"),
+    Route("GET", "/api/ledger", sandbox.ledger, "read", "ledger", "page of LedgerLine"),
 )
 
-_RAW_BODY = {"requestBody": {"required": True, "content": {
-    "application/x-ndjson": {"schema": {"type": "string"}}, "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
-    "text/csv": {"schema": {"type": "string"}}, "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}}}}}
-_SOURCE = {"parameters": [{"name": "source", "in": "path", "required": True, "schema": {"type": "string"}}, {"name": "batch", "in": "query", "schema": {"type": "string"}}]}
-_PROBLEM = {
-    "description": "A problem: code, sentence and remedy",
-    "content": {"application/problem+json": {"schema": {
-        "type": "object", "required": ["code", "sentence", "remedy", "status"],
-        "properties": {"code": {"type": "string"}, "sentence": {"type": "string"}, "remedy": {"type": "string"}, "status": {"type": "integer"}}}}},
-}
-_PROBLEMS: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 401, 403, 404, 409, 413, 429, 503, 507), _PROBLEM)
+_JSON = {"application/x-ndjson": {"schema": {"type": "string"}}, "application/json": {"schema": {"type": "array", "items": {"type": "object"}}}}
+_TABLES = {"text/csv": {"schema": {"type": "string"}}, "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}}}
+_NAMED = "Names the batch; the same name with the same content again changes nothing"
+_SENT = [
+    {"name": "source", "in": "path", "required": True, "schema": {"type": "string"}},
+    {"name": "batch", "in": "query", "schema": {"type": "string"}, "description": _NAMED},
+    {"name": "Zs-Batch", "in": "header", "schema": {"type": "string", "maxLength": 200}, "description": _NAMED},
+    {"name": "Content-Encoding", "in": "header", "schema": {"type": "string", "enum": ["identity", "gzip"]}, "description": "gzip is undone"},
+]
+_PROBLEM = {"description": "A problem: code, sentence and remedy", "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+_PROBLEMS: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 429, 503, 507), _PROBLEM)
 
 
 class Application(FastAPI):
@@ -111,6 +114,12 @@ class Application(FastAPI):
         """Answer."""
         await self.front(scope, receive, send)
 
+    def openapi(self) -> dict[str, Any]:
+        """Return the specification with the answers' shapes."""
+        if self.openapi_schema is None:
+            self.openapi_schema = reword(super().openapi(), [(r.method, r.url, r.gives, r.status) for r in ROUTES])
+        return self.openapi_schema
+
 
 def build(city: City, folder: Path) -> FastAPI:
     """Return the application of a running city."""
@@ -120,7 +129,7 @@ def build(city: City, folder: Path) -> FastAPI:
     app.state.city = city
     for route in ROUTES:
         if route.raw:
-            extra = {**_SOURCE, **_RAW_BODY, "responses": {"202": {"description": "Durable: {batch, accepted, quarantined, duplicates, offset}"}}}
+            extra = {"parameters": _SENT, "requestBody": {"required": True, "content": _JSON if route.kind == "request" else _JSON | _TABLES}}
             app.add_api_route(route.url, route.handler, methods=[route.method], summary=_first(route), openapi_extra=extra, response_model=None, status_code=202, responses=_PROBLEMS)
         else:
             app.add_api_route(

@@ -35,7 +35,11 @@ def _life(asked: Asked) -> Sandbox:
 
 def story(asked: Door) -> dict[str, Any]:
     """Return the story as it stands: its steps, the rain, the seats; links and the phone's case only to who may open them."""
-    told = _life(asked).story()
+    return _within(asked, _life(asked).story())
+
+
+def _within(asked: Asked, told: dict[str, Any]) -> dict[str, Any]:
+    """Return a story without the links that the asker may not open."""
     steps = [{**step, "link": step["link"] if step["link"] and _may_open(asked, step["link"]) else None} for step in told["steps"]]
     phone = told["phone"]
     return told | {"steps": steps, "phone": phone if phone and _may_open(asked, f"/desk/case/{phone['case']}") else None}
@@ -66,7 +70,7 @@ def _may_open(asked: Asked, link: str) -> bool:
 
 def start(asked: Door) -> dict[str, Any]:
     """Let the storm come, 20 s from now, unless it is under way."""
-    return _life(asked).start_story()
+    return _within(asked, _life(asked).start_story())
 
 
 def take_seat(asked: Door, seat: str, response: Response) -> dict[str, Any]:

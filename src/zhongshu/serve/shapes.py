@@ -1,0 +1,143 @@
+"""The shapes of the API's answers, a row each, and how the specification says them. It knows names and types; no handler and no store.
+
+A shape is written as a person would: `name: type, …`. A type is `str`, `int`, `num`, `bool`, `time` (RFC 3339, UTC), `area` (15 digits), `any`,
+another shape's name, `[type]` for a list, `{type}` for an object of such values; `?` behind a type means it may be null, behind a name that it may be absent.
+"""
+
+import re
+from typing import Any
+
+Schema = dict[str, Any]
+_PLAIN: dict[str, Schema] = {
+    "str": {"type": "string"}, "int": {"type": "integer"}, "num": {"type": "number"}, "bool": {"type": "boolean"}, "any": {},
+    "time": {"type": "string", "format": "date-time"}, "area": {"type": "string", "pattern": "^[0-9]{15}$"},
+}
+_COUNTS = "accepted: int, quarantined: int, duplicates: int"
+_NAMES = "name_zh: str, name_en: str"
+_CASE = (
+    "id: str, number: str, class: str, class_zh: str, class_en: str, title_zh: str?, title_en: str?, address: str?, area: area, area_name_zh: str, area_name_en: str, lon: num?, lat: num?, "
+    "source: str, step: str, step_zh: str, step_en: str, mark: str, holder: str?, holder_zh: str?, holder_en: str?, unit: str?, opened: time, due: time?, closed: time?, late: bool, level: str?, "
+    "finding: str?, lead: str?, indicator: str?, version: int, flags: [str]"
+)
+_VITAL = "indicator: str, area: area, value: num?, unit: str, level: str, native: str?, band: Band?, as_of: time?, age_s: num?, owner: str"
+_INDICATOR = (
+    "code: str, name_zh: str, name_en: str, unit: str, decimals: int, owner: str, theme: str, formula_zh: str, formula_en: str, declared: str, sql: str, bands: [Band], levels: [str], "
+    "stale_after_s: num?, version: str, pack: str"
+)
+
+SHAPES: dict[str, str] = {
+    "Problem": "code: str, status: int, sentence: str, remedy: str, zh: Said, en: Said",
+    "Said": "sentence: str, remedy: str",
+    "Health": "status: str, version: str, clock: Clock, readings: AllCounts, journal: JournalState",
+    "Clock": "mode: str, speed: num, now: time",
+    "Counts": _COUNTS,
+    "AllCounts": f"{_COUNTS}, by_source: {{Counts}}",
+    "JournalState": "head: int, lake: int, snapshot: int",
+    "City": f"{_NAMES}, code: area, population: int, time_zone: str, centre: [num], bounds: [num], sandbox: bool, clock: Clock, devices: int, indicators: int, map: str?, crs: str",
+    "Session": "principal: Principal?",
+    "Principal": f"id: str, account: str, {_NAMES}, unit: str, demo: bool, roles: [Role]",
+    "Role": "role: str, area: area",
+    "DemoAccounts": "accounts: [DemoAccount]",
+    "DemoAccount": f"account: str, {_NAMES}, unit: str, role: str, area: area, password: str",
+    "AreaRow": f"code: area, {_NAMES}, level: str, centre: [num]?, geometry?: any",
+    "Area": f"code: area, {_NAMES}, level: str, centre: [num]?, official: str?, population: int?, parent: str?, children: [AreaRow], geometry: any",
+    "Entity": f"id: str, type: str, {_NAMES}, area: area, lon: num?, lat: num?, owner: str?, grade: int, facets: any",
+    "Source": "name: str, zh: str, en: str, owner: str, kind: str, zone: str, entities: str, interval: str, grade: int, licence: str, rhythm_s: num, future_s: num, past_s: num?, mapping: str?, "
+              "mapping_version: str, counts: Counts, last_known: time?",
+    "Receipt": f"batch: str, {_COUNTS}, offset: int, repeated: bool",
+    "Mending": f"mended: bool, batch: str, {_COUNTS}, offset: int, repeated: bool",
+    "BadRow": "id: int, batch: str, row: int, code: str, raw: str, cut: bool, known: time, mended: bool, sentence_zh?: str, sentence_en?: str, remedy_zh?: str, remedy_en?: str",
+    "Reading": "source: str, entity: str, property: str, valid: time, known: time, value: num?, unit: str, raw: num?, raw_unit: str?, flags: [str], area: area, offset: int",
+    "Band": "source: any, steps: [Step], valid_from: str?, valid_to: str?, place: str?, by: str?, period: any",
+    "Step": "level: str, op: str, value?: num?, native?: str?, facet?: str?",
+    "Indicator": _INDICATOR,
+    "Vital": f"{_VITAL}, spark: [any], last_action: any, finding: str?, acknowledged: bool",
+    "Explained": f"{_VITAL}, {_INDICATOR}, area_name_zh: str, area_name_en: str, live: Live?, recomputed: Recomputed?, window: Window?, contributing: [Contributing], readings: Readings, "
+                 "flags: {int}, findings: [Finding], cases: [any], journal: any, ledger: any, spark: [any]",
+    "Live": "value: num?, at: time?",
+    "Recomputed": "value: num?, at: time?, equal: bool",
+    "Window": "from: time, to: time",
+    "Contributing": f"area: area, {_NAMES}, value: num?, level: str",
+    "Readings": "items: [Reading], next: str?",
+    "Point": "at: time, value: num?, level: str",
+    "Finding": "id: str, rule: str, rule_zh: str, rule_en: str, version: str, indicator: str, area: area, area_name_zh: str, area_name_en: str, level: str, value: num?, unit: str, opened: time, "
+               "changed: time, closed: time?, evidence: any, acknowledged_by: str?, lead: str?, case: str?",
+    "Lead": "id: str, number: str, kind: str, source: str, class: str, title_zh: str?, title_en: str?, address: str?, area: area, area_name_zh: str, area_name_en: str, lon: num?, lat: num?, level: str?, "
+            "indicator: str?, finding: str?, state: str, state_zh: str, state_en: str, of: str?, opened: time, ended: time?, case: str?, links: [Link], voices: int, heard: [Voice], flags: [str], version: int",
+    "Link": "id: int, lead: str?, request: str?, kind: str, reason_zh: str, reason_en: str, by: str?, at: time",
+    "Voice": "id: str, number: str, source: str?, class: str?, text: str?, address: str?, lon: num?, lat: num?, channel: str?, photos: [any]?, state: str?, area: area, created: time",
+    "Taken": "id: str, number: str",
+    "Request": "id: str, number: str, text: str?, area: area, created: time, answer: str?, answered: time?, case: any, result: any",
+    "CaseRow": f"{_CASE}, voices: int",
+    "Cases": "items: [CaseRow], next: str?, counts: CaseCounts",
+    "CaseCounts": "received: int, open: int, overdue: int, closed: int",
+    "Case": f"{_CASE}, voices: [Voice], history: [Done], verbs: [Verb], suggestion: any, clocks: any",
+    "Done": "seq: int, verb: str, verb_zh: str, verb_en: str, actor: str, actor_name: str?, at: time, reason: str?, evidence: [File], from_step: str?, to_step: str?",
+    "File": "sha256: str, content_type: str, url: str",
+    "Verb": "verb: str, zh: str, en: str, needs: [str], shortcut: str?",
+    "Evidence": "sha256: str, content_type: str, size: int, url: str",
+    "Story": "started: bool, started_at: time?, phase: str, steps: [StoryStep], rain: any, phone: Phone?, seats: [Seat]",
+    "StoryStep": "key: str, zh: str, en: str, at: time?, link: str?",
+    "Phone": "case: str?, state: str, photo: str?",
+    "Seat": "seat: str, zh: str, en: str, account: str?, taken_by_robot: bool",
+    "Proof": "confirmed?: int, recovered?: int, duplicates?: int, pid?: int, started?: time, head: int, lake: int, ledger: LedgerState",
+    "LedgerState": "lines: int, hash: str, whole: bool",
+    "LedgerLine": "seq: int, at: int, actor: str, action: str, kind: str, subject: str?, detail: str?, prev: str, hash: str",
+}
+"""Every named shape. More fields may come; those that stand here stay."""
+
+_FIELD = re.compile(r"([a-z_0-9]+)(\??): (.+)")
+
+
+def schema(words: str) -> Schema:
+    """Return the JSON schema of a type; `page of X` is `{items: [X], next}`."""
+    if words.startswith("page of "):
+        return {"type": "object", "required": ["items", "next"], "properties": {
+            "items": {"type": "array", "items": schema(words.removeprefix("page of "))}, "next": {"description": "what `after` is for the next page; null at the end", "type": ["string", "integer", "null"]}}}
+    if words.endswith("?"):
+        held = schema(words[:-1])
+        return held | {"type": [held["type"], "null"]} if "type" in held else {"anyOf": [held, {"type": "null"}]} if held else held
+    if words.startswith("["):
+        return {"type": "array", "items": schema(words[1:-1])}
+    if words.startswith("{"):
+        return {"type": "object", "additionalProperties": schema(words[1:-1])}
+    return dict(_PLAIN[words]) if words in _PLAIN else {"$ref": f"#/components/schemas/{words}"}
+
+
+def fields(shape: str) -> list[tuple[str, str, bool]]:
+    """Return a shape's fields: name, type in words, whether it is always there."""
+    found = [_FIELD.fullmatch(part) for part in shape.split(", ")]
+    return [(match[1], match[3], not match[2]) for match in found if match is not None]
+
+
+def components() -> dict[str, Schema]:
+    """Return every shape as a named schema."""
+    return {
+        name: {"type": "object", "required": [n for n, _, always in fields(shape) if always], "properties": {n: schema(words) for n, words, _ in fields(shape)}}
+        for name, shape in SHAPES.items()}
+
+
+def answer(gives: str) -> Schema:
+    """Return what the specification says of a good answer: a shape, or a media type."""
+    if "/" in gives:
+        return {"description": "As it is kept or told", "content": {gives: {"schema": {"type": "string"}}}}
+    return {"description": "Well", "content": {"application/json": {"schema": schema(gives)}}}
+
+
+def reword(spec: dict[str, Any], rows: list[tuple[str, str, str, int]]) -> dict[str, Any]:
+    """Complete a specification: the rows' answers (method, address, shape, status), problems, and no sentence said twice."""
+    schemas = spec.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas |= components()
+    for method, url, gives, status in rows:
+        said = spec["paths"][url][method.lower()]
+        told = said.get("description", "").strip()
+        said["description"] = told.removeprefix(said["summary"]).strip()
+        if not said["description"]:
+            del said["description"]
+        said["responses"] = {str(status): answer(gives)} | {code: row for code, row in said["responses"].items() if code not in {"200", "202", "422", str(status)}}
+        for parameter in said.get("parameters", []):
+            if parameter["name"] == "limit":
+                parameter["schema"]["minimum"] = 1
+    return spec
