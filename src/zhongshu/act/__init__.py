@@ -13,9 +13,11 @@ from zhongshu.act.machine import LEAD_ROWS, ROWS, STEPS, UNDOABLE, VERBS, mermai
 from zhongshu.act.office import Office
 from zhongshu.act.place import Place
 from zhongshu.act.record import CaseFilter
+from zhongshu.act.shown import BAD_PAGE
 from zhongshu.act.voice import Refusal, Voice, answer
 
 __all__ = [
+    "BAD_PAGE",
     "INSTRUMENT", "LEAD_ROWS", "ROWS", "STEPS", "SYSTEM", "UNDOABLE", "VERBS", "CaseFilter", "Deed", "Given", "NewCase", "Office", "Place",
     "Refusal", "Seen", "Taken", "Voice", "Witness", "answer", "check_by_instrument", "classes", "consume", "consumed", "decide", "do", "finding_ended", "guess",
     "keep_evidence", "link_voice", "load", "mermaid", "near", "nobody", "offered", "open_case", "record", "relay", "row_for", "sign_normal", "suggest",

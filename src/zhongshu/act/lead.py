@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from zhongshu.act import case as cases
 from zhongshu.act import duty, machine, place, takeback, voice
 from zhongshu.act.deed import MISSING, Deed, Entry, number, record
+from zhongshu.act.refusals import STALE
 from zhongshu.act.tables import case_file, lead, lead_link, request
 from zhongshu.kernel.area import show_area
 from zhongshu.kernel.bus import News
@@ -109,7 +110,7 @@ def decide(deed: Deed, lead_id: str, verb: str, given: cases.Given, of: str = ""
     """Confirm (opens its case), false_alarm, duplicate of another, or place. Raises `lead.unknown`, `case.stale`, `case.not_now`, `case.not_yours`."""
     row = get(deed, lead_id)
     if given.version is not None and given.version != row["version"]:
-        raise cases.STALE(number=row["number"], have=row["version"], given=given.version)
+        raise STALE(number=row["number"], have=row["version"], given=given.version)
     move = machine.find_lead(row["state"], verb)
     machine.allow(move, deed.actor, row["area"])
     if verb == "confirm":
@@ -133,7 +134,7 @@ def take_back(deed: Deed, lead_id: str, given: cases.Given) -> _Lead:
     """
     row = get(deed, lead_id)
     if given.version is not None and given.version != row["version"]:
-        raise cases.STALE(number=row["number"], have=row["version"], given=given.version)
+        raise STALE(number=row["number"], have=row["version"], given=given.version)
     verb = "unlink" if row["state"] == "duplicate" else "undo"
     machine.allow(machine.find_lead(row["state"], verb), deed.actor, row["area"])
     line = takeback.claim(deed, lead_id, ("open", ""))

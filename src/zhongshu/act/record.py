@@ -11,19 +11,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, false, func, or_, select, tuple_
 
-from zhongshu.act import case as cases
 from zhongshu.act import clocks, duty, machine, place, takeback
+from zhongshu.act.refusals import UNKNOWN
+from zhongshu.act.shown import Document, hide, in_scope, page_mark, show_case, show_step, show_verb, show_voice, time_of
 from zhongshu.act.tables import case_file, case_step, evidence, evidence_link, lead, lead_link, request
 from zhongshu.kernel.area import interval, show_area
 from zhongshu.kernel.clock import rfc3339, to_datetime, to_us
 from zhongshu.kernel.grade import Principal, Scope
-from zhongshu.kernel.problem import declare
-
-BAD_PAGE = declare(
-    "record.bad_page", "invalid",
-    zh=("看不懂的翻页标记“{after}”。", "请原样使用上一页返回的 next。"),
-    en=("The page mark '{after}' cannot be read.", "Use the `next` of the page before, unchanged."),
-)
 
 SENSITIVE = 3
 """The grade of what a person sent of themselves: GB/T 43697."""
@@ -32,8 +26,6 @@ FAR = 2**62
 
 MOST_HEARD = 20
 """So many voices' own words go with a lead; the count tells of all."""
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +46,9 @@ def list_cases(connection: Connection, scope: Scope, wanted: CaseFilter, now: in
     """Return {items, next} of the cases in the scope."""
     by_due = func.coalesce(case_file.c.due, FAR)
     key: Any = case_file.c.opened if wanted.order == "opened" else by_due
-    query = select(case_file, by_due.label("by_due")).where(*_in_scope(case_file.c, scope), *_filters(wanted, now))
+    query = select(case_file, by_due.label("by_due")).where(*in_scope(case_file.c, scope), *_filters(wanted, now))
     if wanted.after:
-        mark = _page_mark(wanted.after)
+        mark = page_mark(wanted.after)
         last = tuple_(key, case_file.c.id)
         query = query.where(last < mark if wanted.order == "opened" else last > mark)
     order = (key.desc(), case_file.c.id.desc()) if wanted.order == "opened" else (key, case_file.c.id)
@@ -71,7 +63,7 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
     """Return one case by id or number, with its history, voices, clocks, the viewer's verbs and the catalogue's proposal. Raises `case.unknown`."""
     row = connection.execute(_case_in(scope), {"b_id": case_id}).mappings().one_or_none()
     if row is None:
-        raise cases.UNKNOWN(id=case_id)
+        raise UNKNOWN(id=case_id)
     told = connection.execute(_TOLD, {"b_case": row["id"]}).mappings().all()
     steps = connection.execute(_STEPS, {"b_subject": row["id"]}).mappings().all()
     first = told[0]["created"] if told else None
@@ -80,7 +72,7 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
     proposal = duty.suggest(connection, row["class"], row["opened"]) if row["step"] in {"file", "dispatch"} else None
     return show_case(row, now, scope) | {
         "history": _history(connection, row["id"], steps, scope), "voices": [show_voice(item, scope) for item in told],
-        "verbs": [_show_verb(item, row) for item in offered], "suggestion": proposal, "clocks": clocks.show(row, first, now),
+        "verbs": [show_verb(item, row) for item in offered], "suggestion": proposal, "clocks": clocks.show(row, first, now),
         "links": _links(connection, [row["lead"]]).get(row["lead"], []) if row["lead"] else [],
         "undo": takeback.show(connection, row, dict(steps[-1]) if steps else None, viewer, now), "placed": placed,
     }
@@ -90,7 +82,7 @@ def outline(connection: Connection, scope: Scope, case_id: str) -> tuple[str, in
     """Return a case's id, its area, and its last verb: what is asked before anything is done with it. Raises `case.unknown`."""
     row = connection.execute(_case_in(scope), {"b_id": case_id}).mappings().one_or_none()
     if row is None:
-        raise cases.UNKNOWN(id=case_id)
+        raise UNKNOWN(id=case_id)
     line = takeback.last_line(connection, row["id"])
     return row["id"], row["area"], "" if line is None else line["verb"]
 
@@ -105,13 +97,13 @@ def _history(connection: Connection, subject: str, steps: Sequence[Mapping[Any, 
     for file in connection.execute(_FILES, {"b_subject": subject}).mappings():
         attached.setdefault(file["seq"], []).append({key: file[key] for key in ("sha256", "content_type", "size")})
     undone = {step["detail"].get("undoes") for step in steps}
-    return [_show_step(step, attached.get(step["seq"], []), scope) | {"undone": step["seq"] in undone} for step in steps]
+    return [show_step(step, attached.get(step["seq"], []), scope) | {"undone": step["seq"] in undone} for step in steps]
 
 
 @lru_cache(512)
 def _case_in(scope: Scope) -> Select[Any]:
     """Return the query of one case by id or number in a scope: building it anew takes longer than asking it."""
-    return select(case_file).where(or_(case_file.c.id == bindparam("b_id"), case_file.c.number == bindparam("b_id")), *_in_scope(case_file.c, scope))
+    return select(case_file).where(or_(case_file.c.id == bindparam("b_id"), case_file.c.number == bindparam("b_id")), *in_scope(case_file.c, scope))
 
 
 _TOLD = select(request).where(request.c.case_id == bindparam("b_case")).order_by(request.c.created, request.c.id)
@@ -123,11 +115,11 @@ _FILES = (
 
 def list_leads(connection: Connection, scope: Scope, state: str = "", limit: int = 200, after: str = "") -> Document:
     """Return {items, next} of the leads in the scope, newest first."""
-    query = select(lead).where(*_in_scope(lead.c, scope))
+    query = select(lead).where(*in_scope(lead.c, scope))
     if state:
         query = query.where(lead.c.state == state)
     if after:
-        query = query.where(tuple_(lead.c.opened, lead.c.id) < _page_mark(after))
+        query = query.where(tuple_(lead.c.opened, lead.c.id) < page_mark(after))
     limit = max(1, min(limit, 500))
     rows = connection.execute(query.order_by(lead.c.opened.desc(), lead.c.id.desc()).limit(limit + 1)).mappings().all()
     more = rows[limit - 1] if len(rows) > limit else None
@@ -136,7 +128,7 @@ def list_leads(connection: Connection, scope: Scope, state: str = "", limit: int
 
 def get_lead(connection: Connection, scope: Scope, lead_id: str) -> Document | None:
     """Return one lead by id or number, or None if it is not there for this scope."""
-    query = select(lead).where(or_(lead.c.id == lead_id, lead.c.number == lead_id), *_in_scope(lead.c, scope))
+    query = select(lead).where(or_(lead.c.id == lead_id, lead.c.number == lead_id), *in_scope(lead.c, scope))
     rows = connection.execute(query).mappings().all()
     return _show_leads(connection, rows, scope)[0] if rows else None
 
@@ -146,13 +138,13 @@ def get_request(connection: Connection, request_id: str, viewer: Principal | Non
     row = connection.execute(select(request).where(or_(request.c.id == request_id, request.c.number == request_id))).mappings().one_or_none()
     if row is None:
         return None
-    document: Document = show_voice(row, Scope()) | {"answer": row["answer"], "answered": _time(row["answered"]), "case": None, "result": None}
+    document: Document = show_voice(row, Scope()) | {"answer": row["answer"], "answered": time_of(row["answered"]), "case": None, "result": None}
     opened = connection.execute(select(case_file).where(case_file.c.id == row["case_id"])).mappings().one_or_none()
     if opened is not None:
         step = machine.STEPS[opened["step"]]
         document["case"] = {
             "number": opened["number"], "step": opened["step"], "step_zh": step.zh, "step_en": step.en, "holder_zh": opened["holder_zh"],
-            "holder_en": opened["holder_en"], "since": rfc3339(opened["held_since"]), "due": _time(opened["due"]), "closed": _time(opened["closed"]),
+            "holder_en": opened["holder_en"], "since": rfc3339(opened["held_since"]), "due": time_of(opened["due"]), "closed": time_of(opened["closed"]),
         }
         if opened["step"] == "closed":
             document["result"] = _result(connection, row, viewer.id if viewer is not None else "")
@@ -208,7 +200,7 @@ def of_findings(connection: Connection, findings: Iterable[str]) -> dict[str, Do
 def of_sign(connection: Connection, scope: Scope, indicator: str, area: int, now: int) -> list[Document]:
     """Return the latest twenty cases that a vital sign caused in an area."""
     low, high = interval(area)
-    query = select(case_file).where(case_file.c.indicator == indicator, case_file.c.area >= low, case_file.c.area < high, *_in_scope(case_file.c, scope))
+    query = select(case_file).where(case_file.c.indicator == indicator, case_file.c.area >= low, case_file.c.area < high, *in_scope(case_file.c, scope))
     rows = connection.execute(query.order_by(case_file.c.opened.desc()).limit(20)).mappings()
     return [show_case(row, now, scope) for row in rows]
 
@@ -243,7 +235,7 @@ def counts(connection: Connection, scope: Scope, now: int, zone: tzinfo) -> dict
     open_now, c = case_file.c.step.in_(machine.OPEN), case_file.c
 
     def total(*which: ColumnElement[bool]) -> int:
-        return connection.execute(select(func.count()).select_from(case_file).where(*which, *_in_scope(c, scope))).scalar_one()
+        return connection.execute(select(func.count()).select_from(case_file).where(*which, *in_scope(c, scope))).scalar_one()
 
     return {
         "received": total(c.opened >= day, c.opened <= now), "open": total(open_now), "overdue": total(open_now, c.due < now, c.parked.is_(None)),
@@ -254,10 +246,10 @@ def counts(connection: Connection, scope: Scope, now: int, zone: tzinfo) -> dict
 def evidence_visible(connection: Connection, scope: Scope, sha256: str, viewer: Principal) -> bool:
     """Tell whether a file may be shown: it stands in a history or came with a request within the scope, or the viewer gave it or waits for its result."""
     used = select(case_step.c.seq).join(evidence_link, evidence_link.c.seq == case_step.c.seq).join(case_file, case_file.c.id == case_step.c.subject)
-    if connection.execute(used.where(evidence_link.c.sha256 == sha256, *_in_scope(case_file.c, scope)).limit(1)).first() is not None:
+    if connection.execute(used.where(evidence_link.c.sha256 == sha256, *in_scope(case_file.c, scope)).limit(1)).first() is not None:
         return True
     if scope.grade >= SENSITIVE and not scope.unit:
-        came = select(request.c.id).where(cast(request.c.photos, Text).contains(sha256, autoescape=True), *_in_scope(request.c, scope))
+        came = select(request.c.id).where(cast(request.c.photos, Text).contains(sha256, autoescape=True), *in_scope(request.c, scope))
         if connection.execute(came.limit(1)).first() is not None:
             return True
     asked = used.join(request, request.c.case_id == case_file.c.id).where(
@@ -267,44 +259,6 @@ def evidence_visible(connection: Connection, scope: Scope, sha256: str, viewer: 
         return True
     own = select(evidence.c.sha256).where(evidence.c.sha256 == sha256, evidence.c.received_by == viewer.id)
     return connection.execute(own).first() is not None
-
-
-def show_case(row: Mapping[Any, Any], now: int, scope: Scope) -> Document:
-    """Turn a case's row into its document."""
-    step = machine.STEPS[row["step"]]
-    plain = (
-        "id", "number", "class", "class_zh", "class_en", "title_zh", "title_en", "address", "lon", "lat", "source", "step", "mark", "unit", "holder",
-        "holder_zh", "holder_en", "level", "voices", "finding", "lead", "indicator", "version", "flags", "check_mode", "redone", "returned",
-    )
-    overdue = row["due"] is not None and row["closed"] is None and row["parked"] is None and now > row["due"]
-    mark = machine.MARKS[row["mark"]]
-    return _hide({key: row[key] for key in plain} | {
-        "area": show_area(row["area"]), "step_zh": step.zh, "step_en": step.en, "mark_zh": mark[0], "mark_en": mark[1], "stage": step.stage,
-        "opened": rfc3339(row["opened"]), "changed": rfc3339(row["changed"]), "due": _time(row["due"]), "closed": _time(row["closed"]),
-        "late": bool(row["late"] or overdue), "limit": clocks.state(row, now), "parked_until": _time(row["parked_until"]),
-    }, scope)
-
-
-def show_voice(row: Mapping[Any, Any], scope: Scope) -> Document:
-    """Turn a request's row into its document; who reported is never shown."""
-    plain = ("id", "number", "source", "class", "text", "address", "lon", "lat", "channel", "photos", "state", "repeats", "flags")
-    return _hide({key: row[key] for key in plain} | {"area": show_area(row["area"]), "created": rfc3339(row["created"])}, scope)
-
-
-def _show_step(step: Mapping[Any, Any], files: list[Document], scope: Scope) -> Document:
-    verb = machine.COUNTED if step["detail"].get("early") else machine.VERBS[step["verb"]]
-    plain = ("seq", "verb", "actor", "actor_name", "reason", "note", "unit", "from_step", "from_mark", "to_step", "to_mark", "version")
-    nameless = {"actor": "", "actor_name": "反映人"} if step["verb"] in machine.RESULTS else {}
-    return _hide({key: step[key] for key in plain} | nameless | {
-        "verb_zh": verb.zh, "verb_en": verb.en, "at": rfc3339(step["at"]), "happened": rfc3339(step["happened"]), "evidence": files,
-        "result": step["detail"].get("result", ""), "moved": step["detail"].get("moved"),
-    }, scope)
-
-
-def _show_verb(row: machine.Row, case: Mapping[Any, Any]) -> Document:
-    verb = machine.VERBS[row.verb]
-    needs = sorted(need for need in row.needs if need != "evidence" or row.verb in case["evidence_at"].split())
-    return {"verb": verb.key, "zh": verb.zh, "en": verb.en, "needs": needs, "shortcut": verb.shortcut}
 
 
 def _show_leads(connection: Connection, rows: Iterable[Mapping[Any, Any]], scope: Scope) -> list[Document]:
@@ -318,9 +272,9 @@ def _show_leads(connection: Connection, rows: Iterable[Mapping[Any, Any]], scope
         "id", "number", "kind", "source", "class", "title_zh", "title_en", "address", "lon", "lat", "level", "indicator", "finding", "state", "of",
         "flags", "version",
     )
-    return [_hide({key: row[key] for key in plain} | {
+    return [hide({key: row[key] for key in plain} | {
         "state_zh": machine.LEAD_STATES[row["state"]][0], "state_en": machine.LEAD_STATES[row["state"]][1], "area": show_area(row["area"]),
-        "placed": place.usable(row), "opened": rfc3339(row["opened"]), "ended": _time(row["ended"]), "case": row["case_id"], "links": links.get(row["id"], []),
+        "placed": place.usable(row), "opened": rfc3339(row["opened"]), "ended": time_of(row["ended"]), "case": row["case_id"], "links": links.get(row["id"], []),
         "voices": len(heard.get(row["id"], ())), "heard": heard.get(row["id"], [])[:MOST_HEARD],
     }, scope) for row in rows]
 
@@ -337,14 +291,6 @@ def _links(connection: Connection, ids: list[str]) -> dict[str, list[Document]]:
                     "reason_en": row["reason_en"], "by": row["made_by"], "at": rfc3339(row["made"]),
                 })
     return found
-
-
-def _in_scope(c: Any, scope: Scope) -> list[ColumnElement[bool]]:  # noqa: ANN401 (any table's columns that have an area)
-    """Return the scope as conditions; nothing allowed is nothing found."""
-    where: list[ColumnElement[bool]] = [or_(false(), *(and_(c.area >= low, c.area < high) for low, high in scope.areas))]
-    if scope.unit and "unit" in c:
-        where.append(c.unit == scope.unit)
-    return where
 
 
 def _filters(wanted: CaseFilter, now: int) -> list[ColumnElement[bool]]:
@@ -379,18 +325,3 @@ def _waiting_for(person: Principal) -> ColumnElement[bool]:
                 held = [c.unit == person.unit] if "holder" in row.guards else []
                 where.append(and_(c.step == row.at[0], c.mark == row.at[1], c.area >= low, c.area < high, *held))
     return or_(false(), *where)
-
-
-def _page_mark(after: str) -> tuple[int, str]:
-    key, _, name = after.partition(":")
-    if not key.isascii() or not key.isdigit() or not name:
-        raise BAD_PAGE(after=after)
-    return int(key), name
-
-
-def _hide(document: Document, scope: Scope) -> Document:
-    return {key: None if key in scope.hidden else value for key, value in document.items()} if scope.hidden else document
-
-
-def _time(us: int | None) -> str | None:
-    return None if us is None else rfc3339(us)

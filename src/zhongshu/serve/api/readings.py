@@ -10,7 +10,7 @@ from fastapi import Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from zhongshu.act import record
+from zhongshu.act import BAD_PAGE
 from zhongshu.kernel.area import show_area
 from zhongshu.kernel.clock import parse_time, rfc3339
 from zhongshu.kernel.condition import quote
@@ -207,7 +207,7 @@ def page(asked: Door, where: str, bound: dict[str, Any], after: str, limit: int)
     graded = [quote(name) for name, source in asked.city.sources.items() if source.grade > asked.scope.grade]
     scope = f"({scope}) AND source NOT IN ({', '.join(graded)})" if graded else scope
     if after and not (after.isascii() and after.isdigit() and len(after) < 12):  # noqa: PLR2004 (no page is that far)
-        raise record.BAD_PAGE(after=after)
+        raise BAD_PAGE(after=after)
     skip = int(after or 0)
     table = asked.city.lake.query(
         f"SELECT * FROM readings WHERE ({where}) AND ({scope}) ORDER BY valid DESC, known DESC, entity, property LIMIT {limit + 1} OFFSET {skip}", bound)
