@@ -58,7 +58,7 @@ check: lint page short
 	@echo "· check: all well"
 
 lint: .venv/dev
-	@echo "· ruff";         $(BIN)/ruff check .
+	@echo "· ruff";         $(BIN)/ruff format --quiet --check . || { echo "not formatted; this mends it: $(BIN)/ruff format ."; exit 1; }; $(BIN)/ruff check .
 	@echo "· mypy";         $(BIN)/mypy
 	@echo "· lint-imports"; $(BIN)/lint-imports --verbose >/dev/null || $(BIN)/lint-imports
 

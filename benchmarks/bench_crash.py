@@ -70,7 +70,11 @@ def main() -> None:
         twice = parts.lake.query(f"SELECT count(*) - count(DISTINCT (entity, valid)) AS n FROM ({kept})")["n"][0].as_py()
         wrong = verify(parts, lambda *_: None)
         parts.close()
-        table.add(f"killed {KILLS} times under load, commits and merges under way", f"{len(acked):,} readings acknowledged: {lost} lost, {twice} twice; {len(wrong)} faults found by verify", "promise 0, 0, 0")
+        table.add(
+            f"killed {KILLS} times under load, commits and merges under way",
+            f"{len(acked):,} readings acknowledged: {lost} lost, {twice} twice; {len(wrong)} faults found by verify",
+            "promise 0, 0, 0",
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -40,8 +40,22 @@ def fill(parts: object, streams: list[tuple[str, str, float, float]], end: int) 
             at = end - DAY + step * 5 * MINUTE
             offset += 1
             group = Readings(
-                registry.sources.names, registry.entities.names, registry.properties.names, registry.units.names, source, entity, prop, area, np.full(n, at), ticks,
-                np.zeros(n, np.int32), ticks / 10, np.full(n, -1, np.int32), offset=offset, known=at)
+                registry.sources.names,
+                registry.entities.names,
+                registry.properties.names,
+                registry.units.names,
+                source,
+                entity,
+                prop,
+                area,
+                np.full(n, at),
+                ticks,
+                np.zeros(n, np.int32),
+                ticks / 10,
+                np.full(n, -1, np.int32),
+                offset=offset,
+                known=at,
+            )
             parts.lake.show(group.table(), offset)  # type: ignore[attr-defined]
         parts.lake.commit()  # type: ignore[attr-defined]
 
@@ -58,11 +72,15 @@ def by_hand(files: list[str], end: int) -> float:
             over = f"ticks > {(low + high) * 5}"
             db.execute(
                 f"SELECT c0, c1, c2, c3, c4, avg(ticks), max(ticks), min(ticks), sum(ticks), count(*), count(*) FILTER (WHERE {over}), approx_quantile(ticks, 0.95), arg_max(ticks, valid), "
-                f"approx_count_distinct(entity) FROM (SELECT *, {CODES} FROM read_parquet($files) WHERE {where}) GROUP BY {SETS}", {"files": files}).fetchall()
+                f"approx_count_distinct(entity) FROM (SELECT *, {CODES} FROM read_parquet($files) WHERE {where}) GROUP BY {SETS}",
+                {"files": files},
+            ).fetchall()
             db.execute(
                 f"SELECT c0, c1, c2, c3, c4, avg(latest), max(high), avg((latest > {(low + high) * 5})::INT), sum(n), approx_quantile(latest, 0.95), min(low), avg(total) FROM (SELECT *, {CODES} FROM ("
                 f"SELECT area, entity, arg_max(ticks, valid) AS latest, max(ticks) AS high, min(ticks) AS low, sum(ticks) AS total, count(*) AS n FROM read_parquet($files) WHERE {where} GROUP BY area, entity)) "
-                f"GROUP BY {SETS}", {"files": files}).fetchall()
+                f"GROUP BY {SETS}",
+                {"files": files},
+            ).fetchall()
     return time.monotonic() - begun
 
 
@@ -87,7 +105,9 @@ def main() -> None:
         ours = time.monotonic() - begun
         peer = by_hand(files, end)
         areas = sum(len(v.keys) for v in found.values())
-        table.add(f"recompute {len(signs)} signs × 5 levels over a day of {held:,}", f"{ours:.1f} s for {areas:,} values", f"by hand {peer:.1f} s → {ours / peer:.1f}× (promise 2×)")
+        table.add(
+            f"recompute {len(signs)} signs × 5 levels over a day of {held:,}", f"{ours:.1f} s for {areas:,} values", f"by hand {peer:.1f} s → {ours / peer:.1f}× (promise 2×)"
+        )
         begun = time.monotonic()
         city = parts.about.code
         parts.explainer.series(signs[-1], city, end - DAY, end - 1, 48)

@@ -13,14 +13,35 @@ STREAMS, SIGNS = 100_000, 500
 PROBE = "urn:zs:WaterLevelSensor:PROBE"
 """The device that a bench flips to see how soon a screen hears of it; its sign is BNPROBE."""
 KINDS = (
-    ("TrafficDetector.speed", "km/h", 5, 80), ("TrafficDetector.flow", "1", 0, 400), ("WaterLevelSensor.depth", "cm", 0, 60), ("RainGauge.rain_1m", "mm", 0, 4),
-    ("AirQualityStation.pm25", "µg/m3", 5, 150), ("NoiseMonitor.leq", "dB(A)", 35, 80), ("ParkingLot.free", "1", 0, 300), ("StreetLight.power", "W", 0, 400),
-    ("TrashBin.fill", "%", 0, 100), ("WeatherStation.temperature", "°C", -5, 38),
+    ("TrafficDetector.speed", "km/h", 5, 80),
+    ("TrafficDetector.flow", "1", 0, 400),
+    ("WaterLevelSensor.depth", "cm", 0, 60),
+    ("RainGauge.rain_1m", "mm", 0, 4),
+    ("AirQualityStation.pm25", "µg/m3", 5, 150),
+    ("NoiseMonitor.leq", "dB(A)", 35, 80),
+    ("ParkingLot.free", "1", 0, 300),
+    ("StreetLight.power", "W", 0, 400),
+    ("TrashBin.fill", "%", 0, 100),
+    ("WeatherStation.temperature", "°C", -5, 38),
 )
 """Property, unit, and the range that values are drawn from."""
 SHAPES = (
-    ("mean", ""), ("max", ""), ("min", ""), ("sum", ""), ("count", ""), ("share", ""), ("p95", ""), ("last", ""),
-    ("mean", "last"), ("max", "max"), ("share", "last"), ("sum", "count"), ("distinct", ""), ("p95", "last"), ("min", "min"), ("mean", "sum"),
+    ("mean", ""),
+    ("max", ""),
+    ("min", ""),
+    ("sum", ""),
+    ("count", ""),
+    ("share", ""),
+    ("p95", ""),
+    ("last", ""),
+    ("mean", "last"),
+    ("max", "max"),
+    ("share", "last"),
+    ("sum", "count"),
+    ("distinct", ""),
+    ("p95", "last"),
+    ("min", "min"),
+    ("mean", "sum"),
 )
 WINDOWS = (("5m", "1m"), ("15m", "1m"), ("1h", "5m"))
 
@@ -46,10 +67,24 @@ def crowd(folder: Path, population: int = 300_000) -> list[tuple[str, str, float
 def signs(count: int, windows: tuple[tuple[str, str], ...] = WINDOWS) -> list[dict[str, object]]:
     """Return declarations of signs: the probe's, then every shape over every property and window, half of them with bands, until there are enough."""
     source = {"doc": "bench", "clause": "1", "scope": "city"}
-    out: list[dict[str, object]] = [{
-        "code": "BNPROBE", "name": {"zh": "探针", "en": "Probe"}, "formula": {"zh": "测试", "en": "Bench"}, "theme": "bench", "owner": "bench", "unit": "1", "decimals": 0,
-        "of": "WaterLevelSensor.heartbeat", "measure": "last", "window": "5m", "hop": "1m", "stale_after": "10m", "where": "entity.class = 'probe'",
-        "bands": [{"source": source, "valid_from": "2020-01-01", "steps": [{"level": "red", "op": ">=", "value": 1}]}]}]
+    out: list[dict[str, object]] = [
+        {
+            "code": "BNPROBE",
+            "name": {"zh": "探针", "en": "Probe"},
+            "formula": {"zh": "测试", "en": "Bench"},
+            "theme": "bench",
+            "owner": "bench",
+            "unit": "1",
+            "decimals": 0,
+            "of": "WaterLevelSensor.heartbeat",
+            "measure": "last",
+            "window": "5m",
+            "hop": "1m",
+            "stale_after": "10m",
+            "where": "entity.class = 'probe'",
+            "bands": [{"source": source, "valid_from": "2020-01-01", "steps": [{"level": "red", "op": ">=", "value": 1}]}],
+        }
+    ]
     if count == 1:
         return out
     for window, hop in windows:
@@ -57,14 +92,30 @@ def signs(count: int, windows: tuple[tuple[str, str], ...] = WINDOWS) -> list[di
             for k, (prop, unit, low, high) in enumerate(KINDS):
                 middle = (low + high) / 2
                 row: dict[str, object] = {
-                    "code": f"BN{len(out):03}", "name": {"zh": f"测试 {len(out)}", "en": f"Bench {len(out)}"}, "formula": {"zh": "测试", "en": "Bench"}, "theme": "bench", "owner": "bench",
-                    "unit": "1" if measure in {"share", "count", "distinct"} or each == "count" else unit, "decimals": 2, "of": prop, "measure": measure, "window": window, "hop": hop, "stale_after": "10m",
+                    "code": f"BN{len(out):03}",
+                    "name": {"zh": f"测试 {len(out)}", "en": f"Bench {len(out)}"},
+                    "formula": {"zh": "测试", "en": "Bench"},
+                    "theme": "bench",
+                    "owner": "bench",
+                    "unit": "1" if measure in {"share", "count", "distinct"} or each == "count" else unit,
+                    "decimals": 2,
+                    "of": prop,
+                    "measure": measure,
+                    "window": window,
+                    "hop": hop,
+                    "stale_after": "10m",
                 }
                 row |= {"each": each} if each else {}
                 row |= {"when": f"value > {middle}"} if measure == "share" else {}
                 row |= {"where": "entity.class = 'a' and good"} if len(out) % 4 == 1 else {"where": f"value >= {low + (high - low) / 10}"} if len(out) % 4 == 3 else {}
                 if (len(out) + k) % 2:
-                    row["bands"] = [{"source": source, "valid_from": "2020-01-01", "steps": [{"level": "red", "op": ">=", "value": high * 0.9}, {"level": "yellow", "op": ">=", "value": middle}]}]
+                    row["bands"] = [
+                        {
+                            "source": source,
+                            "valid_from": "2020-01-01",
+                            "steps": [{"level": "red", "op": ">=", "value": high * 0.9}, {"level": "yellow", "op": ">=", "value": middle}],
+                        }
+                    ]
                 out.append(row)
                 if len(out) == count:
                     return out

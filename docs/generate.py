@@ -51,14 +51,20 @@ def load_everything() -> None:
 def settings() -> str:
     """Return the settings' page."""
     rows = [(f"`{s.name}`", f"`ZS_{s.name.upper()}`", f"`{s.default}`" if s.default else "(empty)", s.help) for s in SETTINGS]
-    return page("Settings", "Read from the environment; `zhongshu up` takes the first few as options too. In force until the city is started again.", table(("name", "environment", "default", "what it does"), rows))
+    return page(
+        "Settings",
+        "Read from the environment; `zhongshu up` takes the first few as options too. In force until the city is started again.",
+        table(("name", "environment", "default", "what it does"), rows),
+    )
 
 
 def problems() -> str:
     """Return the problems' page."""
     rows = [
         (f"`{k.code}`", STATUS[k.sort], f"{k.zh}{k.remedy_zh}", f"{k.en} {k.remedy_en}")
-        for k in sorted(kinds().values(), key=lambda k: k.code) if k.code.partition(".")[0] != "test"]
+        for k in sorted(kinds().values(), key=lambda k: k.code)
+        if k.code.partition(".")[0] != "test"
+    ]
     about = "What is told when something cannot be done: a code that never changes, a sentence and its remedy. Over HTTP they come as `application/problem+json` with the status below; words in `{}` are particulars."
     return page("Problems", about, table(("code", "status", "中文", "English"), rows))
 
@@ -67,8 +73,15 @@ def routes() -> str:
     """Return the routes' page."""
     guard = Guard(Policy([p.policy for p in installed_packs() if p.policy is not None]))
     rows = [
-        (r.method, f"`{r.url}`", (r.handler.__doc__ or "").split("\n")[0], f"{r.action} {r.kind}", ", ".join(able) if len(able := guard.able(r.action, r.kind)) < len(ROLES) else "everyone")
-        for r in ROUTES]
+        (
+            r.method,
+            f"`{r.url}`",
+            (r.handler.__doc__ or "").split("\n")[0],
+            f"{r.action} {r.kind}",
+            ", ".join(able) if len(able := guard.able(r.action, r.kind)) < len(ROLES) else "everyone",
+        )
+        for r in ROUTES
+    ]
     about = "The HTTP API. The guard is asked for the action and kind shown; a role works within the areas it was given for. The whole specification is at `/openapi.json` of a running city, a plain reading of it at `/docs`."
     roles = table(("role", "中文", "English", "given for"), [(f"`{r.name}`", r.zh, r.en, f"{r.coarsest.name.lower()} to {r.finest.name.lower()}") for r in ROLES.values()])
     return page("Routes", about, table(("method", "address", "what it does", "permission", "roles that may"), rows), "## Roles", "", roles)
@@ -94,16 +107,23 @@ def sign(indicator: Indicator) -> tuple[str, ...]:
     longest = max((m.window for m in indicator.measures.values()), default=0)
     bands = [
         f"{' '.join(filter(None, (b.source.get('doc', ''), b.source.get('clause', ''))))}: " + ", ".join(f"{s.level} {s.op} {s.facet or f'{s.value:g}'}" for s in b.steps)
-        for b in indicator.bands]
+        for b in indicator.bands
+    ]
     formula = indicator.words
     return (
-        f"`{indicator.code}`", f"{indicator.name['zh']} {indicator.name['en']} ({indicator.unit})", f"{formula['zh']} {formula['en']}", show_duration(longest) if longest else "",
-        "; ".join(bands) or "未定标 unset")
+        f"`{indicator.code}`",
+        f"{indicator.name['zh']} {indicator.name['en']} ({indicator.unit})",
+        f"{formula['zh']} {formula['en']}",
+        show_duration(longest) if longest else "",
+        "; ".join(bands) or "未定标 unset",
+    )
 
 
 def way() -> str:
     """Return the drawing of a case's way."""
-    drawn = [part for language, title in (("zh", "案件的办理环节"), ("en", "The way of a case")) for part in (f"## {title}", "", "```mermaid", mermaid(language).rstrip(), "```", "")]
+    drawn = [
+        part for language, title in (("zh", "案件的办理环节"), ("en", "The way of a case")) for part in (f"## {title}", "", "```mermaid", mermaid(language).rstrip(), "```", "")
+    ]
     return page("The way of a case", "Drawn from the table in `src/zhongshu/act/machine.py`; nothing else moves a case.", *drawn)
 
 

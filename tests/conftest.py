@@ -16,6 +16,7 @@ def samples() -> Path:
         pytest.skip(f"no real samples at {SAMPLES}: set ZHONGSHU_DATA_SAMPLES")
     return SAMPLES
 
+
 settings.register_profile("house", derandomize=True, print_blob=True)
 settings.register_profile("explore", print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))

@@ -70,8 +70,11 @@ def _through(settings: Settings, command: str, arguments: dict[str, Any], by_its
 
 @app.command()
 def up(
-    data: Data = None, host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None, port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
-    clock: Annotated[str | None, typer.Option(help="live, or replay@<RFC 3339>x<speed>.")] = None, population: Annotated[int, typer.Option(help="People in the sandbox city, if it must be made.")] = 300_000,
+    data: Data = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    clock: Annotated[str | None, typer.Option(help="live, or replay@<RFC 3339>x<speed>.")] = None,
+    population: Annotated[int, typer.Option(help="People in the sandbox city, if it must be made.")] = 300_000,
 ) -> None:
     """Run the city; a sandbox city is made where there is none."""
     settings = read({"data": data, "host": host, "port": port, "clock": clock})
@@ -94,7 +97,9 @@ def up(
 
 @app.command()
 def ingest(
-    file: Path, source: Annotated[str, typer.Option(help="Name of a registered source.")], data: Data = None,
+    file: Path,
+    source: Annotated[str, typer.Option(help="Name of a registered source.")],
+    data: Data = None,
     start: Annotated[str, typer.Option(help="RFC 3339 time of the first row, for tables without a time column.")] = "",
     json_: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,  # noqa: FBT002 (a flag)
 ) -> None:
@@ -106,14 +111,19 @@ def ingest(
 
 @app.command()
 def recompute(
-    indicator: str, data: Data = None, level: Annotated[str, typer.Option(help="city, district, street, community or cell.")] = "city",
+    indicator: str,
+    data: Data = None,
+    level: Annotated[str, typer.Option(help="city, district, street, community or cell.")] = "city",
     at: Annotated[str | None, typer.Option(help="RFC 3339; the last boundary if not given.")] = None,
 ) -> None:
     """Compute a vital sign again from the warehouse alone, one JSON line an area."""
     settings, moment = read({"data": data}), parse_time(at) if at else 0
     rows = _through(
-        settings, "recompute", {"indicator": indicator, "level": level, "at": moment},
-        lambda held, _: assembly.shown(held, assembly.recompute(held, indicator, Level[level.upper()], moment)))
+        settings,
+        "recompute",
+        {"indicator": indicator, "level": level, "at": moment},
+        lambda held, _: assembly.shown(held, assembly.recompute(held, indicator, Level[level.upper()], moment)),
+    )
     for row in rows:
         print(json.dumps(row, ensure_ascii=False))
 
@@ -127,7 +137,9 @@ def explain(data: Data = None) -> None:
 
 @app.command()
 def token(
-    role: Annotated[str, typer.Option(help="Role of the token.")], name: Annotated[str, typer.Option(help="Name of the service that will use it.")], data: Data = None,
+    role: Annotated[str, typer.Option(help="Role of the token.")],
+    name: Annotated[str, typer.Option(help="Name of the service that will use it.")],
+    data: Data = None,
     area: Annotated[str | None, typer.Option(help="15-digit area; the city if not given.")] = None,
 ) -> None:
     """Make a bearer token; it is the last word printed."""
@@ -137,9 +149,12 @@ def token(
 
 @user_app.command("add")
 def user_add(
-    account: str, role: Annotated[str, typer.Option(help="Role.")],
-    password: Annotated[str | None, typer.Option(help="Password; left out, it is asked for, or read from the standard input.")] = None, data: Data = None,
-    area: Areas = None, unit: Annotated[str, typer.Option(help="Department.")] = "",
+    account: str,
+    role: Annotated[str, typer.Option(help="Role.")],
+    password: Annotated[str | None, typer.Option(help="Password; left out, it is asked for, or read from the standard input.")] = None,
+    data: Data = None,
+    area: Areas = None,
+    unit: Annotated[str, typer.Option(help="Department.")] = "",
     name: Annotated[str, typer.Option(help="Name shown.")] = "",
 ) -> None:
     """Add a person's account."""
@@ -190,7 +205,9 @@ def restore(file: Path, data: Data = None) -> None:
 
 @city_app.command("make")
 def city_make(
-    data: Data = None, population: Annotated[int, typer.Option(help="How many people.")] = 300_000, seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
+    data: Data = None,
+    population: Annotated[int, typer.Option(help="How many people.")] = 300_000,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
     zone: Annotated[str, typer.Option(help="IANA time zone.")] = "",
 ) -> None:
     """Make the sandbox city 云汀市."""
@@ -206,9 +223,13 @@ def city_make(
 
 @city_app.command("import")
 def city_import(
-    file: Path, crs: Annotated[str, typer.Option(help="wgs84, cgcs2000, gcj02, EPSG:n, or file (as the file says).")], data: Data = None,
-    level: Annotated[str, typer.Option(help="Level of the polygons.")] = "street", codes: Annotated[Path | None, typer.Option(help="CSV from a feature's key to its code.")] = None,
-    name: Annotated[str, typer.Option(help="Name of the city.")] = "", zone: Annotated[str, typer.Option(help="IANA time zone.")] = "UTC",
+    file: Path,
+    crs: Annotated[str, typer.Option(help="wgs84, cgcs2000, gcj02, EPSG:n, or file (as the file says).")],
+    data: Data = None,
+    level: Annotated[str, typer.Option(help="Level of the polygons.")] = "street",
+    codes: Annotated[Path | None, typer.Option(help="CSV from a feature's key to its code.")] = None,
+    name: Annotated[str, typer.Option(help="Name of the city.")] = "",
+    zone: Annotated[str, typer.Option(help="IANA time zone.")] = "UTC",
 ) -> None:
     """Import a real city's areas from GeoJSON, GPKG or a shapefile."""
     settings = read({"data": data})

@@ -34,7 +34,8 @@ def person(role: str, area: int = CITY, unit: str = "", tail: str = "1") -> Prin
 
 
 PEOPLE = {role: person(role) for role in ("acceptor", "dispatcher", "duty_officer", "checker", "collector", "citizen")} | {
-    "handler": person("handler", unit="dept-drainage"), "other_handler": person("handler", unit="dept-road", tail="2"),
+    "handler": person("handler", unit="dept-drainage"),
+    "other_handler": person("handler", unit="dept-road", tail="2"),
 }
 
 

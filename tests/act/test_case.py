@@ -239,8 +239,7 @@ def test_wandering_at_random_reaches_every_place_of_a_living_case(city: Any) -> 
         case = city.open(verb="report", who="citizen")
         while machine.STEPS[case["step"]].open:
             moves = [
-                (who, row.verb) for who in PEOPLE
-                for row in machine.offered(case["step"], case["mark"], city.people[who], case["area"], case["unit"]) if row.verb != "acknowledge"
+                (who, row.verb) for who in PEOPLE for row in machine.offered(case["step"], case["mark"], city.people[who], case["area"], case["unit"]) if row.verb != "acknowledge"
             ]
             verb = dice.choices(verbs := sorted({verb for _, verb in moves}), [1 if verb in {"void", "park", "return", "place", "recall"} else 9 for verb in verbs])[0]
             who = dice.choice([who for who, may in moves if may == verb])

@@ -94,7 +94,8 @@ def test_another_systems_row_is_a_case_with_only_what_it_proves(city: Any) -> No
     assert take(city, 3, [old | {"closed": closed}], "baltimore").known == 1
     cases = city.desk.read(lambda c: c.execute(select(case_file).order_by(case_file.c.number)).mappings().all())
     assert [(row["step"], row["source"], row["closed"], row["late"]) for row in cases] == [
-        ("closed", "baltimore", closed, False), ("closed", "baltimore", due + HOUR, True),
+        ("closed", "baltimore", closed, False),
+        ("closed", "baltimore", due + HOUR, True),
     ]
     told = [(row["property"], row["time"]) for row in readings(city) if row["entity"] == f"urn:zs:Case:{cases[0]['number']}"]
     assert told == [("Case.opened", city.start - 9 * DAY), ("Case.due", closed), ("Case.closed", closed), ("Case.closed_on_time", closed)]
@@ -194,16 +195,26 @@ def baltimore(samples: Path, area: int) -> list[dict[str, Any]]:
         return to_us(datetime.strptime(text, "%m/%d/%Y %I:%M:%S %p").replace(tzinfo=zone)) if text else None
 
     with gzip.open(samples / BALTIMORE, "rt", encoding="utf-8-sig") as file:
-        return [{
-            "id": row["SRRecordID"], "created": time(row["CreatedDate"]), "due": time(row["DueDate"]), "closed": time(row["CloseDate"]),
-            "class": row["SRType"], "area": area, "imported": True, "duplicate": "Duplicate" in row["SRStatus"], "unit": row["Agency"],
-        } for row in csv.DictReader(file)]
+        return [
+            {
+                "id": row["SRRecordID"],
+                "created": time(row["CreatedDate"]),
+                "due": time(row["DueDate"]),
+                "closed": time(row["CloseDate"]),
+                "class": row["SRType"],
+                "area": area,
+                "imported": True,
+                "duplicate": "Duplicate" in row["SRStatus"],
+                "unit": row["Agency"],
+            }
+            for row in csv.DictReader(file)
+        ]
 
 
 def test_real_requests_of_baltimore_come_in_with_their_real_times(city: Any, samples: Path) -> None:
     rows = baltimore(samples, city.cell)[::4]
     for start in range(0, len(rows), 500):
-        take(city, start + 1, rows[start:start + 500], "baltimore")
+        take(city, start + 1, rows[start : start + 500], "baltimore")
     distinct = {row["id"]: row for row in reversed(rows)}
     both = [row for row in distinct.values() if row["due"] and row["closed"]]
     cases = city.desk.read(lambda c: c.execute(select(case_file)).mappings().all())
@@ -220,4 +231,3 @@ def test_real_requests_of_baltimore_come_in_with_their_real_times(city: Any, sam
     assert told["Case.due"] == sum(row["due"] is not None for row in distinct.values())
     assert told["Case.closed"] == told["Request.answered"] == sum(row["closed"] is not None for row in distinct.values())
     assert told["Case.closed_on_time"] == sum(row["closed"] <= row["due"] for row in both)
-

@@ -82,9 +82,17 @@ def test_a_voice_joins_what_is_near_with_the_reason_shown(city: Any) -> None:
     assert [(item["voices"], len(item["links"])) for item in shown] == [(1, 1)]
 
 
-@pytest.mark.parametrize("apart", [
-    {"place": east(205)}, {"minutes": 61}, {"minutes": -61}, {"class_": "garbage"}, {"class_": ""}, {"place": None},
-])
+@pytest.mark.parametrize(
+    "apart",
+    [
+        {"place": east(205)},
+        {"minutes": 61},
+        {"minutes": -61},
+        {"class_": "garbage"},
+        {"class_": ""},
+        {"place": None},
+    ],
+)
 def test_what_is_far_late_or_of_another_kind_stands_alone(city: Any, apart: dict[str, Any]) -> None:
     made = find(city)
     told = say(city, "a", **apart)
@@ -186,7 +194,11 @@ def test_closing_answers_nobody_unless_an_answer_is_given(city: Any) -> None:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    lon=st.floats(73, 135), lat=st.floats(3, 54), bearing=st.floats(-150, 150), up=st.floats(-150, 150), minutes=st.integers(0, 59),
+    lon=st.floats(73, 135),
+    lat=st.floats(3, 54),
+    bearing=st.floats(-150, 150),
+    up=st.floats(-150, 150),
+    minutes=st.integers(0, 59),
 )
 def test_distance_agrees_with_the_ellipsoid(lon: float, lat: float, bearing: float, up: float, minutes: int) -> None:
     geod = pytest.importorskip("pyproj").Geod(ellps="GRS80")

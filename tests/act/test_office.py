@@ -67,6 +67,7 @@ def test_the_witness_is_the_actors_own_and_can_refuse(city: Any) -> None:
             if action == "case.dispatch":
                 raise PermissionError
             seen.append((actor.id, action, subject))
+
         return witness
 
     office = Office(city.desk, Board(city), city.clock, city.zone, witness_for)

@@ -122,7 +122,9 @@ def test_what_was_last_done_about_a_sign_is_of_the_finding_that_is_open_now(city
     city.do("acceptor", city.do("checker", city.to_check({"id": done["case_id"], "step": "dispatch", "version": 1}), "check_pass"), "close")
     second = rise("f2")
     told = city.desk.read(lambda c: record.last_actions(c, ["f2"]))
-    assert told == {"f2": {"case": None, "lead": second["id"], "area": city.cell, "text_zh": f"待核实 · 线索 {second['number']}", "text_en": f"To be verified · lead {second['number']}"}}
+    assert told == {
+        "f2": {"case": None, "lead": second["id"], "area": city.cell, "text_zh": f"待核实 · 线索 {second['number']}", "text_en": f"To be verified · lead {second['number']}"}
+    }
     assert city.desk.read(lambda c: record.last_actions(c, [])) == {}
 
 
@@ -167,11 +169,18 @@ def test_what_left_its_limit_and_what_is_parked_is_told_apart(city: Any) -> None
 HEAD = "class,zh,en,unit,helpers,limit_minutes,check,normal_minutes,danger,basis,valid_from\n"
 
 
-@pytest.mark.parametrize(("row", "word"), [
-    ("x,某,X,u,,soon,person,,0,b,2025-01-01", "limit_minutes"), ("x,某,X,u,,-5,person,,0,b,2025-01-01", "limit_minutes"),
-    ("x,某,X,u,,5,telepathy,,0,b,2025-01-01", "check"), ("x,某,X,u,,5,person,,0,b,someday", "valid_from"), (",某,X,u,,5,person,,0,b,2025-01-01", "class"),
-    ("x,某,X,u,,5,person,,maybe,b,2025-01-01", "danger"), ("x,某,X,u,,5,person,,0,,2025-01-01", "basis"),
-])
+@pytest.mark.parametrize(
+    ("row", "word"),
+    [
+        ("x,某,X,u,,soon,person,,0,b,2025-01-01", "limit_minutes"),
+        ("x,某,X,u,,-5,person,,0,b,2025-01-01", "limit_minutes"),
+        ("x,某,X,u,,5,telepathy,,0,b,2025-01-01", "check"),
+        ("x,某,X,u,,5,person,,0,b,someday", "valid_from"),
+        (",某,X,u,,5,person,,0,b,2025-01-01", "class"),
+        ("x,某,X,u,,5,person,,maybe,b,2025-01-01", "danger"),
+        ("x,某,X,u,,5,person,,0,,2025-01-01", "basis"),
+    ],
+)
 def test_a_wrong_catalogue_is_refused_whole(city: Any, row: str, word: str) -> None:
     good = "y,好,Y,u,,5,person,,0,b,2025-01-01\n"
     with pytest.raises(Problem, match=word) as caught:

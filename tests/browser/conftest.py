@@ -105,7 +105,8 @@ def city(chromium: str) -> Iterator[City]:
     log = Path(folder) / "log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from zhongshu.cli import app; app()", "up", "--data", f"{folder}/city", "--port", str(port), "--population", "20000"], stdout=out, stderr=out)
+            [sys.executable, "-c", "from zhongshu.cli import app; app()", "up", "--data", f"{folder}/city", "--port", str(port), "--population", "20000"], stdout=out, stderr=out
+        )
     held = City(f"http://127.0.0.1:{port}")
 
     def lives() -> bool:
@@ -147,7 +148,8 @@ Opener = Callable[..., Page]
 def new_context(browser: Browser, city: City, account: str, width: int, height: int, language: str) -> BrowserContext:
     """Return a context of its own, signed in or not."""
     held = browser.new_context(
-        viewport={"width": width, "height": height}, locale="zh-CN" if language == "zh" else "en-GB", timezone_id="Asia/Shanghai", base_url=city.url, reduced_motion="reduce")
+        viewport={"width": width, "height": height}, locale="zh-CN" if language == "zh" else "en-GB", timezone_id="Asia/Shanghai", base_url=city.url, reduced_motion="reduce"
+    )
     held.set_default_timeout(30_000)
     if account:
         answer = held.request.post("/api/session", data={"account": account, "password": PASSWORD}, headers={"origin": city.url})

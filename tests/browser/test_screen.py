@@ -71,8 +71,16 @@ def test_escape_goes_back_one_step(page_of: Any) -> None:
 def test_a_finding_is_shown_although_the_fetch_beside_it_does_not_hold_it_yet(page_of: Any, city: Any) -> None:
     street = city.get("/api/areas?level=street")["items"][3]
     told = {
-        "id": "told", "rule": "DR02.ponding", "indicator": "DR02", "area": street["code"], "level": "red", "value": 43, "opened": city.get("/health")["clock"]["now"], "closed": None,
-        "evidence": [], "acknowledged_by": None,
+        "id": "told",
+        "rule": "DR02.ponding",
+        "indicator": "DR02",
+        "area": street["code"],
+        "level": "red",
+        "value": 43,
+        "opened": city.get("/health")["clock"]["now"],
+        "closed": None,
+        "evidence": [],
+        "acknowledged_by": None,
     }
     page = page_of("/login")
     page.route("**/api/findings**", lambda route: route.fulfill(json={"items": [], "next": None}))

@@ -122,8 +122,12 @@ def test_result_is_seen_and_judged_by_who_reported_it(page_of: Any, city: Any) -
     case = lead["case"] or city.as_("duty").post(f"/api/leads/{lead['id']}/confirm", json={}).raise_for_status().json()["case"]
     photo = city.as_("handler").post("/api/evidence", files={"file": ("a.png", PIXEL, "image/png")}).raise_for_status().json()["sha256"]
     deeds: list[tuple[str, str, dict[str, Any]]] = [
-        ("duty", "dispatch", {"unit": "dept-drainage"}), ("handler", "take", {}), ("handler", "handle", {"evidence": [photo]}),
-        ("handler", "feedback", {"evidence": [photo]}), ("checker", "check_pass", {}), ("duty", "close", {}),
+        ("duty", "dispatch", {"unit": "dept-drainage"}),
+        ("handler", "take", {}),
+        ("handler", "handle", {"evidence": [photo]}),
+        ("handler", "feedback", {"evidence": [photo]}),
+        ("checker", "check_pass", {}),
+        ("duty", "close", {}),
     ]
     for who, verb, body in deeds:
         city.as_(who).post(f"/api/cases/{case}/{verb}", json=body).raise_for_status()

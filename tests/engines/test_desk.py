@@ -187,7 +187,9 @@ while True:
 def test_what_was_acknowledged_is_there_after_a_kill(desk: SqliteDesk, tmp_path: Path) -> None:
     desk.close()
     child = subprocess.Popen(
-        [sys.executable, "-c", _CHILD, str(tmp_path / "desk.sqlite")], stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", _CHILD, str(tmp_path / "desk.sqlite")],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert child.stdout is not None
     told = [int(child.stdout.readline()) for _ in range(200)]
@@ -199,7 +201,7 @@ def test_what_was_acknowledged_is_there_after_a_kill(desk: SqliteDesk, tmp_path:
     found = numbers(again)
     again.close()
     assert told == list(range(len(told)))
-    assert found[:len(told)] == told
+    assert found[: len(told)] == told
     assert len(found) <= len(told) + 7, "nothing is there that was not sent"
 
 

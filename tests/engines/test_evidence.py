@@ -40,9 +40,16 @@ def store(tmp_path: Path) -> EvidenceFiles:
     return EvidenceFiles(tmp_path / "evidence")
 
 
-@pytest.mark.parametrize(("content", "kind"), [
-    (picture(), "image/jpeg"), (picture("PNG"), "image/png"), (picture("WEBP"), "image/webp"), (PDF, "application/pdf"), (located(), "image/jpeg"),
-])
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (picture(), "image/jpeg"),
+        (picture("PNG"), "image/png"),
+        (picture("WEBP"), "image/webp"),
+        (PDF, "application/pdf"),
+        (located(), "image/jpeg"),
+    ],
+)
 def test_what_is_kept_comes_back_and_its_kind_is_seen(store: EvidenceFiles, content: bytes, kind: str) -> None:
     kept = store.put(content)
     assert (kept.sha256, kept.content_type, kept.size) == (hashlib.sha256(content).hexdigest(), kind, len(content))
@@ -52,12 +59,20 @@ def test_what_is_kept_comes_back_and_its_kind_is_seen(store: EvidenceFiles, cont
     assert store.verify() == []
 
 
-@pytest.mark.parametrize(("content", "code"), [
-    (b"", "evidence.bad_type"), (b"<svg onload='x'/>", "evidence.bad_type"), (b"GIF89a" + b"x" * 50, "evidence.bad_type"),
-    (picture()[:-300], "evidence.broken"), (picture("PNG")[:-40], "evidence.broken"), (picture("WEBP")[:60], "evidence.broken"),
-    (b"\xff\xd8\xff" + b"x" * 500, "evidence.broken"), (b"%PDF-1.4 and then nothing", "evidence.broken"),
-    (b"\x89PNG\r\n\x1a\n" + picture()[:500], "evidence.broken"),
-])
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "evidence.bad_type"),
+        (b"<svg onload='x'/>", "evidence.bad_type"),
+        (b"GIF89a" + b"x" * 50, "evidence.bad_type"),
+        (picture()[:-300], "evidence.broken"),
+        (picture("PNG")[:-40], "evidence.broken"),
+        (picture("WEBP")[:60], "evidence.broken"),
+        (b"\xff\xd8\xff" + b"x" * 500, "evidence.broken"),
+        (b"%PDF-1.4 and then nothing", "evidence.broken"),
+        (b"\x89PNG\r\n\x1a\n" + picture()[:500], "evidence.broken"),
+    ],
+)
 def test_what_does_not_open_is_refused_and_leaves_nothing(store: EvidenceFiles, content: bytes, code: str) -> None:
     with pytest.raises(Problem) as caught:
         store.put(content)

@@ -37,8 +37,20 @@ def readings(ticks: list[int], first: int = 0) -> Readings:
     n = len(ticks)
     zeros = np.zeros(n, np.int32)
     return Readings(
-        ["s"], ["urn:zs:A:1"], ["A.x"], [], zeros, zeros, zeros, np.zeros(n, np.int64), T0 + first + np.arange(n), np.array(ticks, np.int64), zeros,
-        np.array(ticks, np.float64), np.full(n, -1, np.int32))
+        ["s"],
+        ["urn:zs:A:1"],
+        ["A.x"],
+        [],
+        zeros,
+        zeros,
+        zeros,
+        np.zeros(n, np.int64),
+        T0 + first + np.arange(n),
+        np.array(ticks, np.int64),
+        zeros,
+        np.array(ticks, np.float64),
+        np.full(n, -1, np.int32),
+    )
 
 
 def batch(name: str, ticks: list[int] | None = None, source: str = "s", **more: object) -> Batch:

@@ -46,8 +46,22 @@ def group(offset: int, ticks: list[int], *, valid: list[int] | None = None, flag
     zeros = np.zeros(n, np.int32)
     times = np.array(valid if valid is not None else [T0 + t for t in ticks], np.int64)
     return Readings(
-        ["s"], ["urn:zs:A:1", "urn:zs:A:2"], ["A.x"], ["m"], zeros, zeros + entity, zeros, np.full(n, 110101001001001), times, np.array(ticks, np.int64), zeros + flags,
-        np.array(ticks, np.float64), zeros - 1, offset=offset, known=T0 + offset if known is None else known).table()
+        ["s"],
+        ["urn:zs:A:1", "urn:zs:A:2"],
+        ["A.x"],
+        ["m"],
+        zeros,
+        zeros + entity,
+        zeros,
+        np.full(n, 110101001001001),
+        times,
+        np.array(ticks, np.int64),
+        zeros + flags,
+        np.array(ticks, np.float64),
+        zeros - 1,
+        offset=offset,
+        known=T0 + offset if known is None else known,
+    ).table()
 
 
 def filled(lake: DuckLake, commits: int, size: int = 100) -> None:
@@ -87,7 +101,9 @@ def test_other_tables_and_parameters_may_be_lent(make: Callable[..., DuckLake]) 
     lake = make()
     filled(lake, 1)
     asked = pa.table({"t": pa.array([5, 7, 1000])})
-    assert lake.query("SELECT r.ticks FROM asked JOIN readings r ON r.ticks = asked.t WHERE r.ticks > $low ORDER BY 1", {"low": 5}, tables={"asked": asked}).to_pylist() == [{"ticks": 7}]
+    assert lake.query("SELECT r.ticks FROM asked JOIN readings r ON r.ticks = asked.t WHERE r.ticks > $low ORDER BY 1", {"low": 5}, tables={"asked": asked}).to_pylist() == [
+        {"ticks": 7}
+    ]
 
 
 @pytest.mark.parametrize("committed", [0, 2, 3])
@@ -322,7 +338,11 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("harm", [Path.unlink, lambda p: p.write_bytes(p.read_bytes()[:-100]), lambda p: p.write_bytes(b""), flip, rewrite], ids=["removed", "truncated", "emptied", "flipped", "rewritten"])
+@pytest.mark.parametrize(
+    "harm",
+    [Path.unlink, lambda p: p.write_bytes(p.read_bytes()[:-100]), lambda p: p.write_bytes(b""), flip, rewrite],
+    ids=["removed", "truncated", "emptied", "flipped", "rewritten"],
+)
 def test_verify_names_the_file_that_is_not_whole(make: Callable[..., DuckLake], harm: Callable[[Path], None]) -> None:
     lake = make()
     filled(lake, 3)

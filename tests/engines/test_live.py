@@ -50,9 +50,22 @@ class Paper:
             if isinstance(w, int | float):
                 sub: Any = f"g{r['entity']}" if spec.each or spec.measure == "distinct" else int(bins(np.array([r["ticks"]]))[0]) if spec.measure == "p95" else 0
                 by[r["valid"] // spec.hop, r["area"], sub].append((r, round(w)))
-        rows = [{
-            "pane": p, "area": a, "sub": s, "n": len(v), "latest": max(r["valid"] for r, _ in v), "total": sum(r["ticks"] * w for r, w in v), "low": min(r["ticks"] for r, _ in v),
-            "high": max(r["ticks"] for r, _ in v), "last": max((r["valid"], r["ticks"]) for r, _ in v)[1], "hit": 0, "weight": sum(w for _, w in v)} for (p, a, s), v in by.items()]
+        rows = [
+            {
+                "pane": p,
+                "area": a,
+                "sub": s,
+                "n": len(v),
+                "latest": max(r["valid"] for r, _ in v),
+                "total": sum(r["ticks"] * w for r, w in v),
+                "low": min(r["ticks"] for r, _ in v),
+                "high": max(r["ticks"] for r, _ in v),
+                "last": max((r["valid"], r["ticks"]) for r, _ in v)[1],
+                "hit": 0,
+                "weight": sum(w for _, w in v),
+            }
+            for (p, a, s), v in by.items()
+        ]
         names = ("pane", "area", "sub", "n", "latest", "total", "low", "high", "last", "hit", "weight")
         return pa.table({n: [r[n] for r in rows] for n in names} if rows else {n: pa.array([], pa.int64()) for n in names})
 
@@ -75,8 +88,12 @@ def _entities(spec: CellSpec, rows: list[dict[str, int]]) -> list[dict[str, int]
     for row in rows:
         held[row["area"], row["entity"]].append(row)
     one = {
-        "last": lambda v: max((r["valid"], r["ticks"]) for r in v)[1], "max": lambda v: max(r["ticks"] for r in v), "min": lambda v: min(r["ticks"] for r in v),
-        "sum": lambda v: sum(r["ticks"] for r in v), "count": len}[spec.each]
+        "last": lambda v: max((r["valid"], r["ticks"]) for r in v)[1],
+        "max": lambda v: max(r["ticks"] for r in v),
+        "min": lambda v: min(r["ticks"] for r in v),
+        "sum": lambda v: sum(r["ticks"] for r in v),
+        "count": len,
+    }[spec.each]
     return [{"entity": e, "ticks": one(v), "valid": max(r["valid"] for r in v)} for (_, e), v in held.items()]
 
 
@@ -85,8 +102,13 @@ def _measure(spec: CellSpec, rows: list[dict[str, int]]) -> tuple[int, int]:
     weight = [round(w) if isinstance(w := WEIGHTS[r["entity"]], int | float) else 0 for r in rows] if spec.weight else [1] * len(rows)
     total = sum(r["ticks"] * w for r, w in zip(rows, weight, strict=True))
     return {
-        "count": lambda: (len(rows), 1), "sum": lambda: (total, 1), "mean": lambda: (total, sum(weight)), "min": lambda: (ticks[0], 1), "max": lambda: (ticks[-1], 1),
-        "last": lambda: (max((r["valid"], r["ticks"]) for r in rows)[1], 1), "distinct": lambda: (len({r["entity"] for r in rows}), 1),
+        "count": lambda: (len(rows), 1),
+        "sum": lambda: (total, 1),
+        "mean": lambda: (total, sum(weight)),
+        "min": lambda: (ticks[0], 1),
+        "max": lambda: (ticks[-1], 1),
+        "last": lambda: (max((r["valid"], r["ticks"]) for r in rows)[1], 1),
+        "distinct": lambda: (len({r["entity"] for r in rows}), 1),
         "p95": lambda: (int(value_of(bins(np.array([ticks[-(-len(ticks) * 95 // 100) - 1]])))[0]), 1),
     }[spec.measure]()
 
@@ -107,7 +129,9 @@ def group(paper: Paper, known: int, rows: list[tuple[int, int, int, int]]) -> Re
         paper.rows.append({"entity": entity, "valid": valid, "ticks": ticks, "area": area, "known": known})
     e, v, t, a = (np.array(c, np.int64) for c in zip(*rows, strict=True))
     zero = np.zeros(len(rows), np.int32)
-    return Readings(["s"], [f"g{i}" for i in range(6)], ["Gauge.rain"], [], zero, e.astype(np.int32), zero, a, v, t, np.array(flags, np.int32), t.astype(np.float64), zero - 1, None, 1, known)
+    return Readings(
+        ["s"], [f"g{i}" for i in range(6)], ["Gauge.rain"], [], zero, e.astype(np.int32), zero, a, v, t, np.array(flags, np.int32), t.astype(np.float64), zero - 1, None, 1, known
+    )
 
 
 def agree(live: LiveCells, specs: list[CellSpec], at: int, paper: Paper) -> None:
@@ -121,7 +145,11 @@ def agree(live: LiveCells, specs: list[CellSpec], at: int, paper: Paper) -> None
 MEASURED = [m for m in MEASURES if m != "share"]
 specs_ = st.builds(
     lambda measure, each, shape, weight: CellSpec(PROP.name, measure, shape[0] * SECOND, shape[1] * SECOND, each, weight="w" if weight and measure in {"mean", "sum"} else ""),
-    st.sampled_from(MEASURED), st.sampled_from(EACH), st.sampled_from([(60, 5), (10, 10), (300, 25), (20, 2)]), st.booleans())
+    st.sampled_from(MEASURED),
+    st.sampled_from(EACH),
+    st.sampled_from([(60, 5), (10, 10), (300, 25), (20, 2)]),
+    st.booleans(),
+)
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
@@ -133,8 +161,14 @@ def test_cells_hold_what_one_would_count(specs: list[CellSpec], seed: int, resta
     for step in range(8):
         at += pick.choice([200_000, SECOND, 4 * SECOND, 30 * SECOND, 400 * SECOND])
         rows = [
-            (e := pick.randrange(6), at // SECOND * SECOND - pick.choice([0, 1, 2, 5, 9, 30, 59, 60, 250, 400, -1, -3, -20, -300]) * SECOND,
-             pick.choice([0, 1, -7, 127, 129, 5000, 2**40, -(2**40), int(NULL)]), pick.choice([AREAS[e], AREAS[e], *CELLS])) for _ in range(pick.choice([0, 1, 3, 20]))]
+            (
+                e := pick.randrange(6),
+                at // SECOND * SECOND - pick.choice([0, 1, 2, 5, 9, 30, 59, 60, 250, 400, -1, -3, -20, -300]) * SECOND,
+                pick.choice([0, 1, -7, 127, 129, 5000, 2**40, -(2**40), int(NULL)]),
+                pick.choice([AREAS[e], AREAS[e], *CELLS]),
+            )
+            for _ in range(pick.choice([0, 1, 3, 20]))
+        ]
         if rows:
             live.apply(group(paper, at, rows))
         live.advance(at)

@@ -59,10 +59,15 @@ def test_what_is_not_unicode_is_told_how_to_convert_it(client: Any) -> None:
     assert (answer.status_code, told["code"]) == (400, "intake.not_unicode") and "iconv" in told["zh"]["remedy"] and "codec" not in answer.text
 
 
-@pytest.mark.parametrize(("method", "url", "media"), [
-    ("POST", f"{DEVICES}/readings", "application/xml"), ("POST", "/api/sources/sandbox.voices/requests", "application/xml"), ("POST", "/api/sources", "application/xml"),
-    ("POST", "/api/sources/sandbox.voices/requests", "text/csv"),
-])
+@pytest.mark.parametrize(
+    ("method", "url", "media"),
+    [
+        ("POST", f"{DEVICES}/readings", "application/xml"),
+        ("POST", "/api/sources/sandbox.voices/requests", "application/xml"),
+        ("POST", "/api/sources", "application/xml"),
+        ("POST", "/api/sources/sandbox.voices/requests", "text/csv"),
+    ],
+)
 def test_a_foreign_media_type_is_415(client: Any, method: str, url: str, media: str) -> None:
     answer = client("admin").request(method, url, content=b"<a/>", headers={"content-type": media})
     assert answer.status_code == 415 and answer.headers["content-type"] == "application/problem+json"
@@ -89,7 +94,11 @@ def test_a_page_mark_that_is_none_is_told_so(client: Any, url: str) -> None:
 def test_a_source_registered_again_shows_its_counts(client: Any) -> None:
     admin, body = client("admin"), {"name": "again", "entities": "register", "zone": "Asia/Shanghai"}
     assert admin.request("POST", "/api/sources", json=body).json()["counts"]["accepted"] == 0
-    admin.request("POST", "/api/sources/again/readings", json=[row(entity="urn:zs:RainGauge:A-1", time="2026-01-01T08:00:00", lon=1e300), row(entity="urn:zs:RainGauge:A-2", time="2026-01-01T08:00:00")])
+    admin.request(
+        "POST",
+        "/api/sources/again/readings",
+        json=[row(entity="urn:zs:RainGauge:A-1", time="2026-01-01T08:00:00", lon=1e300), row(entity="urn:zs:RainGauge:A-2", time="2026-01-01T08:00:00")],
+    )
     told = admin.request("POST", "/api/sources", json=body).json()
     assert told["counts"] == {"accepted": 1, "quarantined": 1, "duplicates": 0} and told["last_known"]
     assert admin.request("GET", "/api/readings?entity=urn:zs:RainGauge:A-2&from=2025-12-31T00:00:00Z").json()["items"][0]["valid"] == "2026-01-01T00:00:00Z"

@@ -17,8 +17,18 @@ from zhongshu.serve.shapes import SHAPES, answer, components, fields, schema
 
 pytestmark = pytest.mark.fuzz
 DEVICES = "/api/sources/sandbox.devices"
-SHOWN_ELSEWHERE = {"POST /api/leads/{id}/{verb}", "DELETE /api/leads/{id}/links/{link}", "POST /api/findings/{id}/acknowledge", "POST /api/requests/{id}/{verb}", "POST /api/cases", "GET /api/story",
-                   "POST /api/story/start", "POST /api/story/seats/{seat}", "POST /api/session", "DELETE /api/session"}
+SHOWN_ELSEWHERE = {
+    "POST /api/leads/{id}/{verb}",
+    "DELETE /api/leads/{id}/links/{link}",
+    "POST /api/findings/{id}/acknowledge",
+    "POST /api/requests/{id}/{verb}",
+    "POST /api/cases",
+    "GET /api/story",
+    "POST /api/story/start",
+    "POST /api/story/seats/{seat}",
+    "POST /api/session",
+    "DELETE /api/session",
+}
 """Routes whose shape another route's answer proves here, or which need a story that is under way; journeys go there."""
 
 
@@ -39,7 +49,11 @@ class Checked:
 
     def __call__(self, method: str, url: str, **sent: Any) -> Any:
         held = self.visitor.request(method, url, **sent)
-        path = next(p for p in sorted(self.spec["paths"], key=lambda p: p.count("{")) if method.lower() in self.spec["paths"][p] and re.fullmatch(re.sub(r"{\w+}", "[^/]+", p), url.partition("?")[0]))
+        path = next(
+            p
+            for p in sorted(self.spec["paths"], key=lambda p: p.count("{"))
+            if method.lower() in self.spec["paths"][p] and re.fullmatch(re.sub(r"{\w+}", "[^/]+", p), url.partition("?")[0])
+        )
         said = self.spec["paths"][path][method.lower()]["responses"]
         assert str(held.status_code) in said, f"{method} {url} → {held.status_code} {held.text[:300]}"
         if "application/json" in (content := said[str(held.status_code)].get("content", {})):
@@ -79,9 +93,26 @@ def test_every_answer_has_the_declared_shape(app: Any, client: Any, owner: Any) 
         dispatcher("GET", url)
     admin("POST", "/api/sources", json={"name": "shapes", "entities": "register"})
     for url in (
-        "/health", "/api/session", "/api/session/demo", "/api/areas?level=street", "/api/areas?level=street&geometry=1", f"/api/areas/{city}", f"/api/areas/{sensor['area']}", "/api/sources",
-        f"{DEVICES}/quarantine.csv", f"/api/readings?entity={sensor['id']}", "/api/indicators", "/api/vitals", f"/api/vitals?area={city}&depth=street&indicator=DR02", f"/api/vitals/DR02/{city}",
-        f"/api/vitals/DR02/{sensor['area']}", f"/api/vitals/DR02/{city}/readings", f"/api/vitals/DR02/{city}/series", "/api/findings?state=", "/api/proof", "/api/ledger",
+        "/health",
+        "/api/session",
+        "/api/session/demo",
+        "/api/areas?level=street",
+        "/api/areas?level=street&geometry=1",
+        f"/api/areas/{city}",
+        f"/api/areas/{sensor['area']}",
+        "/api/sources",
+        f"{DEVICES}/quarantine.csv",
+        f"/api/readings?entity={sensor['id']}",
+        "/api/indicators",
+        "/api/vitals",
+        f"/api/vitals?area={city}&depth=street&indicator=DR02",
+        f"/api/vitals/DR02/{city}",
+        f"/api/vitals/DR02/{sensor['area']}",
+        f"/api/vitals/DR02/{city}/readings",
+        f"/api/vitals/DR02/{city}/series",
+        "/api/findings?state=",
+        "/api/proof",
+        "/api/ledger",
     ):
         admin("GET", url)
     admin("POST", "/api/owner/nothing")  # refused: a problem has its shape too

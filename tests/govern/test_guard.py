@@ -38,11 +38,15 @@ STREET, OTHER_STREET = 990101_001_000_000, 990101_002_000_000
 AREAS = (CITY, DISTRICT, OTHER_DISTRICT, STREET, OTHER_STREET, STREET + 1_000, STREET + 1_001, OTHER_STREET + 7_003, OTHER_CITY)
 
 PACKS = (
-    PackPolicy("pumps", """
+    PackPolicy(
+        "pumps",
+        """
         @id("guest-writes-pumps") permit(principal in Role::"guest", action == Action::"read", resource == Type::"PumpLog");
         @id("no-valves") forbid(principal in Role::"handler", action == Action::"read", resource == Type::"GasValve");
         @id("acceptor-sees-more") permit(principal in Role::"acceptor", action == Action::"read", resource == Type::"PumpLog");
-    """, frozenset({"PumpLog"})),
+    """,
+        frozenset({"PumpLog"}),
+    ),
 )
 
 
@@ -75,18 +79,30 @@ READS = {
     },
 }
 WRITES = {
-    "anonymous": set[str](), "guest": set[str](), "citizen": {"request", "evidence"}, "steward": {"source", "quarantine"},
-    "source_writer": {"reading", "request"}, "admin": {"source", "reading", "request", "entity"}, "dispatcher": {"evidence", "case"},
-    "handler": {"evidence", "case"}, "checker": {"evidence"}, "acceptor": {"request", "lead", "case", "evidence"},
-    "duty_officer": {"lead", "case", "evidence"}, "collector": {"lead", "case", "request", "evidence"},
+    "anonymous": set[str](),
+    "guest": set[str](),
+    "citizen": {"request", "evidence"},
+    "steward": {"source", "quarantine"},
+    "source_writer": {"reading", "request"},
+    "admin": {"source", "reading", "request", "entity"},
+    "dispatcher": {"evidence", "case"},
+    "handler": {"evidence", "case"},
+    "checker": {"evidence"},
+    "acceptor": {"request", "lead", "case", "evidence"},
+    "duty_officer": {"lead", "case", "evidence"},
+    "collector": {"lead", "case", "request", "evidence"},
 }
 CASE_VERBS = {
-    "acceptor": {"verify", "file", "void", "close", "place", "acknowledge"}, "dispatcher": {"dispatch", "recall", "place", "acknowledge"},
+    "acceptor": {"verify", "file", "void", "close", "place", "acknowledge"},
+    "dispatcher": {"dispatch", "recall", "place", "acknowledge"},
     "duty_officer": {"verify", "file", "dispatch", "recall", "void", "close", "park", "resume", "place", "acknowledge"},
-    "handler": {"take", "handle", "feedback", "return"}, "checker": {"check_pass", "check_fail"}, "collector": {"verify", "check_pass", "check_fail"},
+    "handler": {"take", "handle", "feedback", "return"},
+    "checker": {"check_pass", "check_fail"},
+    "collector": {"verify", "check_pass", "check_fail"},
 }
 LEAD_VERBS = {
-    "acceptor": {"confirm", "false_alarm", "duplicate", "place", "unlink"}, "duty_officer": {"confirm", "false_alarm", "duplicate", "place", "unlink"},
+    "acceptor": {"confirm", "false_alarm", "duplicate", "place", "unlink"},
+    "duty_officer": {"confirm", "false_alarm", "duplicate", "place", "unlink"},
     "dispatcher": {"false_alarm", "duplicate", "place", "unlink"},
 }
 
@@ -227,7 +243,12 @@ _row = st.fixed_dictionaries(
 @settings(max_examples=300, deadline=None)
 @given(roles=_roles, unit=st.sampled_from(("", "u-1")), action=st.sampled_from(list(ACTIONS)), kind=st.sampled_from(list(KINDS)), rows=st.lists(_row))
 def test_what_may_i_see_and_may_i_see_this_are_one(
-    packed: Guard, roles: tuple[tuple[str, int], ...], unit: str, action: str, kind: str, rows: list[dict[str, Any]],
+    packed: Guard,
+    roles: tuple[tuple[str, int], ...],
+    unit: str,
+    action: str,
+    kind: str,
+    rows: list[dict[str, Any]],
 ) -> None:
     who = someone(*roles, unit=unit) if roles else ANONYMOUS
     scope = packed.scope(who, action, kind)
@@ -250,7 +271,11 @@ def test_what_may_i_see_and_may_i_see_this_are_one(
 @settings(max_examples=150, deadline=None)
 @given(roles=_roles, extra=_roles, action=st.sampled_from(list(ACTIONS)), kind=st.sampled_from(sorted(set(KINDS) - PLACELESS)))
 def test_a_scope_never_reaches_beyond_what_its_roles_give_one_by_one(
-    guard: Guard, roles: tuple[tuple[str, int], ...], extra: tuple[tuple[str, int], ...], action: str, kind: str,
+    guard: Guard,
+    roles: tuple[tuple[str, int], ...],
+    extra: tuple[tuple[str, int], ...],
+    action: str,
+    kind: str,
 ) -> None:
     held = roles + extra
     scope = guard.scope(someone(*held), action, kind)
@@ -273,22 +298,26 @@ def test_intervals_are_united(areas: list[tuple[int, int]]) -> None:
 
 # Packs
 
-@pytest.mark.parametrize(("text", "code"), [
-    ('permit(principal, action, resource == Type::"Pump");', ""),
-    ('forbid(principal, action, resource in Kind::"case");', ""),
-    ("forbid(principal, action, resource) when { context.grade > 1 };", ""),
-    ("permit(principal, action, resource);", "policy.overreach"),
-    ('permit(principal, action, resource in Kind::"case");', "policy.overreach"),
-    ('permit(principal, action, resource in Type::"Pump");', "policy.overreach"),
-    ('permit(principal, action, resource == Type::"Road");', "policy.overreach"),
-    ("permit(principal, action, resource is Type);", "policy.overreach"),
-    ('permit(principal in Role::"admin", action, resource) when { resource == Type::"Pump" };', "policy.overreach"),
-    ("permit(principal, action, resource == ?resource);", "policy.unreadable"),
-    ('permit(principal, action == Action::"raed", resource == Type::"Pump");', "policy.unreadable"),
-    ('forbid(principal, action, resource == Kind::"kase");', "policy.unreadable"),
-    ('forbid(principal, action, resource) when { context.colour == "red" };', "policy.unreadable"),
-    ("permit(", "policy.unreadable"),
-])
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('permit(principal, action, resource == Type::"Pump");', ""),
+        ('forbid(principal, action, resource in Kind::"case");', ""),
+        ("forbid(principal, action, resource) when { context.grade > 1 };", ""),
+        ("permit(principal, action, resource);", "policy.overreach"),
+        ('permit(principal, action, resource in Kind::"case");', "policy.overreach"),
+        ('permit(principal, action, resource in Type::"Pump");', "policy.overreach"),
+        ('permit(principal, action, resource == Type::"Road");', "policy.overreach"),
+        ("permit(principal, action, resource is Type);", "policy.overreach"),
+        ('permit(principal in Role::"admin", action, resource) when { resource == Type::"Pump" };', "policy.overreach"),
+        ("permit(principal, action, resource == ?resource);", "policy.unreadable"),
+        ('permit(principal, action == Action::"raed", resource == Type::"Pump");', "policy.unreadable"),
+        ('forbid(principal, action, resource == Kind::"kase");', "policy.unreadable"),
+        ('forbid(principal, action, resource) when { context.colour == "red" };', "policy.unreadable"),
+        ("permit(", "policy.unreadable"),
+    ],
+)
 def test_a_pack_forbids_anything_and_permits_only_on_its_own_types(text: str, code: str) -> None:
     pack = PackPolicy("pumps", text, frozenset({"Pump"}))
     if not code:

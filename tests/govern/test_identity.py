@@ -51,10 +51,22 @@ def test_a_party_signs_in_and_is_known_by_its_session(identity: Identity) -> Non
     assert (profile["account"], profile["name_en"], profile["roles"]) == ("zhiban", "Duty officer A", [{"role": "duty_officer", "area": CITY}])
 
 
-@pytest.mark.parametrize(("account", "password"), [
-    ("zhiban", "wrong password"), ("zhiban", ""), ("nobody", PASSWORD), ("", ""), ("shut-out", PASSWORD), ("without-password", PASSWORD),
-    ("\ud800", PASSWORD), ("zhiban", "\ud800"), ("zhiban", PASSWORD + "x" * 5000), ("a" * 9000, PASSWORD), ("'; DROP TABLE party; --", PASSWORD),
-])
+@pytest.mark.parametrize(
+    ("account", "password"),
+    [
+        ("zhiban", "wrong password"),
+        ("zhiban", ""),
+        ("nobody", PASSWORD),
+        ("", ""),
+        ("shut-out", PASSWORD),
+        ("without-password", PASSWORD),
+        ("\ud800", PASSWORD),
+        ("zhiban", "\ud800"),
+        ("zhiban", PASSWORD + "x" * 5000),
+        ("a" * 9000, PASSWORD),
+        ("'; DROP TABLE party; --", PASSWORD),
+    ],
+)
 def test_whatever_is_wrong_the_refusal_is_the_same(identity: Identity, account: str, password: str) -> None:
     identity.add_party(officer(), actor="system", password=PASSWORD)
     identity.add_party(officer("without-password"), actor="system")
@@ -141,10 +153,18 @@ def test_many_guesses_at_once_gain_nothing() -> None:
     assert len(let) == 5
 
 
-@pytest.mark.parametrize(("address", "counted"), [
-    ("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"), ("2001:db8:1:2::9", "2001:db8:1:2::"), ("::ffff:192.0.2.7", "192.0.2.7"),
-    ("fe80::1%eth0", "fe80::"), ("testclient", "testclient"), ("x" * 500, "x" * 64),
-])
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::"),
+        ("testclient", "testclient"),
+        ("x" * 500, "x" * 64),
+    ],
+)
 def test_an_address_is_counted_by_its_network(address: str, counted: str) -> None:
     assert network(address) == counted
 
@@ -197,11 +217,18 @@ def test_roles_are_in_force_in_their_time_and_change_at_once(identity: Identity,
     assert identity.principal_of(token) == ANONYMOUS
 
 
-@pytest.mark.parametrize(("grant", "code"), [
-    (Grant("mayor", CITY), "identity.unknown_role"), (Grant("source_writer", CITY), "identity.unknown_role"),
-    (Grant("handler:gauges", STREET), "identity.unknown_role"), (Grant("handler", CITY), "identity.bad_area"),
-    (Grant("checker", DISTRICT), "identity.bad_area"), (Grant("dispatcher", STREET), "identity.bad_area"), (Grant("admin", DISTRICT), "identity.bad_area"),
-])
+@pytest.mark.parametrize(
+    ("grant", "code"),
+    [
+        (Grant("mayor", CITY), "identity.unknown_role"),
+        (Grant("source_writer", CITY), "identity.unknown_role"),
+        (Grant("handler:gauges", STREET), "identity.unknown_role"),
+        (Grant("handler", CITY), "identity.bad_area"),
+        (Grant("checker", DISTRICT), "identity.bad_area"),
+        (Grant("dispatcher", STREET), "identity.bad_area"),
+        (Grant("admin", DISTRICT), "identity.bad_area"),
+    ],
+)
 def test_a_role_is_given_for_its_levels_of_area(identity: Identity, grant: Grant, code: str) -> None:
     with pytest.raises(Problem) as caught:
         identity.add_party(Party("someone", "模拟人员", "Simulated person", (grant,)), actor="system")
@@ -212,15 +239,21 @@ def test_a_role_is_given_for_its_levels_of_area(identity: Identity, grant: Grant
 def test_accounts_are_well_formed_single_and_their_passwords_long_enough(identity: Identity) -> None:
     identity.add_party(officer(), actor="system")
     for account, password, code in (
-        ("zhiban", PASSWORD, "identity.account_taken"), ("ZHIBAN", PASSWORD, "identity.account_taken"), ("值班", PASSWORD, "identity.bad_account"),
-        ("a b", PASSWORD, "identity.bad_account"), ("fine", "short", "identity.weak_password"), ("fine", "x" * 300, "identity.weak_password"),
+        ("zhiban", PASSWORD, "identity.account_taken"),
+        ("ZHIBAN", PASSWORD, "identity.account_taken"),
+        ("值班", PASSWORD, "identity.bad_account"),
+        ("a b", PASSWORD, "identity.bad_account"),
+        ("fine", "short", "identity.weak_password"),
+        ("fine", "x" * 300, "identity.weak_password"),
     ):
         with pytest.raises(Problem) as caught:
             identity.add_party(officer(account), actor="system", password=password)
         assert code_of(caught) == code
     changes: list[Callable[[], object]] = [
-        lambda: identity.set_password("no-such", PASSWORD, actor="system"), lambda: identity.set_roles("no-such", [], actor="system"),
-        lambda: identity.set_active("no-such", active=False, actor="system"), lambda: identity.issue_token("no-such", "t", actor="system"),
+        lambda: identity.set_password("no-such", PASSWORD, actor="system"),
+        lambda: identity.set_roles("no-such", [], actor="system"),
+        lambda: identity.set_active("no-such", active=False, actor="system"),
+        lambda: identity.issue_token("no-such", "t", actor="system"),
     ]
     for change in changes:
         with pytest.raises(Problem) as caught:
@@ -250,7 +283,8 @@ def test_demo_accounts_are_shown_and_let_in_on_the_machine_itself_only(desk: Any
     home.add_demo(ROWS)
     home.add_demo(ROWS)  # a second start changes nothing
     assert [(row["account"], row["role"], row["area"], row["password"]) for row in home.demo_accounts()] == [
-        ("chuzhi", "handler", STREET, "yunting-demo"), ("chuzhi", "handler", STREET + 1_000_000, "yunting-demo"),
+        ("chuzhi", "handler", STREET, "yunting-demo"),
+        ("chuzhi", "handler", STREET + 1_000_000, "yunting-demo"),
         ("paiqian", "dispatcher", DISTRICT, "yunting-demo"),
     ]
     signed, seated = home.sign_in("paiqian", "yunting-demo", HOME), home.take_seat("chuzhi")
@@ -341,15 +375,27 @@ def test_every_change_leaves_a_line(identity: Identity, ledger: Ledger, desk: An
     identity.sign_out(signed.token)
     ledger.flush()
     told = [(row["action"], row["kind"], json.loads(row["detail"]).get("change") or json.loads(row["detail"]).get("means")) for row in desk.read(lines)]
-    assert sorted(told, key=str) == sorted([
-        ("manage", "user", "add"), ("write", "session", "password"), ("sign_in_refused", "session", None), ("manage", "user", "token"),
-        ("manage", "user", "token_revoked"), ("manage", "user", "roles"), ("write", "session", "sign_out"),
-    ], key=str)
+    assert sorted(told, key=str) == sorted(
+        [
+            ("manage", "user", "add"),
+            ("write", "session", "password"),
+            ("sign_in_refused", "session", None),
+            ("manage", "user", "token"),
+            ("manage", "user", "token_revoked"),
+            ("manage", "user", "roles"),
+            ("write", "session", "sign_out"),
+        ],
+        key=str,
+    )
     assert desk.read(verify) == []
 
 
 def test_no_secret_reaches_a_log_the_ledger_a_problem_or_the_store(
-    identity: Identity, desk: Any, ledger: Ledger, tmp_path: Path, caplog: pytest.LogCaptureFixture,
+    identity: Identity,
+    desk: Any,
+    ledger: Ledger,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     told: list[str] = []
@@ -362,8 +408,10 @@ def test_no_secret_reaches_a_log_the_ledger_a_problem_or_the_store(
     told.append(repr(signed))
     desk.broken = OSError("the disk is full")
     attempts: list[Callable[[], object]] = [
-        lambda: identity.sign_in("zhiban", PASSWORD, HOME), lambda: identity.set_password(id_, PASSWORD, actor="system"),
-        lambda: identity.rotate(rotated.token), lambda: identity.issue_token(id_, "x", actor="system"),
+        lambda: identity.sign_in("zhiban", PASSWORD, HOME),
+        lambda: identity.set_password(id_, PASSWORD, actor="system"),
+        lambda: identity.rotate(rotated.token),
+        lambda: identity.issue_token(id_, "x", actor="system"),
     ]
     attempts += [partial(identity.sign_in, "zhiban", guess, HOME) for guess in wrong]
     attempts += [lambda: identity.principal_of(bearer=token + "x"), lambda: identity.set_password(id_, "short77", actor="system")]

@@ -90,7 +90,13 @@ _TABLE = "CREATE TABLE ledger (seq INTEGER PRIMARY KEY, at, actor, action, kind,
 @settings(max_examples=200, deadline=None)
 @given(seq=st.integers(1, LINES), column=st.sampled_from(COLUMNS), value=_values, flip=st.booleans(), place=st.integers(0, 63))
 def test_any_change_of_any_line_is_found(
-    made_rows: list[tuple[object, ...]], seq: int, column: str, value: object, place: int, *, flip: bool,
+    made_rows: list[tuple[object, ...]],
+    seq: int,
+    column: str,
+    value: object,
+    place: int,
+    *,
+    flip: bool,
 ) -> None:
     before = made_rows
     old = before[seq - 1][COLUMNS.index(column)]
@@ -289,9 +295,19 @@ def test_a_witness_is_handed_on_to_whoever_does_the_deed(desk: Any, ledger: Ledg
     assert json.loads(row["detail"]) == {"version": 3, "unit": "dept-drainage", "why": WITHHELD}
 
 
-@pytest.mark.parametrize("said", [
-    "018f6d3c-7c1b-7a30-9d52-1391234567ab", "urn:zs:Case:990101-20261122-0001", "990101001000000", "1800000000000000", "a" * 64,
-    "urn:zs:Road:解放路", "DR02", "desk:1-9", "",
-])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "018f6d3c-7c1b-7a30-9d52-1391234567ab",
+        "urn:zs:Case:990101-20261122-0001",
+        "990101001000000",
+        "1800000000000000",
+        "a" * 64,
+        "urn:zs:Road:解放路",
+        "DR02",
+        "desk:1-9",
+        "",
+    ],
+)
 def test_ids_and_digests_are_kept(said: str) -> None:
     assert plain(said) == said

@@ -18,12 +18,49 @@ TREES = {path: ast.parse(path.read_text("utf-8")) for path in (*SOURCES, *TESTS)
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager", "core", "lib", "tools"}
 LONGEST_FILE, LONGEST_FUNCTION, LARGEST_KERNEL = 500, 60, 2000
 PLAIN_WORDS = {  # parts of types' and packs' names that are the language's or the kernel's own nouns
-    "level", "station", "case", "request", "sensor", "camera", "building", "section", "point", "post", "house", "unit", "site", "stop", "light", "air", "space",
-    "environment", "sandbox", "service", "cover", "door", "street", "city", "district", "community", "cell", "day", "organisation", "bin", "bus", "call", "lot", "centre", "monitor", "quality", "warning",
+    "level",
+    "station",
+    "case",
+    "request",
+    "sensor",
+    "camera",
+    "building",
+    "section",
+    "point",
+    "post",
+    "house",
+    "unit",
+    "site",
+    "stop",
+    "light",
+    "air",
+    "space",
+    "environment",
+    "sandbox",
+    "service",
+    "cover",
+    "door",
+    "street",
+    "city",
+    "district",
+    "community",
+    "cell",
+    "day",
+    "organisation",
+    "bin",
+    "bus",
+    "call",
+    "lot",
+    "centre",
+    "monitor",
+    "quality",
+    "warning",
 }
 
 EXEMPT = {  # each with its reason; the list only shrinks
-    ("entity.py", "rain"): "an example of an id in a remedy", ("entity.py", "gauge"): "an example of an id in a remedy", ("entity.py", "road"): "an example in the head",
+    ("entity.py", "rain"): "an example of an id in a remedy",
+    ("entity.py", "gauge"): "an example of an id in a remedy",
+    ("entity.py", "road"): "an example in the head",
     ("quantity.py", "rain"): "the dimension of mm/h",
 }
 
@@ -78,7 +115,9 @@ def test_only_settings_reads_the_environment() -> None:
 
 def test_only_serve_speaks_http() -> None:
     web = [(path, name) for path in SOURCES for name, _ in imported(TREES[path]) if name.partition(".")[0] in {"fastapi", "starlette", "uvicorn"}]
-    assert [f"{shown(path)} imports {name}" for path, name in web if path.relative_to(SRC).parts[0] != "serve" and (path.relative_to(SRC).parts[0], name) != ("app", "uvicorn")] == []
+    assert [
+        f"{shown(path)} imports {name}" for path, name in web if path.relative_to(SRC).parts[0] != "serve" and (path.relative_to(SRC).parts[0], name) != ("app", "uvicorn")
+    ] == []
 
 
 # the kernel
@@ -91,8 +130,11 @@ def test_the_kernel_is_small() -> None:
 def test_the_kernel_stands_on_nothing() -> None:
     allowed = set(sys.stdlib_module_names) | {"numpy", "pyarrow"}
     wrong = [
-        f"{shown(path, line)} {name}" for path in KERNEL.rglob("*.py") for name, line in imported(TREES[path])
-        if name.partition(".")[0] not in allowed and not name.startswith("zhongshu.kernel")]
+        f"{shown(path, line)} {name}"
+        for path in KERNEL.rglob("*.py")
+        for name, line in imported(TREES[path])
+        if name.partition(".")[0] not in allowed and not name.startswith("zhongshu.kernel")
+    ]
     assert wrong == []
 
 

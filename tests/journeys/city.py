@@ -64,7 +64,9 @@ class Running:
         self.folder, port = folder, free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.log = (folder / "up.log").open("ab")
-        self.process = subprocess.Popen([sys.executable, "-c", QUIET, "up", "--data", str(folder), "--port", str(port)], stdout=self.log, stderr=self.log, env=os.environ | {"ZS_COMMIT_S": "1"})
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", QUIET, "up", "--data", str(folder), "--port", str(port)], stdout=self.log, stderr=self.log, env=os.environ | {"ZS_COMMIT_S": "1"}
+        )
         for _ in range(600):
             assert self.process.poll() is None, (folder / "up.log").read_text()[-3000:]
             try:

@@ -26,6 +26,7 @@ DRAINAGE = "dept-drainage"
 
 def png(shade: int) -> bytes:
     """Return a picture of 8 × 8 points."""
+
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
@@ -53,9 +54,17 @@ class Town:
         self._thread.start()
         self.clients: dict[str, httpx.Client] = {"": self._client({})}
         for name, role, area in (
-            ("handler-here", "handler", self.here), ("handler-there", "handler", self.there), ("checker-there", "checker", self.there), ("acceptor", "acceptor", self.city),
-            ("acceptor-here", "acceptor", self.here), ("dispatcher", "dispatcher", self.city), ("steward", "steward", self.city), ("citizen", "citizen", self.city),
-            ("neighbour", "citizen", self.city), ("writer", "source_writer:sandbox.devices", self.city), ("admin", "admin", self.city),
+            ("handler-here", "handler", self.here),
+            ("handler-there", "handler", self.there),
+            ("checker-there", "checker", self.there),
+            ("acceptor", "acceptor", self.city),
+            ("acceptor-here", "acceptor", self.here),
+            ("dispatcher", "dispatcher", self.city),
+            ("steward", "steward", self.city),
+            ("citizen", "citizen", self.city),
+            ("neighbour", "citizen", self.city),
+            ("writer", "source_writer:sandbox.devices", self.city),
+            ("admin", "admin", self.city),
         ):
             self.clients[name] = self._client({"authorization": f"Bearer {self.token(name, role, area)}"})
 

@@ -26,8 +26,12 @@ BEIJING = ZoneInfo("Asia/Shanghai")
 # HJ 633—2012: the index at its break points, and each pollutant's concentrations there (µg/m³; CO mg/m³)
 IAQI = (0, 50, 100, 150, 200, 300, 400, 500)
 POINTS = {
-    "PM2.5": (0, 35, 75, 115, 150, 250, 350, 500), "PM10": (0, 50, 150, 250, 350, 420, 500, 600), "SO2": (0, 150, 500, 650, 800, 1600, 2100, 2620),
-    "NO2": (0, 100, 200, 700, 1200, 2340, 3090, 3840), "CO": (0, 5, 10, 35, 60, 90, 120, 150), "O3": (0, 160, 200, 300, 400, 800, 1000, 1200),
+    "PM2.5": (0, 35, 75, 115, 150, 250, 350, 500),
+    "PM10": (0, 50, 150, 250, 350, 420, 500, 600),
+    "SO2": (0, 150, 500, 650, 800, 1600, 2100, 2620),
+    "NO2": (0, 100, 200, 700, 1200, 2340, 3090, 3840),
+    "CO": (0, 5, 10, 35, 60, 90, 120, 150),
+    "O3": (0, 160, 200, 300, 400, 800, 1000, 1200),
 }
 Means = dict[tuple[int, int, int, int], dict[str, Fraction]]
 
@@ -115,7 +119,11 @@ def test_a_past_day_played_again_is_live_and_equals_the_record(beijing: Path, ho
             again = owner.parts.explainer.recompute(sign, Level.CITY, at)
             city = live.of(Level.CITY)
             assert (live.keys[city].tolist(), live.value[city].tobytes(), live.at[city].tolist(), live.count[city].tolist()) == (
-                again.keys.tolist(), again.value.tobytes(), again.at.tolist(), again.count.tolist())
+                again.keys.tolist(),
+                again.value.tobytes(),
+                again.at.tolist(),
+                again.count.tolist(),
+            )
             hour = (at - begin) // HOUR
             assert live.value[city].tolist() == [by_hand(hourly[2016, 12, 16, hour])]
         assert len({(at - begin) // HOUR for at in seen}) > 1

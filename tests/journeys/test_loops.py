@@ -26,13 +26,26 @@ def test_an_hour_of_loops(samples: Path, tmp_path: Path) -> None:
         units = parts.lake.query("SELECT count(DISTINCT entity) AS loops, any_value(raw_unit) AS unit, count(*) AS n, min(valid) AS first FROM readings").to_pylist()
         begin = to_us(datetime(2012, 3, 1, tzinfo=ZoneInfo("America/Los_Angeles")))
         assert units == [{"loops": 207, "unit": "mph", "n": table.size, "first": begin}]
-        mean, fast = (read_indicator({
-            "code": code, "name": {"zh": "车速", "en": "Speed"}, "unit": "km/h", "decimals": 6, "owner": "o", "of": "TrafficDetector.speed", "measure": measure, "window": "1h"},
-            parts.judge.properties) for code, measure in (("M", "mean"), ("F", "max")))
+        mean, fast = (
+            read_indicator(
+                {
+                    "code": code,
+                    "name": {"zh": "车速", "en": "Speed"},
+                    "unit": "km/h",
+                    "decimals": 6,
+                    "owner": "o",
+                    "of": "TrafficDetector.speed",
+                    "measure": measure,
+                    "window": "1h",
+                },
+                parts.judge.properties,
+            )
+            for code, measure in (("M", "mean"), ("F", "max"))
+        )
         ticks = np.rint(table * 16.09344)
         for hour in (0, 8, 17, 100):
             at = begin + (hour + 1) * 3_600_000_000 - 1
-            rows = ticks[hour * 12: hour * 12 + 12]
+            rows = ticks[hour * 12 : hour * 12 + 12]
             assert parts.explainer.recompute(mean, Level.CITY, at, hindsight=True).value.tolist() == [round(rows.mean() / 10, 6)]
             assert parts.explainer.recompute(fast, Level.CITY, at, hindsight=True).value.tolist() == [rows.max() / 10]
         one = parts.lake.query("SELECT raw, ticks FROM readings WHERE entity LIKE '%:773869' ORDER BY valid LIMIT 1").to_pylist()

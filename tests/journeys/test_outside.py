@@ -34,6 +34,7 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Owner]:
 
 def ask(owner: Owner, method: str, url: str, **sent: Any) -> httpx.Response:
     """Send one request straight into the application."""
+
     async def one() -> httpx.Response:
         transport = httpx.ASGITransport(build(owner.city, owner.settings.data), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://city.example") as http:
@@ -44,8 +45,12 @@ def ask(owner: Owner, method: str, url: str, **sent: Any) -> httpx.Response:
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.url}")
 def test_nobody_gets_no_further_than_the_door(outside: Owner, route: Any) -> None:
-    url = route.url.format(code=990100000000000, source="sandbox.devices", id="1", indicator="DR02", area=990100000000000, verb="take", link=1, sha256="0" * 64, seat="dispatcher", command="verify")
-    sent: dict[str, Any] = {"files": {"file": ("a.png", png(1), "image/png")}} if url == "/api/evidence" else {"json": {"account": "x", "password": "y"}} if route.method == "POST" else {}
+    url = route.url.format(
+        code=990100000000000, source="sandbox.devices", id="1", indicator="DR02", area=990100000000000, verb="take", link=1, sha256="0" * 64, seat="dispatcher", command="verify"
+    )
+    sent: dict[str, Any] = (
+        {"files": {"file": ("a.png", png(1), "image/png")}} if url == "/api/evidence" else {"json": {"account": "x", "password": "y"}} if route.method == "POST" else {}
+    )
     answer = ask(outside, route.method, url, **sent)
     if route.kind in OPEN_KINDS and route.action != "manage":
         assert answer.status_code in {200, 401}

@@ -111,7 +111,7 @@ def test_a_command_s_problem_is_told_in_both_languages_also_while_the_city_runs(
     assert city.process.poll() is None
     for words in (("recompute", "XX99"), ("token", "--role", "king", "--name", "X"), ("ingest", SAMPLE, "--source", "no.such"), ("token", "--role", "admin", "--name", " ")):
         told = CliRunner().invoke(cli.app, [*map(str, words), "--data", str(folder)])
-        said = told.stderr[told.stderr.index(next(code for code in kinds() if f"{code}\n" in told.stderr)):].replace("\n", " ").split()
+        said = told.stderr[told.stderr.index(next(code for code in kinds() if f"{code}\n" in told.stderr)) :].replace("\n", " ").split()
         kind = kinds()[said[0]]
         assert told.exit_code == 2 and kind.code != "owner.refused"
         text = "".join(said)
@@ -148,7 +148,10 @@ class Load:
     def batch(self, writer: int) -> tuple[str, list[dict[str, Any]]]:
         n = next(self.count)
         base = self.begun - 600 * SECOND + n * 200_000
-        rows = [{"entity": f"urn:zs:TrafficDetector:YT-{1 + (n + i) % 40:04d}", "property": "TrafficDetector.speed", "time": rfc3339(base + i * 1000), "value": (n * 7 + i) % 90} for i in range(100)]
+        rows = [
+            {"entity": f"urn:zs:TrafficDetector:YT-{1 + (n + i) % 40:04d}", "property": "TrafficDetector.speed", "time": rfc3339(base + i * 1000), "value": (n * 7 + i) % 90}
+            for i in range(100)
+        ]
         now = rfc3339(time.time_ns() // 1_000_000 * 1000)
         rows += [{"entity": sensor, "property": "WaterLevelSensor.depth", "time": now, "value": 45} for sensor in UNDERPASS]
         self.sent[name := f"w{writer}-{n}"] = rows

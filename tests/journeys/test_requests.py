@@ -34,6 +34,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def counted(folder: Path) -> dict[str, Any]:
     with opened(folder) as parts:
+
         def ask(conn: Any) -> dict[str, Any]:
             def one(sql: str) -> tuple[Any, ...]:
                 row = conn.exec_driver_sql(sql).first()

@@ -70,11 +70,15 @@ def test_a_case_of_another_street_is_not_there(town: Town, theirs: Any, ours: An
     assert town.ok("handler-here", "GET", f"/api/cases/{ours[key]}")["id"] == ours["id"]
 
 
-@pytest.mark.parametrize("verb", ["take", "handle", "feedback", "return", "verify", "file", "dispatch", "check_pass", "check_fail", "close", "void", "park", "resume", "acknowledge"])
+@pytest.mark.parametrize(
+    "verb", ["take", "handle", "feedback", "return", "verify", "file", "dispatch", "check_pass", "check_fail", "close", "void", "park", "resume", "acknowledge"]
+)
 def test_no_verb_reaches_another_street(town: Town, theirs: Any, verb: str) -> None:
     before = town.ok("dispatcher", "GET", f"/api/cases/{theirs['id']}")
     for key in ("id", "number"):
-        town.refused("handler-here", "POST", f"/api/cases/{theirs[key]}/{verb}", json={"reason": "x", "unit": DRAINAGE, "evidence": [theirs["photo"]], "version": before["version"]})
+        town.refused(
+            "handler-here", "POST", f"/api/cases/{theirs[key]}/{verb}", json={"reason": "x", "unit": DRAINAGE, "evidence": [theirs["photo"]], "version": before["version"]}
+        )
     assert town.ok("dispatcher", "GET", f"/api/cases/{theirs['id']}")["version"] == before["version"]
 
 
@@ -128,7 +132,12 @@ def test_entities_and_readings(town: Town, theirs: Any) -> None:
 
 
 def test_the_keeping_is_not_for_handlers(town: Town) -> None:
-    for method, url in (("GET", "/api/ledger"), ("GET", "/api/sources"), ("GET", "/api/sources/sandbox.devices/quarantine"), ("GET", "/api/sources/sandbox.devices/quarantine.csv")):
+    for method, url in (
+        ("GET", "/api/ledger"),
+        ("GET", "/api/sources"),
+        ("GET", "/api/sources/sandbox.devices/quarantine"),
+        ("GET", "/api/sources/sandbox.devices/quarantine.csv"),
+    ):
         town.refused("handler-here", method, url, 403)
     town.refused("handler-here", "POST", "/api/owner/backup", 403, json={"path": "x"})
     town.refused("admin", "POST", "/api/owner/backup", 403, json={"path": "x"})
@@ -183,10 +192,24 @@ class Told:
     """A life that has only a story to tell: of the other street."""
 
     def __init__(self, theirs: Any, street: int) -> None:
-        links = [f"/vital/DR02/{show_area(street)}?finding=f1", f"/vital/DR02/{show_area(street)}", f"/desk/queue?lead={theirs['lead']}", f"/desk/case/{theirs['id']}", f"/field/task/{theirs['id']}", "/screen?theme=drainage", None]
+        links = [
+            f"/vital/DR02/{show_area(street)}?finding=f1",
+            f"/vital/DR02/{show_area(street)}",
+            f"/desk/queue?lead={theirs['lead']}",
+            f"/desk/case/{theirs['id']}",
+            f"/field/task/{theirs['id']}",
+            "/screen?theme=drainage",
+            None,
+        ]
         self.told = {
-            "started": True, "started_at": None, "phase": "take", "rain": None, "seats": [], "phone": {"case": theirs["id"], "state": "handled", "photo": f"/api/evidence/{theirs['photo']}"},
-            "steps": [{"key": f"s{i}", "zh": "步", "en": "step", "at": None, "link": link} for i, link in enumerate(links)]}
+            "started": True,
+            "started_at": None,
+            "phase": "take",
+            "rain": None,
+            "seats": [],
+            "phone": {"case": theirs["id"], "state": "handled", "photo": f"/api/evidence/{theirs['photo']}"},
+            "steps": [{"key": f"s{i}", "zh": "步", "en": "step", "at": None, "link": link} for i, link in enumerate(links)],
+        }
 
     def story(self) -> Any:
         return self.told
@@ -269,7 +292,15 @@ def test_a_source_writes_only_as_itself(town: Town) -> None:
     for url in ("/api/sources/sandbox.offices/readings", "/api/sources/desk/readings", "/api/sources/sandbox.voices/requests", "/api/sources/no-such/readings"):
         town.refused("writer", "POST", url, 403, json=[row])
     town.ok("writer", "GET", "/api/sources/sandbox.devices/quarantine")
-    for url in ("/api/sources/sandbox.offices/quarantine", "/api/sources/sandbox.offices/quarantine.csv", "/api/cases", "/api/readings", "/api/entities", "/api/ledger", "/api/live"):
+    for url in (
+        "/api/sources/sandbox.offices/quarantine",
+        "/api/sources/sandbox.offices/quarantine.csv",
+        "/api/cases",
+        "/api/readings",
+        "/api/entities",
+        "/api/ledger",
+        "/api/live",
+    ):
         town.refused("writer", "GET", url, 403)
     town.refused("writer", "POST", "/api/sources/sandbox.devices/quarantine/1/mend", 403, json={"raw": "{}"})
     town.refused("writer", "POST", "/api/sources", 403, json={"name": "mine"})

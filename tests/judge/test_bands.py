@@ -21,7 +21,14 @@ def steps(*rows: tuple[str, str, Any], **more: Any) -> dict[str, Any]:
     return {"source": NATIONAL, "steps": [{"level": level, "op": op, "value": value} for level, op, value in rows], **more}
 
 
-def seen(bands: list[dict[str, Any]], rain: dict[int, float], at: str = "2026-07-01T12:00:00+08:00", ages: tuple[int, ...] = (0,), facets: dict[int, dict[str, Any]] | None = None, **row: Any) -> tuple[Town, Values]:
+def seen(
+    bands: list[dict[str, Any]],
+    rain: dict[int, float],
+    at: str = "2026-07-01T12:00:00+08:00",
+    ages: tuple[int, ...] = (0,),
+    facets: dict[int, dict[str, Any]] | None = None,
+    **row: Any,
+) -> tuple[Town, Values]:
     town = Town([gauge(i, **(facets or {}).get(i, {})) for i in range(5)], known=parse_time(at))
     town.send([(g, 0, 0, age, round(mm * 10), 0, 0) for g, mm in rain.items() for age in ages])
     return town, town.values(sign(bands=bands, **row), Level.STREET, town.now)

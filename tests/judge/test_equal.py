@@ -18,7 +18,17 @@ from zhongshu.kernel.problem import Problem
 
 from .town import CELLS, CITY, PROPERTIES, START, Town, gauge, sign
 
-WHERE = ["", "", "", "value > 0.25 and good", "entity.class = 'a' or not value <= 3", "source != 's1'", "entity.length >= 2.5", "not (entity.class >= 'b') and value != 0.15", "entity.length != 3"]
+WHERE = [
+    "",
+    "",
+    "",
+    "value > 0.25 and good",
+    "entity.class = 'a' or not value <= 3",
+    "source != 's1'",
+    "entity.length >= 2.5",
+    "not (entity.class >= 'b') and value != 0.15",
+    "entity.length != 3",
+]
 WHEN = ["value >= 1.05", "value = 0.2", "entity.class < 'b'", "not (entity.length > 1.5) or value < 0"]
 WINDOWS = [("1m", "5s"), ("5m", "25s"), ("1h", ""), ("10s", "10s"), ("2m", "2s"), ("30s", "15s")]
 EXTREME = 2**40 - 1
@@ -75,7 +85,8 @@ class Story:
         many = len(town.registry.rows)
         rows = [
             (pick.randrange(many), pick.randrange(2), pick.randrange(2), pick.choice(AGES), pick.choice(TICKS), pick.choice([0, 0, 0, 1]), pick.choice([0, 0, *CELLS]))
-            for _ in range({"quiet": 0, "few": 2}.get(kind, 25))]
+            for _ in range({"quiet": 0, "few": 2}.get(kind, 25))
+        ]
         if kind == "again":
             rows += [(e, s, p, age + wait // SECOND, t if pick.random() < 0.5 else pick.choice(TICKS), f, pick.choice([a, *CELLS])) for e, s, p, age, t, f, a in self.last]
         if rows:
@@ -84,7 +95,16 @@ class Story:
 
 
 def made() -> Town:
-    facets: list[dict[str, Any]] = [{}, {"class": "a", "length": 1}, {"class": "b", "length": 2.5}, {"class": "a"}, {"length": 10.5}, {"class": "b", "length": 3}, {"class": "a", "length": 1.5}, {"class": "ab"}]
+    facets: list[dict[str, Any]] = [
+        {},
+        {"class": "a", "length": 1},
+        {"class": "b", "length": 2.5},
+        {"class": "a"},
+        {"length": 10.5},
+        {"class": "b", "length": 3},
+        {"class": "a", "length": 1.5},
+        {"class": "ab"},
+    ]
     return Town([gauge(i, **f) for i, f in enumerate(facets)], {CITY: 1000, CELLS[0] // 10**6 * 10**6: 7})
 
 
@@ -141,7 +161,9 @@ def test_a_series_is_what_each_of_its_times_is(declared: list[dict[str, Any]], s
         level = Level((seed + n) % 5)
         area = int(codes[seed % len(codes)] // UNIT[level] * UNIT[level])
         for at, value, status in town.explainer().series(each, area, start, end, points):
-            again = town.judge.values(each, (level,), at, lambda spec, lv, at=at: to_parts(town.record.query(parts_sql(spec, lv[0], at, PROPERTIES), None, facets=town.facets()), spec, lv[0]))  # type: ignore[misc]
+            again = town.judge.values(
+                each, (level,), at, lambda spec, lv, at=at: to_parts(town.record.query(parts_sql(spec, lv[0], at, PROPERTIES), None, facets=town.facets()), spec, lv[0])
+            )  # type: ignore[misc]
             place = again.find(area)
             assert (value, status) == ((None, "stale") if place is None else (None if np.isnan(again.value[place]) else float(again.value[place]), str(again.status[place])))
 
@@ -186,12 +208,31 @@ def test_every_measure_of_every_kind_is_equal_once() -> None:
     assert sum(len(live.parts(s.specs()[0], (Level.CELL,)).codes) > 0 for s in signs) > len(signs) // 2
 
 
-@pytest.mark.parametrize("row", [
-    {"measure": "share", "each": "last", "when": "good"}, {"measure": "share", "each": "max", "when": "source = 's0'"}, {"where": "wetness > 3"}, {"where": "value > 'x'"},
-    {"where": "value + 1 > 3"}, {"where": "entity.class"}, {"where": "source > 's0'"}, {"measure": "share"}, {"measure": "median"}, {"window": "1m", "hop": "7s"}, {"window": "1h", "hop": "1s"},
-    {"of": "Gauge.wind"}, {"unit": "kg"}, {"unit": "°C"}, {"derive": "value / other"}, {"where": "value > 3; DROP TABLE readings"}, {"derive": "system('x')"}, {"bands": [{"steps": []}]},
-    {"bands": [{"source": {"doc": ""}, "steps": [{"level": "red", "op": ">=", "value": 1}]}]}, {"bands": [{**BAND, "steps": [{"level": "stale", "op": ">=", "value": 1}]}]},
-])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"measure": "share", "each": "last", "when": "good"},
+        {"measure": "share", "each": "max", "when": "source = 's0'"},
+        {"where": "wetness > 3"},
+        {"where": "value > 'x'"},
+        {"where": "value + 1 > 3"},
+        {"where": "entity.class"},
+        {"where": "source > 's0'"},
+        {"measure": "share"},
+        {"measure": "median"},
+        {"window": "1m", "hop": "7s"},
+        {"window": "1h", "hop": "1s"},
+        {"of": "Gauge.wind"},
+        {"unit": "kg"},
+        {"unit": "°C"},
+        {"derive": "value / other"},
+        {"where": "value > 3; DROP TABLE readings"},
+        {"derive": "system('x')"},
+        {"bands": [{"steps": []}]},
+        {"bands": [{"source": {"doc": ""}, "steps": [{"level": "red", "op": ">=", "value": 1}]}]},
+        {"bands": [{**BAND, "steps": [{"level": "stale", "op": ">=", "value": 1}]}]},
+    ],
+)
 def test_what_could_not_be_computed_is_refused_when_declared(row: dict[str, Any]) -> None:
     with pytest.raises(Problem) as caught:
         sign(**row)

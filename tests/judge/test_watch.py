@@ -40,9 +40,7 @@ class Run:
 
     def _tell(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
-        self.story += [
-            (outcome.at, kind, f.id, f.level, f.value, f.opened, json.dumps(f.evidence))
-            for kind in ("opened", "changed", "closed") for f in getattr(outcome, kind)]
+        self.story += [(outcome.at, kind, f.id, f.level, f.value, f.opened, json.dumps(f.evidence)) for kind in ("opened", "changed", "closed") for f in getattr(outcome, kind)]
         self.memories.append(json.dumps(self.watch.memory.save()))
 
     def rain(self, mm: float | None, of: int = 0) -> "Run":
@@ -155,16 +153,29 @@ def test_a_reading_without_a_value_is_no_value() -> None:
 @given(st.integers(0, 2**32), st.floats(0, 1))
 def test_a_restart_at_any_boundary_gives_the_same_findings(seed: int, where: float) -> None:
     pick, town = Random(seed), Town([gauge(i) for i in range(5)])
-    signs = [sign(each="last", window="1m", hop="10s", bands=BANDS, levels=["street"], stale_after="20s"), sign(code="M", measure="mean", window="2m", hop="20s", levels=["city"], unit="cm"),
-             sign(code="Z", measure="count", unit="1", window="8m", hop="1m", levels=["street"])]
+    signs = [
+        sign(each="last", window="1m", hop="10s", bands=BANDS, levels=["street"], stale_after="20s"),
+        sign(code="M", measure="mean", window="2m", hop="20s", levels=["city"], unit="cm"),
+        sign(code="Z", measure="count", unit="1", window="8m", hop="1m", levels=["street"]),
+    ]
     rules = [
-        rule(**{"for": "10s", "clear": "value < 4"}), rule(code="L", when="level >= 'yellow' and not level = 'red'", **{"for": "20s"}), rule(code="S", when="absent 90s"),
-        rule(code="N", when="value >= 5", rate="1/3m"), rule(code="O", when="level = 'stale' or value < 1"), rule(code="Q", indicator="Z", when="absent 65s"), rule(code="C", indicator="M", at="city", when="value >= 0.5", clear="value < 0.2"),
+        rule(**{"for": "10s", "clear": "value < 4"}),
+        rule(code="L", when="level >= 'yellow' and not level = 'red'", **{"for": "20s"}),
+        rule(code="S", when="absent 90s"),
+        rule(code="N", when="value >= 5", rate="1/3m"),
+        rule(code="O", when="level = 'stale' or value < 1"),
+        rule(code="Q", indicator="Z", when="absent 65s"),
+        rule(code="C", indicator="M", at="city", when="value >= 0.5", clear="value < 0.2"),
     ]
     whole = Run(town, signs, rules)
     for _ in range(10):
         town.wait(pick.choice([1, 100_000, SECOND, 7 * SECOND, 25 * SECOND, 100 * SECOND]))
-        group = town.send([(pick.randrange(5), pick.randrange(2), 0, pick.choice([0, 0, 1, 10, 30, -4, -15]), pick.choice([0, 5, 15, 30, 60, 120, 200, None]), 0, pick.choice([0, *CELLS])) for _ in range(pick.randrange(1, 5))])
+        group = town.send(
+            [
+                (pick.randrange(5), pick.randrange(2), 0, pick.choice([0, 0, 1, 10, 30, -4, -15]), pick.choice([0, 5, 15, 30, 60, 120, 200, None]), 0, pick.choice([0, *CELLS]))
+                for _ in range(pick.randrange(1, 5))
+            ]
+        )
         if group is not None:
             whole.pulse.take(group)
         if pick.random() < 0.5:
@@ -177,7 +188,7 @@ def test_a_restart_at_any_boundary_gives_the_same_findings(seed: int, where: flo
         if group.known > stood:
             after.pulse.take(group)
     after.pulse.beat(whole.outcomes[-1].at)
-    assert [o.at for o in after.outcomes] == [o.at for o in whole.outcomes[stop + 1:]]
+    assert [o.at for o in after.outcomes] == [o.at for o in whole.outcomes[stop + 1 :]]
     assert after.story == [row for row in whole.story if row[0] > stood]
     assert after.memories[-1:] == whole.memories[-1:] if after.memories else True
 
@@ -195,8 +206,20 @@ def test_replay_of_the_same_groups_gives_the_same_findings() -> None:
     assert len(again.story) >= 4
 
 
-@pytest.mark.parametrize("row", [
-    {"when": "value + 1 > 3"}, {"when": "wetness > 1"}, {"when": "level > 'purple'"}, {"when": "absent soon"}, {"for": "ten"}, {"rate": "6 an hour"}, {"at": "planet"}, {"clear": "value"}, {"when": "'x' = value"}])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"when": "value + 1 > 3"},
+        {"when": "wetness > 1"},
+        {"when": "level > 'purple'"},
+        {"when": "absent soon"},
+        {"for": "ten"},
+        {"rate": "6 an hour"},
+        {"at": "planet"},
+        {"clear": "value"},
+        {"when": "'x' = value"},
+    ],
+)
 def test_a_rule_that_says_nothing_is_refused(row: dict[str, Any]) -> None:
     with pytest.raises(Problem) as caught:
         rule(**row)

@@ -54,7 +54,8 @@ class Record:
             self.db.register(name, table)
         limit = "" if known is None else f"WHERE known <= {known}"
         return self.db.execute(
-            f"WITH readings AS (SELECT * FROM versions {limit} QUALIFY row_number() OVER (PARTITION BY {KEY} ORDER BY known DESC) = 1) SELECT * FROM ({sql})").to_arrow_table()
+            f"WITH readings AS (SELECT * FROM versions {limit} QUALIFY row_number() OVER (PARTITION BY {KEY} ORDER BY known DESC) = 1) SELECT * FROM ({sql})"
+        ).to_arrow_table()
 
 
 @dataclass
@@ -76,16 +77,24 @@ class Town:
 
     def facets(self) -> pa.Table:
         flat = [(e.id, k, v) for e in self.registry.rows for k, v in e.facets.items()]
-        return pa.table({
-            "entity": pa.array([f[0] for f in flat], pa.string()), "name": pa.array([f[1] for f in flat], pa.string()),
-            "text": pa.array([f[2] if isinstance(f[2], str) else None for f in flat], pa.string()),
-            "number": pa.array([None if isinstance(f[2], str) else float(f[2]) for f in flat], pa.float64())})
+        return pa.table(
+            {
+                "entity": pa.array([f[0] for f in flat], pa.string()),
+                "name": pa.array([f[1] for f in flat], pa.string()),
+                "text": pa.array([f[2] if isinstance(f[2], str) else None for f in flat], pa.string()),
+                "number": pa.array([None if isinstance(f[2], str) else float(f[2]) for f in flat], pa.float64()),
+            }
+        )
 
     def cells(self, specs: list[CellSpec]) -> LiveCells:
         registry = self.registry
         live = LiveCells(
-            list(PROPERTIES.values()), registry, registry.sources.names, registry.entities.numbers,
-            lambda spec, first, last, known: self.record.query(panes_sql(spec, first, last, PROPERTIES), known, facets=self.facets()))
+            list(PROPERTIES.values()),
+            registry,
+            registry.sources.names,
+            registry.entities.numbers,
+            lambda spec, first, last, known: self.record.query(panes_sql(spec, first, last, PROPERTIES), known, facets=self.facets()),
+        )
         live.declare(specs)
         return live
 
@@ -95,9 +104,20 @@ class Town:
         columns = [np.array(c) for c in zip(*rows, strict=True)]
         ticks = np.array([NULL if t is None else t for t in columns[4]], np.int64)
         group = Readings(
-            r.sources.names, r.entities.names, r.properties.names, r.units.names, columns[1].astype(np.int32), columns[0].astype(np.int32), columns[2].astype(np.int32),
-            np.where(columns[6] == 0, areas[columns[0]], columns[6]).astype(np.int64), self.known // SECOND * SECOND - (columns[3] * SECOND).astype(np.int64),
-            ticks, columns[5].astype(np.int32), ticks.astype(np.float64), np.full(len(rows), -1, np.int32))
+            r.sources.names,
+            r.entities.names,
+            r.properties.names,
+            r.units.names,
+            columns[1].astype(np.int32),
+            columns[0].astype(np.int32),
+            columns[2].astype(np.int32),
+            np.where(columns[6] == 0, areas[columns[0]], columns[6]).astype(np.int64),
+            self.known // SECOND * SECOND - (columns[3] * SECOND).astype(np.int64),
+            ticks,
+            columns[5].astype(np.int32),
+            ticks.astype(np.float64),
+            np.full(len(rows), -1, np.int32),
+        )
         group, _ = self.once.sift(group)
         if not len(group):
             return None
@@ -126,12 +146,23 @@ class Town:
         """Return one that asks this record; it has no watch, so it can only compute again."""
         r = self.registry
         return Explainer(
-            self.judge, cast("Any", None), lambda sql, known: self.record.query(sql, known, facets=self.facets()), RollUp(PROPERTIES, r, r.sources.names, r.entities.numbers))
+            self.judge, cast("Any", None), lambda sql, known: self.record.query(sql, known, facets=self.facets()), RollUp(PROPERTIES, r, r.sources.names, r.entities.numbers)
+        )
 
     def values(self, indicator: Indicator, level: Level, at: int) -> Values:
         return self.judge.values(indicator, (level,), at, lambda spec, lv: self.recomputed(spec, lv[0], at))
 
 
 def sign(**row: Any) -> Indicator:
-    given = {"code": "X", "name": {"zh": "试", "en": "Test"}, "unit": "mm", "decimals": 2, "owner": "o", "of": "Gauge.rain", "measure": "max", "window": "5m", "stale_after": "10m"} | row
+    given = {
+        "code": "X",
+        "name": {"zh": "试", "en": "Test"},
+        "unit": "mm",
+        "decimals": 2,
+        "owner": "o",
+        "of": "Gauge.rain",
+        "measure": "max",
+        "window": "5m",
+        "stale_after": "10m",
+    } | row
     return read_indicator(given, PROPERTIES)

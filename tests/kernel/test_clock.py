@@ -28,7 +28,11 @@ from zhongshu.kernel.clock import (
 )
 from zhongshu.kernel.problem import Problem
 
-moments = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.timedeltas(timedelta(hours=-14), timedelta(hours=14)).map(lambda d: timezone(timedelta(minutes=d // timedelta(minutes=1)))))
+moments = st.datetimes(
+    datetime(1, 1, 2),
+    datetime(9999, 12, 30),
+    timezones=st.timedeltas(timedelta(hours=-14), timedelta(hours=14)).map(lambda d: timezone(timedelta(minutes=d // timedelta(minutes=1)))),
+)
 
 
 @given(moments)

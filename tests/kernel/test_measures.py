@@ -22,7 +22,9 @@ from zhongshu.kernel.reading import SCHEMA, Flag, Readings, from_table, join
 from zhongshu.sense.registry import Words
 
 PROP = Property("Gauge.rain", "mm", "0.1", -100, 500, MINUTE, HOUR)
-ticks = st.one_of(st.integers(-MAX_TICKS, MAX_TICKS), st.integers(-300, 300), st.builds(lambda b, d, s: s * (2**b + d), st.integers(5, 39), st.integers(-2, 2), st.sampled_from([-1, 1])))
+ticks = st.one_of(
+    st.integers(-MAX_TICKS, MAX_TICKS), st.integers(-300, 300), st.builds(lambda b, d, s: s * (2**b + d), st.integers(5, 39), st.integers(-2, 2), st.sampled_from([-1, 1]))
+)
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -128,8 +130,11 @@ leaves = st.one_of(
     st.builds(lambda op, f, n: Call(op, (Name(f, "entity"), Number(n))), ops, st.sampled_from([*FACETS, "none"]), st.sampled_from(["1", "2.5", "-3", "0", "0.1"])),
     st.just(Name("good")),
 )
-conditions: st.SearchStrategy[Expression] = st.recursive(leaves, lambda s: st.one_of(
-    st.builds(lambda a, b: Call("and", (a, b)), s, s), st.builds(lambda a, b: Call("or", (a, b)), s, s), st.builds(lambda a: Call("not", (a,)), s)), max_leaves=6)
+conditions: st.SearchStrategy[Expression] = st.recursive(
+    leaves,
+    lambda s: st.one_of(st.builds(lambda a, b: Call("and", (a, b)), s, s), st.builds(lambda a, b: Call("or", (a, b)), s, s), st.builds(lambda a: Call("not", (a,)), s)),
+    max_leaves=6,
+)
 
 
 @quick
@@ -137,11 +142,24 @@ conditions: st.SearchStrategy[Expression] = st.recursive(leaves, lambda s: st.on
 def test_a_condition_in_sql_chooses_the_rows_it_chooses_in_numpy(db: duckdb.DuckDBPyConnection, tree: Expression, rows: list[tuple[int, int, int, int]]) -> None:
     column = [np.array([r[i] for r in rows]) for i in range(4)]
     ours = holds(tree, Rows(column[0], column[1].astype(np.int32), column[2].astype(np.int32), column[3].astype(np.int32)), PROP, Facets(), ["s1", "s2"])  # type: ignore[arg-type]
-    db.register("readings", pa.table({"i": range(len(rows)), "ticks": column[0], "entity": [f"e{e}" for e in column[1]], "flags": column[2].astype(np.int32), "source": [f"s{s + 1}" for s in column[3]]}))
+    db.register(
+        "readings",
+        pa.table(
+            {"i": range(len(rows)), "ticks": column[0], "entity": [f"e{e}" for e in column[1]], "flags": column[2].astype(np.int32), "source": [f"s{s + 1}" for s in column[3]]}
+        ),
+    )
     flat = [(f"e{i}", name, v) for name, values in FACETS.items() for i, v in enumerate(values) if v is not None]
-    db.register("facets", pa.table({
-        "entity": [f[0] for f in flat], "name": [f[1] for f in flat], "text": pa.array([f[2] if isinstance(f[2], str) else None for f in flat], pa.string()),
-        "number": pa.array([float(f[2]) if isinstance(f[2], int | float) else None for f in flat], pa.float64())}))
+    db.register(
+        "facets",
+        pa.table(
+            {
+                "entity": [f[0] for f in flat],
+                "name": [f[1] for f in flat],
+                "text": pa.array([f[2] if isinstance(f[2], str) else None for f in flat], pa.string()),
+                "number": pa.array([float(f[2]) if isinstance(f[2], int | float) else None for f in flat], pa.float64()),
+            }
+        ),
+    )
     theirs = {row[0] for row in db.execute(f"SELECT i FROM readings WHERE {to_sql(tree, PROP)}").fetchall()}
     assert theirs == set(np.flatnonzero(ours).tolist()), show(tree)
 
@@ -154,7 +172,17 @@ def test_a_bound_in_ticks_is_the_bound_in_units(op: str, text: str, tick: int) -
     assert (plain[bound[0]](tick, bound[1]) if bound else op == "!=") == plain[op](Fraction(tick) * PROP.tick, Fraction(text))
 
 
-@pytest.mark.parametrize("tree", [Name("bad"), Number("1"), Call("xor", (Name("good"), Name("good"))), Call("<", (Name("value"), Text("a"))), Call("<", (Name("source"), Text("a"))), Call("+", (Name("value"), Number("1")))])
+@pytest.mark.parametrize(
+    "tree",
+    [
+        Name("bad"),
+        Number("1"),
+        Call("xor", (Name("good"), Name("good"))),
+        Call("<", (Name("value"), Text("a"))),
+        Call("<", (Name("source"), Text("a"))),
+        Call("+", (Name("value"), Number("1"))),
+    ],
+)
 def test_what_is_no_condition_is_a_problem_in_both(tree: Expression) -> None:
     none = np.zeros(1, np.int32)
     with pytest.raises(Problem) as told:
@@ -166,24 +194,38 @@ def test_what_is_no_condition_is_a_problem_in_both(tree: Expression) -> None:
 
 # expressions
 
-exact = st.recursive(st.integers(-9, 9).map(lambda n: (Number(str(n)), Fraction(n))) | st.sampled_from([(Name("x"), Fraction(3)), (Name("y"), Fraction(-2))]), lambda s: st.one_of(
-    st.builds(lambda a, b: (Call("+", (a[0], b[0])), a[1] + b[1]), s, s), st.builds(lambda a, b: (Call("-", (a[0], b[0])), a[1] - b[1]), s, s),
-    st.builds(lambda a, b: (Call("*", (a[0], b[0])), a[1] * b[1]), s, s), st.builds(lambda a: (Call("neg", (a[0],)), -a[1]), s),
-    st.builds(lambda a, b: (Call("max_of", (a[0], b[0])), max(a[1], b[1])), s, s), st.builds(lambda a, b: (Call("min_of", (a[0], b[0])), min(a[1], b[1])), s, s),
-    st.builds(lambda a: (Call("abs", (a[0],)), abs(a[1])), s)), max_leaves=8)
+exact = st.recursive(
+    st.integers(-9, 9).map(lambda n: (Number(str(n)), Fraction(n))) | st.sampled_from([(Name("x"), Fraction(3)), (Name("y"), Fraction(-2))]),
+    lambda s: st.one_of(
+        st.builds(lambda a, b: (Call("+", (a[0], b[0])), a[1] + b[1]), s, s),
+        st.builds(lambda a, b: (Call("-", (a[0], b[0])), a[1] - b[1]), s, s),
+        st.builds(lambda a, b: (Call("*", (a[0], b[0])), a[1] * b[1]), s, s),
+        st.builds(lambda a: (Call("neg", (a[0],)), -a[1]), s),
+        st.builds(lambda a, b: (Call("max_of", (a[0], b[0])), max(a[1], b[1])), s, s),
+        st.builds(lambda a, b: (Call("min_of", (a[0], b[0])), min(a[1], b[1])), s, s),
+        st.builds(lambda a: (Call("abs", (a[0],)), abs(a[1])), s),
+    ),
+    max_leaves=8,
+)
 
 
 @quick
 @given(exact)
 def test_an_expression_gives_what_fractions_give(case: tuple[Expression, Fraction]) -> None:
     tree, expected = case
-    assert evaluate(tree, {"x": np.array([3.0, 3.0]), "y": np.array([-2.0, -2.0])}, {}, lambda _: np.zeros(1)).tolist() in ([float(expected)], [float(expected)] * 2, float(expected))
+    assert evaluate(tree, {"x": np.array([3.0, 3.0]), "y": np.array([-2.0, -2.0])}, {}, lambda _: np.zeros(1)).tolist() in (
+        [float(expected)],
+        [float(expected)] * 2,
+        float(expected),
+    )
     assert {n.value for n in names(tree)} <= {"x", "y"} and show(tree)
 
 
 def test_nothing_divided_by_nothing_is_nothing_and_tables_interpolate() -> None:
     def value(tree: Expression, x: float = 0.0) -> float:
-        return float(evaluate(tree, {"x": np.array([x])}, {"t": ((0.0, 0.0), (10.0, 100.0), (20.0, 100.0))}, lambda f: np.array([7.0 if f == "length" else 0.0]))[()].reshape(-1)[0])
+        return float(
+            evaluate(tree, {"x": np.array([x])}, {"t": ((0.0, 0.0), (10.0, 100.0), (20.0, 100.0))}, lambda f: np.array([7.0 if f == "length" else 0.0]))[()].reshape(-1)[0]
+        )
 
     divided = Call("/", (Number("1"), Name("x")))
     assert np.isnan(value(divided)) and value(divided, 4) == 0.25 and value(Call("if_null", (divided, Number("9")))) != value(divided)
@@ -195,16 +237,40 @@ def test_nothing_divided_by_nothing_is_nothing_and_tables_interpolate() -> None:
 
 # readings
 
-row_sets = st.lists(st.tuples(st.integers(0, 2), st.integers(-(2**50), 2**50), st.one_of(st.none(), st.integers(-10, 10)), st.sampled_from([0, 1, 4]), st.one_of(st.none(), st.floats(-1e9, 1e9)), st.integers(-1, 1)), max_size=12)
+row_sets = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.integers(-(2**50), 2**50),
+        st.one_of(st.none(), st.integers(-10, 10)),
+        st.sampled_from([0, 1, 4]),
+        st.one_of(st.none(), st.floats(-1e9, 1e9)),
+        st.integers(-1, 1),
+    ),
+    max_size=12,
+)
 
 
 def made(rows: list[tuple[int, int, int | None, int, float | None, int]], offset: int) -> Readings:
     n = len(rows)
     zeros = np.zeros(n, np.int32)
     return Readings(
-        ["s"], ["urn:zs:A:1", "urn:zs:A:路", "urn:zs:A:3"], ["A.x"], ["mm", "cm"], zeros, np.array([r[0] for r in rows], np.int32), zeros, np.full(n, 110101001001001),
-        np.array([r[1] for r in rows], np.int64), np.array([NULL if r[2] is None else r[2] for r in rows], np.int64), np.array([r[3] for r in rows], np.int32),
-        np.array([np.nan if r[4] is None else r[4] for r in rows], np.float64), np.array([r[5] for r in rows], np.int32), None, offset, offset * 10)
+        ["s"],
+        ["urn:zs:A:1", "urn:zs:A:路", "urn:zs:A:3"],
+        ["A.x"],
+        ["mm", "cm"],
+        zeros,
+        np.array([r[0] for r in rows], np.int32),
+        zeros,
+        np.full(n, 110101001001001),
+        np.array([r[1] for r in rows], np.int64),
+        np.array([NULL if r[2] is None else r[2] for r in rows], np.int64),
+        np.array([r[3] for r in rows], np.int32),
+        np.array([np.nan if r[4] is None else r[4] for r in rows], np.float64),
+        np.array([r[5] for r in rows], np.int32),
+        None,
+        offset,
+        offset * 10,
+    )
 
 
 @quick

@@ -36,7 +36,19 @@ def test_a_urn_is_one_whatever_the_name(name: str, kind: str) -> None:
     assert is_urn(urn(kind, name))
 
 
-@pytest.mark.parametrize(("text", "is_one"), [("urn:zs:Gauge:1", True), ("urn:ngsi-ld:Device:x", True), ("urn:x", False), ("", False), ("urn:zs:a b", False), ("urn:zs:x\n", False), ("urn:zs:" + "x" * 201, False), ("URN:zs:x", False)])
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("urn:zs:Gauge:1", True),
+        ("urn:ngsi-ld:Device:x", True),
+        ("urn:x", False),
+        ("", False),
+        ("urn:zs:a b", False),
+        ("urn:zs:x\n", False),
+        ("urn:zs:" + "x" * 201, False),
+        ("URN:zs:x", False),
+    ],
+)
 def test_what_is_a_urn(text: str, is_one: bool) -> None:
     assert is_urn(text) is is_one
 

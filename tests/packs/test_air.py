@@ -25,8 +25,12 @@ TABLES = {name: tuple((float(x), float(y)) for x, y in table) for name, table in
 def by_hand(p: str, c: Fraction) -> Fraction:
     """HJ 633—2012, tables 1 and 2, as one reads it: the sub-index of a concentration (CO in mg/m³, others µg/m³)."""
     edges = {
-        "pm25": (35, 75, 115, 150, 250, 350, 500), "pm10": (50, 150, 250, 350, 420, 500, 600), "so2": (150, 500, 650, 800, 1600, 2100, 2620),
-        "no2": (100, 200, 700, 1200, 2340, 3090, 3840), "co": (5, 10, 35, 60, 90, 120, 150), "o3": (160, 200, 300, 400, 800, 1000, 1200),
+        "pm25": (35, 75, 115, 150, 250, 350, 500),
+        "pm10": (50, 150, 250, 350, 420, 500, 600),
+        "so2": (150, 500, 650, 800, 1600, 2100, 2620),
+        "no2": (100, 200, 700, 1200, 2340, 3090, 3840),
+        "co": (5, 10, 35, 60, 90, 120, 150),
+        "o3": (160, 200, 300, 400, 800, 1000, 1200),
     }[p]
     a, b, c3, d, e, f, g = map(Fraction, edges)
     if c <= a:
@@ -60,10 +64,22 @@ def test_the_index_is_the_largest_sub_index_rounded_up(air: dict[str, Fraction])
     assert declared(**{p: float(c) for p, c in air.items()}) == max(math.ceil(by_hand(p, c)) for p, c in air.items())
 
 
-@pytest.mark.parametrize(("air", "index"), [
-    ({"pm25": 35}, 50), ({"pm25": 75}, 100), ({"pm25": 76}, 102), ({"pm25": 122}, 160), ({"pm25": 500}, 500), ({"pm25": 900}, 500),
-    ({"so2": 800}, 200), ({"so2": 801}, 201), ({"co": 2.1}, 21), ({"o3": 161}, 52), ({"pm25": 0, "no2": 0}, 0),
-])
+@pytest.mark.parametrize(
+    ("air", "index"),
+    [
+        ({"pm25": 35}, 50),
+        ({"pm25": 75}, 100),
+        ({"pm25": 76}, 102),
+        ({"pm25": 122}, 160),
+        ({"pm25": 500}, 500),
+        ({"pm25": 900}, 500),
+        ({"so2": 800}, 200),
+        ({"so2": 801}, 201),
+        ({"co": 2.1}, 21),
+        ({"o3": 161}, 52),
+        ({"pm25": 0, "no2": 0}, 0),
+    ],
+)
 def test_known_points(air: dict[str, float], index: int) -> None:
     assert declared(**air) == index
 

@@ -28,7 +28,11 @@ def town(lights: int = 200) -> list[dict[str, Any]]:
     def many(of: str, n: int, /, **facets: Any) -> list[dict[str, Any]]:
         return [
             {
-                "id": f"urn:zs:{of}:{i}", "type": of, "lon": 120 + chance.random() * 0.08, "lat": 30 + chance.random() * 0.08, "area": "990101001001001",
+                "id": f"urn:zs:{of}:{i}",
+                "type": of,
+                "lon": 120 + chance.random() * 0.08,
+                "lat": 30 + chance.random() * 0.08,
+                "area": "990101001001001",
                 "facets": {k: v(i) if callable(v) else v for k, v in facets.items()},
             }
             for i in range(n)
@@ -37,13 +41,21 @@ def town(lights: int = 200) -> list[dict[str, Any]]:
     classes, frees = ("expressway", "arterial", "collector"), (80, 50, 40)
     zones = ("0", "1", "2", "3", "4a", "4b")
     return [
-        *many("AirQualityStation", 6), *many("WeatherStation", 3), *many("RainGauge", 12), *many("NoiseMonitor", 12, zone=lambda i: zones[i % 6]),
+        *many("AirQualityStation", 6),
+        *many("WeatherStation", 3),
+        *many("RainGauge", 12),
+        *many("NoiseMonitor", 12, zone=lambda i: zones[i % 6]),
         *many("WaterLevelSensor", 4, kind="underpass", underpass=lambda i: f"u{i}", warning_cm=15),
         *[e | {"id": e["id"] + "r"} for e in many("WaterLevelSensor", 3, kind="river", warning_cm=520)],
         *[e | {"id": e["id"] + "m"} for e in many("WaterLevelSensor", 5, kind="manhole", warning_cm=80)],
         *many("PumpStation", 4, underpass=lambda i: f"u{i}", capacity_m3h=lambda i: 900 + 600 * i),
         *many("TrafficDetector", 30, **{"class": lambda i: classes[i % 3], "free_kmh": lambda i: frees[i % 3], "length_m": 300}),
-        *many("ParkingLot", 3, capacity=120), *many("StreetLight", lights), *many("TrashBin", 20), *many("ManholeCover", 20), *many("Camera", 10), *many("BusStop", 5),
+        *many("ParkingLot", 3, capacity=120),
+        *many("StreetLight", lights),
+        *many("TrashBin", 20),
+        *many("ManholeCover", 20),
+        *many("Camera", 10),
+        *many("BusStop", 5),
     ]
 
 

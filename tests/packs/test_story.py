@@ -32,9 +32,12 @@ class FakeCity:
     """As much of the city's API as the sandbox speaks: readings become DR02, a finding, a lead; leads become cases; cases go their steps."""
 
     WAY = (
-        (("dispatch", ""), "dispatch", ("handle", ""), "dispatcher"), (("handle", ""), "take", ("handle", "taken"), "handler"),
-        (("handle", "taken"), "handle", ("feedback", ""), "handler"), (("feedback", ""), "feedback", ("check", ""), "handler"),
-        (("check", ""), "check_pass", ("check", "passed"), "checker"), (("check", "passed"), "close", ("closed", ""), "acceptor"),
+        (("dispatch", ""), "dispatch", ("handle", ""), "dispatcher"),
+        (("handle", ""), "take", ("handle", "taken"), "handler"),
+        (("handle", "taken"), "handle", ("feedback", ""), "handler"),
+        (("feedback", ""), "feedback", ("check", ""), "handler"),
+        (("check", ""), "check_pass", ("check", "passed"), "checker"),
+        (("check", "passed"), "close", ("closed", ""), "acceptor"),
     )
 
     def __init__(self) -> None:
@@ -115,8 +118,16 @@ class FakeCity:
             lead |= {"state": "duplicate", "of": json.loads(request.content)["of"]}
             return lead
         case: Item = {
-            "id": f"C{next(self._ids)}", "number": f"990101-{ident}", "class": "drainage.ponding" if lead["finding"] else "hotline.garbage", "area": CELL,
-            "step": "dispatch", "mark": "", "version": 1, "history": [], "unit": "", "lead": ident,
+            "id": f"C{next(self._ids)}",
+            "number": f"990101-{ident}",
+            "class": "drainage.ponding" if lead["finding"] else "hotline.garbage",
+            "area": CELL,
+            "step": "dispatch",
+            "mark": "",
+            "version": 1,
+            "history": [],
+            "unit": "",
+            "lead": ident,
             "suggestion": {"unit": "dept-drainage" if lead["finding"] else "dept-sanitation", "reason_zh": "派遣目录"},
         }
         self.cases[case["id"]] = case
@@ -354,10 +365,18 @@ def test_the_story_plays_where_an_underpass_has_a_pump() -> None:
     assert stages([]) == []
 
 
-@pytest.mark.parametrize(("areas", "code", "held"), [
-    ([], CELL, True), (["000000000000000"], CELL, True), (["990100000000000"], CELL, True), (["990101001000000"], CELL, True), ([CELL], CELL, True),
-    (["990102000000000"], CELL, False), (["990101002000000", "990101003000000"], CELL, False),
-])
+@pytest.mark.parametrize(
+    ("areas", "code", "held"),
+    [
+        ([], CELL, True),
+        (["000000000000000"], CELL, True),
+        (["990100000000000"], CELL, True),
+        (["990101001000000"], CELL, True),
+        ([CELL], CELL, True),
+        (["990102000000000"], CELL, False),
+        (["990101002000000", "990101003000000"], CELL, False),
+    ],
+)
 def test_an_account_reaches_what_lies_in_its_areas(areas: list[str], code: str, held: bool) -> None:
     assert covers(areas, code) == held
 

@@ -37,9 +37,15 @@ class Desk:
 
 @pytest.fixture
 def desk() -> Desk:
-    registry = Registry(CITY, PROPERTIES, [
-        Entity("urn:zs:Gauge:1", "Gauge", "雨量站", "Gauge", 990101001001001), Entity("urn:zs:Gauge:2", "Gauge", "雨量站", "Gauge", 990101001001002),
-        Entity("urn:zs:Loop:1", "Loop", "线圈", "Loop", 990101001001003)])
+    registry = Registry(
+        CITY,
+        PROPERTIES,
+        [
+            Entity("urn:zs:Gauge:1", "Gauge", "雨量站", "Gauge", 990101001001001),
+            Entity("urn:zs:Gauge:2", "Gauge", "雨量站", "Gauge", 990101001001002),
+            Entity("urn:zs:Loop:1", "Loop", "线圈", "Loop", 990101001001003),
+        ],
+    )
     clock = FrozenClock(NOW)
     return Desk(registry, clock, Intake(registry, clock, lambda lon, lat: np.where(np.isfinite(lon) & (lon > 0), 990101001001009, 990199000000000).astype(np.int64)))
 
@@ -59,11 +65,15 @@ def journal(tmp_path: Path) -> Iterator[SqliteJournal]:
 
 def looked_up(record: list[Entry]) -> Callable[[pa.Table], pa.Table]:
     """Look up what the delivered groups hold, the latest last."""
+
     def lookup(asked: pa.Table) -> pa.Table:
-        held = {(r["source"], r["entity"], r["property"], r["valid"]): r["ticks"] for e in record if e.table is not None for r in sorted(e.table.to_pylist(), key=lambda r: r["known"])}
+        held = {
+            (r["source"], r["entity"], r["property"], r["valid"]): r["ticks"] for e in record if e.table is not None for r in sorted(e.table.to_pylist(), key=lambda r: r["known"])
+        }
         keys = [(r["i"], (r["source"], r["entity"], r["property"], r["valid"])) for r in asked.to_pylist()]
         found = [(i, held[key]) for i, key in keys if key in held]
         return pa.table({"i": pa.array([f[0] for f in found], pa.int64()), "ticks": pa.array([f[1] for f in found], pa.int64())})
+
     return lookup
 
 

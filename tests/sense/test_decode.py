@@ -43,9 +43,13 @@ def csv(rows: list[dict[str, Any]]) -> bytes:
 
 
 SHAPES = {
-    "ndjson": (b"\n".join(json.dumps(r).encode() for r in ROWS), ""), "crlf": (b"\r\n\r\n".join(json.dumps(r).encode() for r in ROWS) + b"\r\n", "application/x-ndjson"),
-    "json": (json.dumps(ROWS, indent=1).encode(), "application/json"), "csv": (csv(ROWS), "text/csv; charset=utf-8"), "arrow": (arrow(ROWS), "application/vnd.apache.arrow.stream"),
-    "arrow file": (arrow(ROWS, file=True), "application/vnd.apache.arrow.file"), "marked": (b"\xef\xbb\xbf" + csv(ROWS), "text/CSV"),
+    "ndjson": (b"\n".join(json.dumps(r).encode() for r in ROWS), ""),
+    "crlf": (b"\r\n\r\n".join(json.dumps(r).encode() for r in ROWS) + b"\r\n", "application/x-ndjson"),
+    "json": (json.dumps(ROWS, indent=1).encode(), "application/json"),
+    "csv": (csv(ROWS), "text/csv; charset=utf-8"),
+    "arrow": (arrow(ROWS), "application/vnd.apache.arrow.stream"),
+    "arrow file": (arrow(ROWS, file=True), "application/vnd.apache.arrow.file"),
+    "marked": (b"\xef\xbb\xbf" + csv(ROWS), "text/CSV"),
     "dictionaries": (arrow(ROWS, entity=pa.array([r["entity"] for r in ROWS]).dictionary_encode(), time=pa.array([1772366400000, 1772366401000, 1772366402000])), "arrow"),
     "timestamps": (arrow(ROWS, time=pa.array([1772366400, 1772366401, 1772366402], pa.timestamp("s", "Asia/Shanghai"))), "arrow"),
 }
@@ -60,24 +64,49 @@ def test_every_shape_gives_the_same_columns(shape: str) -> None:
     assert got.sent is not None and json.loads(got.sent(1))["entity"] == "urn:zs:Gauge:2"
 
 
-@pytest.mark.parametrize(("body", "media", "form"), [
-    (b"[{", "", "JSON"), (b'[{"entity":1}, {bad', "", "JSON"), (b"[" * 100_000, "", "JSON"), (b"no table", "text/csv", "CSV"), (b"", "text/csv", "CSV"),
-    (b"entity,property,time\n1,2,3", "text/csv", "CSV"), (b"entity,entity,property,time,value\n1,1,2,3,4", "text/csv", "CSV"), (b"garbage", "arrow", "Arrow"), (b"", "arrow", "Arrow"),
-    (arrow(ROWS)[:-200], "arrow", "Arrow"), (b"ARROW1\0\0junk", "arrow", "Arrow"),
-    (arrow(ROWS, entity=pa.array([[1], [2], [3]])), "arrow", "Arrow"), (arrow(ROWS, value=pa.array([[1.0], [2.0], [3.0]])), "arrow", "Arrow"),
-    (b"{\n}\n", "", "JSON"),
-])
+@pytest.mark.parametrize(
+    ("body", "media", "form"),
+    [
+        (b"[{", "", "JSON"),
+        (b'[{"entity":1}, {bad', "", "JSON"),
+        (b"[" * 100_000, "", "JSON"),
+        (b"no table", "text/csv", "CSV"),
+        (b"", "text/csv", "CSV"),
+        (b"entity,property,time\n1,2,3", "text/csv", "CSV"),
+        (b"entity,entity,property,time,value\n1,1,2,3,4", "text/csv", "CSV"),
+        (b"garbage", "arrow", "Arrow"),
+        (b"", "arrow", "Arrow"),
+        (arrow(ROWS)[:-200], "arrow", "Arrow"),
+        (b"ARROW1\0\0junk", "arrow", "Arrow"),
+        (arrow(ROWS, entity=pa.array([[1], [2], [3]])), "arrow", "Arrow"),
+        (arrow(ROWS, value=pa.array([[1.0], [2.0], [3.0]])), "arrow", "Arrow"),
+        (b"{\n}\n", "", "JSON"),
+    ],
+)
 def test_a_body_that_cannot_be_read_is_a_problem(body: bytes, media: str, form: str) -> None:
     with pytest.raises(Problem) as told:
         decode(body, media)
     assert told.value.kind.code == "intake.unreadable" and form in told.value.sentence() and told.value.remedy("zh") and told.value.remedy("en")
 
 
-@pytest.mark.parametrize("bad", [
-    b"{", b"nonsense", b"\xff\xfe", '{"entity":"路灯"}'.encode("gbk"), b'{"a":' + b"[" * 3000 + b"]" * 3000 + b"}", b'{"entity":"e","property":"p","time":1}',
-    b'{"entity":"e","property":"p","time":1,"value":NaN}', line(value="1"), b'{"entity":"e","property":"p","time":1,"value":1},{"entity":"e","property":"p","time":1,"value":1}',
-    b"[" * 60_000, line(note="x" * MAX_LINE), b"x" * 10_000_000,
-], ids=lambda b: f"{b[:20]!r} {len(b)}")
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"{",
+        b"nonsense",
+        b"\xff\xfe",
+        '{"entity":"路灯"}'.encode("gbk"),
+        b'{"a":' + b"[" * 3000 + b"]" * 3000 + b"}",
+        b'{"entity":"e","property":"p","time":1}',
+        b'{"entity":"e","property":"p","time":1,"value":NaN}',
+        line(value="1"),
+        b'{"entity":"e","property":"p","time":1,"value":1},{"entity":"e","property":"p","time":1,"value":1}',
+        b"[" * 60_000,
+        line(note="x" * MAX_LINE),
+        b"x" * 10_000_000,
+    ],
+    ids=lambda b: f"{b[:20]!r} {len(b)}",
+)
 def test_a_bad_line_costs_itself_only(bad: bytes) -> None:
     got = decode(b"\n".join([line(value=1), bad, b"", line(value=2)]), "")
     assert got.value.tolist() == [1, 2] and got.line.tolist() == [0, 3]
@@ -103,7 +132,16 @@ def test_a_csv_row_is_kept_whole_with_numbers_as_numbers() -> None:
     body = "entity,property,time,value,unit,lon,lat,name,note\nurn:zs:Gauge:9,Gauge.rain,2026-03-01T12:00:00Z,3,kg,121.5,31.2,东门站,007\n"
     got = decode(body.encode(), "text/csv")
     assert got.sent is not None and json.loads(got.sent(0)) == {
-        "entity": "urn:zs:Gauge:9", "property": "Gauge.rain", "time": "2026-03-01T12:00:00Z", "value": 3.0, "unit": "kg", "lon": 121.5, "lat": 31.2, "name": "东门站", "note": "007"}
+        "entity": "urn:zs:Gauge:9",
+        "property": "Gauge.rain",
+        "time": "2026-03-01T12:00:00Z",
+        "value": 3.0,
+        "unit": "kg",
+        "lon": 121.5,
+        "lat": 31.2,
+        "name": "东门站",
+        "note": "007",
+    }
 
 
 @pytest.mark.parametrize("form", ["ndjson", "json", "csv"])
@@ -158,7 +196,7 @@ def test_what_is_cut_says_so() -> None:
 @pytest.mark.parametrize("cell", ["1_000", "１２", "abc", "nan", "1,5", "0x10"])
 def test_a_cell_that_is_no_number_is_kept_as_it_was(cell: str) -> None:
     head, first, *_ = csv(ROWS).decode().split("\n")
-    got = decode(f'{head}\n{first.replace("1.5", chr(34) + cell + chr(34))}'.encode(), "text/csv")
+    got = decode(f"{head}\n{first.replace('1.5', chr(34) + cell + chr(34))}".encode(), "text/csv")
     assert np.isnan(got.value[0]) and not got.missing[0] and got.sent is not None and json.loads(got.sent(0))["value"] == cell
 
 
@@ -196,8 +234,18 @@ def test_gzip_is_undone_torn_refused_and_never_grows_without_limit(monkeypatch: 
 
 
 @settings(max_examples=150, deadline=None)
-@given(body=st.one_of(st.binary(max_size=200), st.text(max_size=100).map(str.encode), st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5), lambda s: st.lists(s, max_size=4) | st.dictionaries(
-    st.sampled_from(["entity", "property", "time", "value", "unit"]), s, max_size=5), max_leaves=12).map(lambda d: json.dumps(d).encode())), media=st.sampled_from(["", "text/csv", "application/json", "arrow"]))
+@given(
+    body=st.one_of(
+        st.binary(max_size=200),
+        st.text(max_size=100).map(str.encode),
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+            lambda s: st.lists(s, max_size=4) | st.dictionaries(st.sampled_from(["entity", "property", "time", "value", "unit"]), s, max_size=5),
+            max_leaves=12,
+        ).map(lambda d: json.dumps(d).encode()),
+    ),
+    media=st.sampled_from(["", "text/csv", "application/json", "arrow"]),
+)
 def test_nothing_whatever_raises_anything_but_a_problem(body: bytes, media: str) -> None:
     try:
         got = decode(body, media)

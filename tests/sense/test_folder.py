@@ -119,7 +119,9 @@ def test_a_file_broken_off_is_read_again_after_a_restart(desk: Any, watch: Folde
 
 
 @pytest.mark.usefixtures("patient")
-def test_it_waits_while_the_journal_cannot_write_and_stops_when_told(desk: Any, watch: FolderReader, pipe: Pipe, inbox: Path, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_waits_while_the_journal_cannot_write_and_stops_when_told(
+    desk: Any, watch: FolderReader, pipe: Pipe, inbox: Path, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pipe._floor = 2**62
     asked = threading.Event()
     submit = pipe.submit

@@ -71,19 +71,48 @@ def test_temperatures_shift(desk: Any, value: float, unit: str | None, ticks: in
 
 
 ODD: list[tuple[dict[str, Any] | str, str]] = [
-    ({"value": 500.06}, "reading.out_of_range"), ({"value": -0.1}, "reading.out_of_range"), ({"value": 1e308}, "reading.out_of_range"),
-    ({"value": 1e308, "unit": "m"}, "reading.out_of_range"), ({"value": -1e308, "unit": "ft"}, "reading.out_of_range"), ({"value": 10**400}, "reading.not_a_number"),
-    ({"value": "1.5"}, "reading.not_a_number"), ({"value": True}, "reading.not_a_number"), ({"value": [1]}, "reading.not_a_number"),
-    ({"value": math.nan}, "reading.not_a_number"), ({"value": math.inf}, "reading.not_a_number"), ({"lon": 1e300, "lat": 0}, "reading.bad_place"),
-    ({"entity": "urn:zs:Gauge:9"}, "entity.unknown"), ({"entity": "gauge 1"}, "entity.bad_id"), ({"entity": ""}, "entity.bad_id"), ({"entity": 7}, "reading.unreadable"),
+    ({"value": 500.06}, "reading.out_of_range"),
+    ({"value": -0.1}, "reading.out_of_range"),
+    ({"value": 1e308}, "reading.out_of_range"),
+    ({"value": 1e308, "unit": "m"}, "reading.out_of_range"),
+    ({"value": -1e308, "unit": "ft"}, "reading.out_of_range"),
+    ({"value": 10**400}, "reading.not_a_number"),
+    ({"value": "1.5"}, "reading.not_a_number"),
+    ({"value": True}, "reading.not_a_number"),
+    ({"value": [1]}, "reading.not_a_number"),
+    ({"value": math.nan}, "reading.not_a_number"),
+    ({"value": math.inf}, "reading.not_a_number"),
+    ({"lon": 1e300, "lat": 0}, "reading.bad_place"),
+    ({"entity": "urn:zs:Gauge:9"}, "entity.unknown"),
+    ({"entity": "gauge 1"}, "entity.bad_id"),
+    ({"entity": ""}, "entity.bad_id"),
+    ({"entity": 7}, "reading.unreadable"),
     ({"entity": "urn:zs:Gauge:" + "x" * 300}, "entity.bad_id"),
-    ({"property": "Gauge.wind"}, "reading.unknown_property"), ({"property": "Loop.speed"}, "reading.unknown_property"), ({"property": ""}, "reading.unknown_property"),
-    ({"unit": "kg"}, "reading.wrong_unit"), ({"unit": "°C"}, "reading.wrong_unit"), ({"unit": "斤"}, "reading.wrong_unit"),
-    ({"time": "yesterday"}, "reading.bad_time"), ({"time": "2026-03-01T11:00:00"}, "reading.no_offset"), ({"time": ""}, "reading.bad_time"),
-    ({"time": "2026-02-30T00:00:00Z"}, "reading.bad_time"), ({"time": "0001-01-01T00:00:00Z"}, "reading.bad_time"), ({"time": -(2**63)}, "reading.bad_time"),
-    ({"time": -(2**70)}, "reading.bad_time"), ({"time": 2**70}, "reading.future"), ({"time": 2**63 - 1}, "reading.future"), ({"time": "2026-03-01T12:10:01Z"}, "reading.future"),
-    ({"time": "9999-12-31T23:59:59Z"}, "reading.future"), ({"time": 1.5}, "reading.unreadable"), ({"time": None}, "reading.unreadable"),
-    ("{", "reading.unreadable"), ("null", "reading.unreadable"), ("[1]", "reading.unreadable"), ('{"entity":"\\ud800"}', "reading.unreadable"), ("{}", "reading.unreadable"), ("\x00", "reading.unreadable"),
+    ({"property": "Gauge.wind"}, "reading.unknown_property"),
+    ({"property": "Loop.speed"}, "reading.unknown_property"),
+    ({"property": ""}, "reading.unknown_property"),
+    ({"unit": "kg"}, "reading.wrong_unit"),
+    ({"unit": "°C"}, "reading.wrong_unit"),
+    ({"unit": "斤"}, "reading.wrong_unit"),
+    ({"time": "yesterday"}, "reading.bad_time"),
+    ({"time": "2026-03-01T11:00:00"}, "reading.no_offset"),
+    ({"time": ""}, "reading.bad_time"),
+    ({"time": "2026-02-30T00:00:00Z"}, "reading.bad_time"),
+    ({"time": "0001-01-01T00:00:00Z"}, "reading.bad_time"),
+    ({"time": -(2**63)}, "reading.bad_time"),
+    ({"time": -(2**70)}, "reading.bad_time"),
+    ({"time": 2**70}, "reading.future"),
+    ({"time": 2**63 - 1}, "reading.future"),
+    ({"time": "2026-03-01T12:10:01Z"}, "reading.future"),
+    ({"time": "9999-12-31T23:59:59Z"}, "reading.future"),
+    ({"time": 1.5}, "reading.unreadable"),
+    ({"time": None}, "reading.unreadable"),
+    ("{", "reading.unreadable"),
+    ("null", "reading.unreadable"),
+    ("[1]", "reading.unreadable"),
+    ('{"entity":"\\ud800"}', "reading.unreadable"),
+    ("{}", "reading.unreadable"),
+    ("\x00", "reading.unreadable"),
 ]
 
 
@@ -120,8 +149,11 @@ def test_a_refused_row_is_kept_as_it_was_sent(desk: Any) -> None:
 
 def test_a_new_entity_has_the_place_and_name_that_its_first_row_gives(desk: Any) -> None:
     rows = [
-        row(desk.clock.at, entity="urn:zs:Gauge:7", lon=121.5, lat=31.2, name="东门站"), row(desk.clock.at, entity="urn:zs:Gauge:8", lon=-3.0, lat=50.0),
-        row(desk.clock.at, entity="urn:zs:Gauge:9"), row(desk.clock.at, entity="urn:zs:Gauge:1", lon=-3.0, lat=50.0)]
+        row(desk.clock.at, entity="urn:zs:Gauge:7", lon=121.5, lat=31.2, name="东门站"),
+        row(desk.clock.at, entity="urn:zs:Gauge:8", lon=-3.0, lat=50.0),
+        row(desk.clock.at, entity="urn:zs:Gauge:9"),
+        row(desk.clock.at, entity="urn:zs:Gauge:1", lon=-3.0, lat=50.0),
+    ]
     batch = send(desk, *rows, source=desk.open)
     seven, eight, nine = (desk.registry.entity(f"urn:zs:Gauge:{n}") for n in (7, 8, 9))
     assert (seven.area, seven.lon, seven.lat, seven.name_zh, seven.name_en) == (990101001001009, 121.5, 31.2, "东门站", "东门站")
@@ -182,7 +214,12 @@ def test_times_may_be_rfc3339_or_integers_of_ms_or_us(desk: Any) -> None:
 
 
 def test_a_source_may_register_what_it_names(desk: Any) -> None:
-    rows = [row(desk.clock.at, entity="urn:zs:Gauge:new"), row(desk.clock.at, entity="urn:zs:Gauge:new", value=2), row(desk.clock.at, entity="no urn"), row(desk.clock.at, entity="urn:zs:X:1", property="No.such")]
+    rows = [
+        row(desk.clock.at, entity="urn:zs:Gauge:new"),
+        row(desk.clock.at, entity="urn:zs:Gauge:new", value=2),
+        row(desk.clock.at, entity="no urn"),
+        row(desk.clock.at, entity="urn:zs:X:1", property="No.such"),
+    ]
     batch = send(desk, *rows, source=desk.open)
     assert codes(batch) == ["entity.bad_id", "reading.unknown_property"] and len(batch.readings) == 2
     (document,) = batch.entities
@@ -213,10 +250,29 @@ def test_a_request_needs_an_id_and_gets_its_time_and_area(desk: Any) -> None:
     assert c["area"] == 990199000000000 and c["flags"] == ["unplaced"]
 
 
-@pytest.mark.parametrize("odd", [
-    "5", "null", '"x"', "{}", '{"id":""}', '{"id":null}', '{"id":true}', '{"id":["a"]}', '{"id":"a","created":"soon"}', '{"id":"a","created":1e400}', '{"id":"a","created":' + "9" * 30 + "}",
-    '{"id":"a","area":"x"}', '{"id":"a","area":12345678901234567}', '{"id":"a","text":"\\ud800"}', '{"id":"a","x":NaN}', "{bad", "[" * 5000, '{"id":"a","x":' + "[" * 5000 + "]" * 5000 + "}",
-])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "5",
+        "null",
+        '"x"',
+        "{}",
+        '{"id":""}',
+        '{"id":null}',
+        '{"id":true}',
+        '{"id":["a"]}',
+        '{"id":"a","created":"soon"}',
+        '{"id":"a","created":1e400}',
+        '{"id":"a","created":' + "9" * 30 + "}",
+        '{"id":"a","area":"x"}',
+        '{"id":"a","area":12345678901234567}',
+        '{"id":"a","text":"\\ud800"}',
+        '{"id":"a","x":NaN}',
+        "{bad",
+        "[" * 5000,
+        '{"id":"a","x":' + "[" * 5000 + "]" * 5000 + "}",
+    ],
+)
 def test_a_bad_request_costs_no_good_one(desk: Any, odd: str) -> None:
     batch = voices(desk, '{"id":"good"}', odd, '{"id":"also good"}')
     assert [d["id"] for d in batch.documents] == ["good", "also good"] and len(codes(batch)) == 1 and batch.refused[0].row == 1

@@ -22,10 +22,16 @@ def refused(batch: Any) -> Any:
     return row
 
 
-@pytest.mark.parametrize(("line", "change"), [
-    ("urn:zs:Gauge:1,Gauge.rain,2026-03-01T11:59:00Z,3,kg", {"unit": "mm"}), ("urn:zs:Gauge:1,Gauge.rain,2026-03-01T11:59:00Z,三,mm", {"value": 3}),
-    ("urn:zs:Gauge:1,Gauge.rain,yesterday,3,mm", {"time": GOOD["time"]}), ("urn:zs:Gauge:1,Gauge.rain", GOOD), ("a,Gauge.rain,2026-03-01T11:59:00Z,3,mm", {"entity": "urn:zs:Gauge:1"}),
-])
+@pytest.mark.parametrize(
+    ("line", "change"),
+    [
+        ("urn:zs:Gauge:1,Gauge.rain,2026-03-01T11:59:00Z,3,kg", {"unit": "mm"}),
+        ("urn:zs:Gauge:1,Gauge.rain,2026-03-01T11:59:00Z,三,mm", {"value": 3}),
+        ("urn:zs:Gauge:1,Gauge.rain,yesterday,3,mm", {"time": GOOD["time"]}),
+        ("urn:zs:Gauge:1,Gauge.rain", GOOD),
+        ("a,Gauge.rain,2026-03-01T11:59:00Z,3,mm", {"entity": "urn:zs:Gauge:1"}),
+    ],
+)
 def test_a_csv_row_comes_in_once_what_is_wrong_is_changed(desk: Any, line: str, change: dict[str, Any]) -> None:
     raw = refused(desk.intake.receive(desk.known, f"entity,property,time,value,unit\n{line}\n".encode(), "text/csv")).raw
     assert refused(read_mended(desk.intake, desk.known, raw))
@@ -50,10 +56,15 @@ def test_a_refused_request_comes_in_as_a_request(desk: Any) -> None:
         assert mended.kind == "requests" and mended.documents[0]["text"] == "no light" and mended.documents[0]["created"] == parse_time("2026-03-01T11:00:00Z")
 
 
-@pytest.mark.parametrize(("source", "text", "change"), [
-    (WIDE, "站,时间,雨量\nA,2026-03-01 08:00,1,2\n", {"雨量": "1.2", MORE: None}), (WIDE, "站,时间,雨量\nA,2026-03-01 08:00\n", {"雨量": 1.2}),
-    (MATRIX, "A,B\n1,1\n1\n", {"B": 2, "A": 1.2}), (WIDE, "站,时间,雨量\nA,2026-03-01 08:00,多\n", {"value": 1.2}),
-])
+@pytest.mark.parametrize(
+    ("source", "text", "change"),
+    [
+        (WIDE, "站,时间,雨量\nA,2026-03-01 08:00,1,2\n", {"雨量": "1.2", MORE: None}),
+        (WIDE, "站,时间,雨量\nA,2026-03-01 08:00\n", {"雨量": 1.2}),
+        (MATRIX, "A,B\n1,1\n1\n", {"B": 2, "A": 1.2}),
+        (WIDE, "站,时间,雨量\nA,2026-03-01 08:00,多\n", {"value": 1.2}),
+    ],
+)
 def test_a_line_of_a_table_comes_in_as_its_table_reads_it(desk: Any, tmp_path: Path, source: Source, text: str, change: dict[str, Any]) -> None:
     (tmp_path / "a.csv").write_text(text)
     (batch,) = read_file(tmp_path / "a.csv", source, desk.intake)

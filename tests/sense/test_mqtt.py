@@ -47,7 +47,10 @@ class Running:
         self.port, self.loop = port, asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
-        config = {"listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}}, "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}}
+        config = {
+            "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+            "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+        }
         self.broker = self.run(self._make(config))
         self.run(self.broker.start())
 
@@ -128,7 +131,7 @@ class FaithfulBroker:
             match head >> 4:
                 case 1:
                     (size,) = struct.unpack(">H", body[10:12])
-                    name = body[12:12 + size].decode()
+                    name = body[12 : 12 + size].decode()
                     present = name in self.sessions
                     session = self.sessions.setdefault(name, Session())
                     session.connection = connection
@@ -137,11 +140,11 @@ class FaithfulBroker:
                         self._send(session, mid, message, again=True)
                 case 3:
                     (size,) = struct.unpack(">H", body[:2])
-                    connection.sendall(bytes([0x40, 2]) + body[2 + size:4 + size])
+                    connection.sendall(bytes([0x40, 2]) + body[2 + size : 4 + size])
                     for each in self.sessions.values():
                         if each.subscribed:
                             each.last += 1
-                            each.held[each.last] = body[:2 + size] + struct.pack(">H", each.last) + body[4 + size:]
+                            each.held[each.last] = body[: 2 + size] + struct.pack(">H", each.last) + body[4 + size :]
                             self._send(each, each.last, each.held[each.last])
                 case 4:
                     session.held.pop(struct.unpack(">H", body)[0], None)
@@ -267,7 +270,12 @@ def test_what_is_published_is_accepted_and_what_is_bad_is_kept_whole(desk: Any, 
 
 @pytest.mark.parametrize("broker", ["faithful", "mosquitto"], indirect=True)
 def test_nothing_is_acknowledged_before_it_is_durable_and_a_kill_in_between_loses_nothing(
-    desk: Any, pipe: Pipe, journal: SqliteJournal, record: list[Entry], reader: Any, publisher: mqtt.Client,
+    desk: Any,
+    pipe: Pipe,
+    journal: SqliteJournal,
+    record: list[Entry],
+    reader: Any,
+    publisher: mqtt.Client,
 ) -> None:
     lost: list[Batch] = []
 

@@ -22,8 +22,20 @@ def readings(rows: list[tuple[int, int, int]]) -> Readings:
     zeros = np.zeros(n, np.int32)
     column = [np.array([r[i] for r in rows], np.int64) for i in range(3)]
     return Readings(
-        ["s"], ENTITIES, ["A.x"], [], zeros, column[0].astype(np.int32), zeros, np.zeros(n, np.int64), column[1], np.where(column[2] < 0, NULL, column[2]), zeros,
-        np.zeros(n), zeros - 1)
+        ["s"],
+        ENTITIES,
+        ["A.x"],
+        [],
+        zeros,
+        column[0].astype(np.int32),
+        zeros,
+        np.zeros(n, np.int64),
+        column[1],
+        np.where(column[2] < 0, NULL, column[2]),
+        zeros,
+        np.zeros(n),
+        zeros - 1,
+    )
 
 
 class Model:

@@ -55,11 +55,28 @@ def test_new_duplicate_revision_within_a_batch_and_against_the_record(desk: Any,
     assert known == sorted(set(known)), "every revision is known later than what it revises"
 
 
-@given(st.lists(st.lists(st.sampled_from([
-    '{"entity":"urn:zs:Gauge:1","property":"Gauge.rain","time":@,"value":1}', '{"entity":"urn:zs:Gauge:1","property":"Gauge.rain","time":"2023-11-14T22:00:00Z","value":null}',
-    '{"entity":"urn:zs:Gauge:2","property":"Gauge.rain","time":@,"value":2,"quality":"suspect"}', '{"entity":"urn:zs:Gauge:2","property":"Gauge.rain","time":@,"value":2,"unit":"kg"}',
-    '{"entity":"urn:zs:Gauge:9","property":"Gauge.rain","time":@,"value":2}', '{"entity":"urn:zs:Gauge:1","property":"Gauge.rain","time":"soon","value":3}', "{", '{"value":1e308}',
-    '{"entity":"urn:zs:Gauge:1","property":"Gauge.rain","time":99999999999999999999,"value":3}', '{"entity":"urn:zs:Gauge:1","property":"Gauge.rain","time":@,"value":1e308}'])), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.lists(
+            st.sampled_from(
+                [
+                    '{"entity":"urn:zs:Gauge:1","property":"Gauge.rain","time":@,"value":1}',
+                    '{"entity":"urn:zs:Gauge:1","property":"Gauge.rain","time":"2023-11-14T22:00:00Z","value":null}',
+                    '{"entity":"urn:zs:Gauge:2","property":"Gauge.rain","time":@,"value":2,"quality":"suspect"}',
+                    '{"entity":"urn:zs:Gauge:2","property":"Gauge.rain","time":@,"value":2,"unit":"kg"}',
+                    '{"entity":"urn:zs:Gauge:9","property":"Gauge.rain","time":@,"value":2}',
+                    '{"entity":"urn:zs:Gauge:1","property":"Gauge.rain","time":"soon","value":3}',
+                    "{",
+                    '{"value":1e308}',
+                    '{"entity":"urn:zs:Gauge:1","property":"Gauge.rain","time":99999999999999999999,"value":3}',
+                    '{"entity":"urn:zs:Gauge:1","property":"Gauge.rain","time":@,"value":1e308}',
+                ]
+            )
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_bodies_checked_together_are_checked_as_if_each_were_alone(desk: Any, bodies: list[list[str]]) -> None:
     bodies = [[line.replace("@", str(desk.clock.at // 1000 - 60_000)) for line in body] for body in bodies]
@@ -67,7 +84,8 @@ def test_bodies_checked_together_are_checked_as_if_each_were_alone(desk: Any, bo
     alone = [desk.intake.receive(desk.known if i % 3 else desk.open, "\n".join(lines).encode(), batch=str(i)) for i, lines in enumerate(bodies)]
     batches, readings, origin = desk.intake.check_together(opened)
     assert [(b.source, b.batch, b.digest, b.mapping, [(r.row, r.code, r.raw) for r in b.refused]) for b in batches] == [
-        (b.source, b.batch, b.digest, b.mapping, [(r.row, r.code, r.raw) for r in b.refused]) for b in alone]
+        (b.source, b.batch, b.digest, b.mapping, [(r.row, r.code, r.raw) for r in b.refused]) for b in alone
+    ]
     for i, one in enumerate(alone):
         mine = readings.select(origin == i)
         assert one.readings is not None and mine.table().to_pylist() == one.readings.table().to_pylist()
@@ -147,7 +165,9 @@ def test_a_low_disk_is_a_problem_and_costs_no_registration(desk: Any, pipe: Pipe
     assert [d["id"] for e in journal.read(0, "entities") for d in e.documents] == ["urn:zs:Gauge:new"]
 
 
-def test_a_failed_append_reaches_every_sender_and_loses_no_registration(desk: Any, pipe: Pipe, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch, record: list[Entry]) -> None:
+def test_a_failed_append_reaches_every_sender_and_loses_no_registration(
+    desk: Any, pipe: Pipe, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch, record: list[Entry]
+) -> None:
     def fail(*_: Any) -> None:
         raise sqlite3.OperationalError("disk I/O error")
 

@@ -95,7 +95,15 @@ def test_baltimore_requests_are_all_accounted_for(world: Any, samples: Path, pip
 
 # other shapes
 
-WIDE = Source("wide", "宽表", "Wide", "city", zone="Asia/Shanghai", entities="register", mapping=Wide("Gauge", "站", ("时间",), (Column("雨量", "Gauge.rain", "mm"), Column("temp", "Gauge.temp")), places={"A": (1.0, 2.0)}))
+WIDE = Source(
+    "wide",
+    "宽表",
+    "Wide",
+    "city",
+    zone="Asia/Shanghai",
+    entities="register",
+    mapping=Wide("Gauge", "站", ("时间",), (Column("雨量", "Gauge.rain", "mm"), Column("temp", "Gauge.temp")), places={"A": (1.0, 2.0)}),
+)
 
 
 def write(path: Path, text: str | bytes) -> Path:
@@ -103,10 +111,26 @@ def write(path: Path, text: str | bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize("text", [
-    "2026-02-28 08:05", "2026-02-28T08:05:00", "2026/2/28 8:05", "2026/02/28 08:05:00", "02/28/2026 08:05:00 AM", "02/28/2026 8:05 AM", "02/28/2026 08:05", "2/28/26 8:05", "2026-02-28 08:05:00.000",
-    "2026年2月28日 08:05", "2026年02月28日 08:05:00", "20260228080500", "2026-02-28T00:05:00Z", "2026-02-28T08:05:00+08:00", " 2026-02-28 08:05 ",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-02-28 08:05",
+        "2026-02-28T08:05:00",
+        "2026/2/28 8:05",
+        "2026/02/28 08:05:00",
+        "02/28/2026 08:05:00 AM",
+        "02/28/2026 8:05 AM",
+        "02/28/2026 08:05",
+        "2/28/26 8:05",
+        "2026-02-28 08:05:00.000",
+        "2026年2月28日 08:05",
+        "2026年02月28日 08:05:00",
+        "20260228080500",
+        "2026-02-28T00:05:00Z",
+        "2026-02-28T08:05:00+08:00",
+        " 2026-02-28 08:05 ",
+    ],
+)
 def test_other_forms_of_time_are_read_in_the_source_s_zone(desk: Any, tmp_path: Path, text: str) -> None:
     rows, refused, _ = taken(desk, write(tmp_path / "a.csv", f"站,时间,雨量,temp\nA,{text},1.5,\n"), WIDE)
     assert refused == [] and [(r["valid"], r["ticks"]) for r in rows] == [(to_us(datetime(2026, 2, 28, 8, 5, tzinfo=ZoneInfo("Asia/Shanghai"))), 15)]
@@ -126,7 +150,9 @@ def test_a_time_that_cannot_be_read_costs_its_row_only(desk: Any, tmp_path: Path
 
 def test_unknown_stations_are_unplaced_and_no_two_names_become_one(desk: Any, tmp_path: Path) -> None:
     names = ["A", "B", "东四", "万寿", "A B", "A_B", "A%20B", "x" * 300, "x" * 301, "站" * 60]
-    rows, refused, entities = taken(desk, write(tmp_path / "a.csv", "站,时间,雨量,temp\n" + "".join(f"{n},2026-02-28 08:00,{i},\n" for i, n in enumerate(names)) + ",2026-02-28 08:00,1,\n"), WIDE)
+    rows, refused, entities = taken(
+        desk, write(tmp_path / "a.csv", "站,时间,雨量,temp\n" + "".join(f"{n},2026-02-28 08:00,{i},\n" for i, n in enumerate(names)) + ",2026-02-28 08:00,1,\n"), WIDE
+    )
     assert len({r["entity"] for r in rows}) == len(names) == len(entities) and [r.code for r in refused] == ["entity.bad_id"]
     assert {d["name_zh"]: d["area"] for d in entities}["A"] == 990101001001009 and {d["name_zh"]: d["area"] for d in entities}["东四"] == 990199000000000
 
@@ -178,11 +204,20 @@ def test_slices_and_batches_do_not_depend_on_who_reads(desk: Any, tmp_path: Path
     assert next(read_file(path, later, desk.intake)).batch != first[0].batch, "another mapping is another batch"
 
 
-@pytest.mark.parametrize(("name", "content", "code"), [
-    ("a.csv", b"", "intake.unreadable"), ("a.csv", b"  \n\n", "intake.unreadable"), ("a.csv", "站,时间,雨量\n东四,2026-01-01,1".encode("gbk"), "intake.not_unicode"),
-    ("a.csv.gz", gzip.compress(b"x" * 1000)[:-9], "intake.unreadable"), ("a.csv.gz", b"\x1f\x8b", "intake.unreadable"), ("a.csv", "站,时间,雨量\nA,2026-01-01,1".encode("utf-16"), "intake.not_unicode"),
-    ("a.csv", "站,时间,站,雨量\nA,2026-01-01,A,1".encode(), "intake.unreadable"), ("a.csv", b"a,b\n1,2\n", "table.no_column"), ("a.csv", "站,时间\nA,2026-01-01\n".encode(), "table.no_column"),
-])
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("a.csv", b"", "intake.unreadable"),
+        ("a.csv", b"  \n\n", "intake.unreadable"),
+        ("a.csv", "站,时间,雨量\n东四,2026-01-01,1".encode("gbk"), "intake.not_unicode"),
+        ("a.csv.gz", gzip.compress(b"x" * 1000)[:-9], "intake.unreadable"),
+        ("a.csv.gz", b"\x1f\x8b", "intake.unreadable"),
+        ("a.csv", "站,时间,雨量\nA,2026-01-01,1".encode("utf-16"), "intake.not_unicode"),
+        ("a.csv", "站,时间,站,雨量\nA,2026-01-01,A,1".encode(), "intake.unreadable"),
+        ("a.csv", b"a,b\n1,2\n", "table.no_column"),
+        ("a.csv", "站,时间\nA,2026-01-01\n".encode(), "table.no_column"),
+    ],
+)
 def test_a_file_that_cannot_be_read_at_all_is_a_problem(desk: Any, tmp_path: Path, name: str, content: bytes, code: str) -> None:
     with pytest.raises(Problem) as told:
         list(read_file(write(tmp_path / name, content), WIDE, desk.intake))
@@ -191,6 +226,9 @@ def test_a_file_that_cannot_be_read_at_all_is_a_problem(desk: Any, tmp_path: Pat
 
 def test_a_file_without_a_mapping_is_native(desk: Any, tmp_path: Path) -> None:
     at = (desk.clock.at - DAY) // 1000
-    for name, text in (("a.ndjson", json.dumps({"entity": "urn:zs:Gauge:1", "property": "Gauge.rain", "time": at, "value": 1})), ("a.csv", f"entity,property,time,value\nurn:zs:Gauge:1,Gauge.rain,{at},1\n")):
+    for name, text in (
+        ("a.ndjson", json.dumps({"entity": "urn:zs:Gauge:1", "property": "Gauge.rain", "time": at, "value": 1})),
+        ("a.csv", f"entity,property,time,value\nurn:zs:Gauge:1,Gauge.rain,{at},1\n"),
+    ):
         rows, refused, _ = taken(desk, write(tmp_path / name, text), desk.known)
         assert [r["ticks"] for r in rows] == [10] and refused == []

@@ -13,8 +13,12 @@ CITY, DISTRICT, STREET = 990100000000000, 990101000000000, 990101001000000
 
 
 def small() -> Areas:
-    rows = [Area(STREET, "荷渡街道", "Hedu Subdistrict", population=7, lon=0.5, lat=0.5), Area(CITY, "城", "City", "4401", 7, 0.5, 0.5, 3, None),
-            Area(DISTRICT, "区", "District", population=7, valid_from=5, valid_to=9), Area(CITY + 99 * 10**9, "未定位区域", "Unplaced")]
+    rows = [
+        Area(STREET, "荷渡街道", "Hedu Subdistrict", population=7, lon=0.5, lat=0.5),
+        Area(CITY, "城", "City", "4401", 7, 0.5, 0.5, 3, None),
+        Area(DISTRICT, "区", "District", population=7, valid_from=5, valid_to=9),
+        Area(CITY + 99 * 10**9, "未定位区域", "Unplaced"),
+    ]
     box = shapely.box(0, 0, 1, 1)
     return Areas(rows, [box.difference(shapely.box(0.2, 0.2, 0.3, 0.3)), box, box, None])
 

@@ -25,8 +25,9 @@ def box(column: int, row: int = 0) -> dict[str, object]:
 
 
 def geojson(path: Path, rows: list[Row]) -> Path:
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": [
-        {"type": "Feature", "geometry": geometry, "properties": properties} for geometry, properties in rows]}), "utf-8")
+    path.write_text(
+        json.dumps({"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": geometry, "properties": properties} for geometry, properties in rows]}), "utf-8"
+    )
     return path
 
 
@@ -79,25 +80,43 @@ def test_los_angeles_comes_in_whole(samples: Path, tmp_path: Path) -> None:
 def test_bad_features_cost_no_good_one(tmp_path: Path) -> None:
     flat = {"type": "Polygon", "coordinates": [[[114.5, 22.5], [114.6, 22.5], [114.5, 22.5], [114.5, 22.5]]]}
     far = {"type": "Polygon", "coordinates": [[[500.0, 22.0], [501.0, 22.0], [501.0, 23.0], [500.0, 22.0]]]}
-    rows: list[Row] = [*good(6), (None, {"name": "空"}), (BOW_TIE, {"name": "结"}), (flat, {"name": "扁"}), (far, {"name": "远"}),
-                       ({"type": "Point", "coordinates": [114, 22]}, {"name": "点"}), ({"type": "Polygon", "coordinates": []}, {"name": "无"})]
+    rows: list[Row] = [
+        *good(6),
+        (None, {"name": "空"}),
+        (BOW_TIE, {"name": "结"}),
+        (flat, {"name": "扁"}),
+        (far, {"name": "远"}),
+        ({"type": "Point", "coordinates": [114, 22]}, {"name": "点"}),
+        ({"type": "Polygon", "coordinates": []}, {"name": "无"}),
+    ]
     report = import_areas(geojson(tmp_path / "a.geojson", rows), tmp_path / "city", "wgs84", ANY)
     assert report.features == 12
     assert report.imported == 7
     assert {note.name: note.problem.kind.code for note in report.skipped} == {
-        "空": "survey.shape_null", "扁": "survey.shape_nothing_left", "远": "survey.shape_out_of_range", "点": "survey.shape_no_polygon",
-        "无": "survey.shape_null"}
+        "空": "survey.shape_null",
+        "扁": "survey.shape_nothing_left",
+        "远": "survey.shape_out_of_range",
+        "点": "survey.shape_no_polygon",
+        "无": "survey.shape_null",
+    }
     assert [(note.feature, note.name, note.problem.kind.code) for note in report.mended] == [(8, "结", "survey.shape_mended")]
     areas = Areas.load(tmp_path / "city")
     assert {row.name_zh for row in areas.at(Level.STREET)} == {*(f"片区{column}" for column in range(6)), "结"}
     assert all(shape is None or shape.is_valid for shape in areas.geometries)
 
 
-@pytest.mark.parametrize(("name", "content"), [
-    ("a.geojson", b'{"type": "FeatureCollection", "features": []}'), ("b.geojson", b'{"type": "FeatureCol'), ("c.geojson", b""),
-    ("d.shp", b"\x00\x00'\n rubbish"),
-    ("e.gpkg", b"SQLite format 3\x00"), ("f.geojson.gz", b"\x1f\x8b\x08 cut"), ("g.csv", b"a,b\n1,2\n"),
-])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.geojson", b'{"type": "FeatureCollection", "features": []}'),
+        ("b.geojson", b'{"type": "FeatureCol'),
+        ("c.geojson", b""),
+        ("d.shp", b"\x00\x00'\n rubbish"),
+        ("e.gpkg", b"SQLite format 3\x00"),
+        ("f.geojson.gz", b"\x1f\x8b\x08 cut"),
+        ("g.csv", b"a,b\n1,2\n"),
+    ],
+)
 def test_unreadable_and_empty_files(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     assert refused(tmp_path / name, tmp_path / "city") in {"survey.import_unreadable", "survey.import_empty", "survey.import_nothing_usable"}
@@ -142,8 +161,7 @@ def test_levels_and_city_of_assigned_codes(tmp_path: Path, level: str, first: in
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030"])
 def test_code_table_costs_only_its_own_rows(tmp_path: Path, encoding: str) -> None:
     table = tmp_path / "codes.csv"
-    rows = ("0,440301001000000,好", "1,44030100200000,短", "2,440301001000000,重", "3,440301000000000,级", "4,110101001000000,别", "5,440399001000000,未",
-            "6,440301007000000,好")
+    rows = ("0,440301001000000,好", "1,44030100200000,短", "2,440301001000000,重", "3,440301000000000,级", "4,110101001000000,别", "5,440399001000000,未", "6,440301007000000,好")
     table.write_text("\n".join(["key,code,备注", *rows]), encoding)
     wanted = Wanted("a", "a", "UTC", codes=table, columns=Columns(key="id"))
     report = import_areas(geojson(tmp_path / "a.geojson", good(8)), tmp_path / "city", "wgs84", wanted)
@@ -156,8 +174,7 @@ def test_useless_code_tables_are_problems(tmp_path: Path) -> None:
     path, table = geojson(tmp_path / "a.geojson", good(2)), tmp_path / "codes.csv"
     wanted = Wanted("a", "a", "UTC", codes=table)
     assert refused(path, tmp_path / "city", wanted=wanted) == "survey.bad_code_table"
-    for content, code in ((b"\xff\xfe\x00", "survey.bad_code_table"), (b"a,b\n1,2\n", "survey.bad_code_table"),
-                          (b"key,code\nx,440301001000000\n", "survey.import_no_codes")):
+    for content, code in ((b"\xff\xfe\x00", "survey.bad_code_table"), (b"a,b\n1,2\n", "survey.bad_code_table"), (b"key,code\nx,440301001000000\n", "survey.import_no_codes")):
         table.write_bytes(content)
         assert refused(path, tmp_path / "city", wanted=wanted) == code
 
@@ -194,8 +211,16 @@ def test_crs_must_fit(tmp_path: Path) -> None:
 def test_geopackage_in_gauss_kruger_by_its_own_word(tmp_path: Path) -> None:
     path = tmp_path / "a.gpkg"
     shapes = np.array([shapely.box(500_000, 2_500_000, 501_000, 2_501_000), shapely.box(501_000, 2_500_000, 502_000, 2_501_000)])
-    pyogrio.raw.write(path, shapely.to_wkb(shapes), [np.array(["东街", "西街"], dtype=object), np.array([1200, 800])], ["名称", "people"], layer="streets",
-                      geometry_type="Polygon", crs="EPSG:4547", driver="GPKG")
+    pyogrio.raw.write(
+        path,
+        shapely.to_wkb(shapes),
+        [np.array(["东街", "西街"], dtype=object), np.array([1200, 800])],
+        ["名称", "people"],
+        layer="streets",
+        geometry_type="Polygon",
+        crs="EPSG:4547",
+        driver="GPKG",
+    )
     import_areas(path, tmp_path / "city", "file", Wanted("城", "City", "UTC", layer="streets", columns=Columns(population="people")))
     areas = Areas.load(tmp_path / "city")
     assert [(row.name_zh, row.population) for row in areas.at(Level.STREET)] == [("东街", 1200), ("西街", 800)]

@@ -18,8 +18,25 @@ from zhongshu.survey.maker.names import Names
 
 FILES = ["city.toml", "map/city.pmtiles", "survey/areas.parquet", "survey/entities.parquet", "survey/place.npz"]
 TYPES = {
-    "AirQualityStation", "WeatherStation", "RainGauge", "WaterLevelSensor", "PumpStation", "TrafficDetector", "NoiseMonitor", "ParkingLot", "StreetLight",
-    "TrashBin", "ManholeCover", "Camera", "BusStop", "Underpass", "Road", "Building", "Organisation", "CallCentre", "Warning",
+    "AirQualityStation",
+    "WeatherStation",
+    "RainGauge",
+    "WaterLevelSensor",
+    "PumpStation",
+    "TrafficDetector",
+    "NoiseMonitor",
+    "ParkingLot",
+    "StreetLight",
+    "TrashBin",
+    "ManholeCover",
+    "Camera",
+    "BusStop",
+    "Underpass",
+    "Road",
+    "Building",
+    "Organisation",
+    "CallCentre",
+    "Warning",
 }
 
 
@@ -49,8 +66,7 @@ def test_tells_every_step(tmp_path: Path) -> None:
     assert "虚构" in city.note_zh
 
 
-@pytest.mark.parametrize(("population", "seed", "code"), [
-    (10, 1, "survey.bad_population"), (10**9, 1, "survey.bad_population"), (20_000, -1, "survey.bad_seed")])
+@pytest.mark.parametrize(("population", "seed", "code"), [(10, 1, "survey.bad_population"), (10**9, 1, "survey.bad_population"), (20_000, -1, "survey.bad_seed")])
 def test_impossible_cities_are_problems(tmp_path: Path, population: int, seed: int, code: str) -> None:
     with pytest.raises(Problem) as told:
         make(tmp_path, population, seed)
@@ -167,12 +183,11 @@ def test_map_has_its_layers_and_no_path_of_this_machine(yunting: Path) -> None:
     assert raw[:7] == b"PMTiles"
     assert (raw[100], raw[101]) == (8, 14)
     metadata = _metadata(raw)
-    assert {layer["id"] for layer in metadata["vector_layers"]} == {
-        "district", "street", "community", "water", "railway", "road", "underpass", "building", "label"}
+    assert {layer["id"] for layer in metadata["vector_layers"]} == {"district", "street", "community", "water", "railway", "road", "underpass", "building", "label"}
     assert "/" not in metadata["generator_options"]
 
 
 def _metadata(raw: bytes) -> dict[str, object]:
     offset, length = struct.unpack("<QQ", raw[24:40])
-    held: dict[str, object] = json.loads(gzip.decompress(raw[offset:offset + length]))
+    held: dict[str, object] = json.loads(gzip.decompress(raw[offset : offset + length]))
     return held

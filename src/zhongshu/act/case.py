@@ -75,14 +75,26 @@ _INSERT = insert(case_file)
 _UPDATE = update(case_file).where(case_file.c.id == bindparam("b_id"), case_file.c.version == bindparam("b_version"))
 _TOUCH = update(case_file).where(case_file.c.id == bindparam("b_id"))
 _ONCE = select(case_step.c.subject, case_step.c.verb).where(case_step.c.once == bindparam("once"))
-_WORKED = select(case_step.c.seq).where(
-    case_step.c.subject == bindparam("id"), case_step.c.actor == bindparam("actor"), case_step.c.verb.in_(("take", "handle", "feedback")),
-).limit(1)
+_WORKED = (
+    select(case_step.c.seq)
+    .where(
+        case_step.c.subject == bindparam("id"),
+        case_step.c.actor == bindparam("actor"),
+        case_step.c.verb.in_(("take", "handle", "feedback")),
+    )
+    .limit(1)
+)
 
 
-_SAID = select(case_step.c.seq).where(
-    case_step.c.subject == bindparam("id"), case_step.c.actor == bindparam("actor"), case_step.c.verb.in_(machine.RESULTS),
-).limit(1)
+_SAID = (
+    select(case_step.c.seq)
+    .where(
+        case_step.c.subject == bindparam("id"),
+        case_step.c.actor == bindparam("actor"),
+        case_step.c.verb.in_(machine.RESULTS),
+    )
+    .limit(1)
+)
 _REPORTED = select(request.c.id).where(request.c.case_id == bindparam("id"), request.c.reporter == bindparam("actor")).limit(1)
 
 
@@ -92,11 +104,35 @@ def open_case(deed: Deed, new: NewCase) -> _Case:
     machine.allow(row, deed.actor, new.area)
     opened = deed.now if new.opened is None else new.opened
     case: _Case = {
-        "id": uuid7(), "number": number(deed, new.area, opened), "title_zh": new.title_zh, "title_en": new.title_en, "address": new.address,
-        "area": new.area, "lon": new.lon, "lat": new.lat, "source": new.source, "level": new.level, "indicator": new.indicator,
-        "finding": new.finding, "lead": new.lead, "step": row.to[0], "mark": row.to[1], "unit": "", "opened": opened, "changed": deed.now,
-        "due_counted": False, "closed": None, "late": False, "parked": None, "parked_until": None, "paused": 0, "voices": new.voices, "redone": 0,
-        "returned": 0, "flags": list(new.flags), "version": 1,
+        "id": uuid7(),
+        "number": number(deed, new.area, opened),
+        "title_zh": new.title_zh,
+        "title_en": new.title_en,
+        "address": new.address,
+        "area": new.area,
+        "lon": new.lon,
+        "lat": new.lat,
+        "source": new.source,
+        "level": new.level,
+        "indicator": new.indicator,
+        "finding": new.finding,
+        "lead": new.lead,
+        "step": row.to[0],
+        "mark": row.to[1],
+        "unit": "",
+        "opened": opened,
+        "changed": deed.now,
+        "due_counted": False,
+        "closed": None,
+        "late": False,
+        "parked": None,
+        "parked_until": None,
+        "paused": 0,
+        "voices": new.voices,
+        "redone": 0,
+        "returned": 0,
+        "flags": list(new.flags),
+        "version": 1,
     }
     case |= _of_source(new) if new.verb == "import" else _of_class(deed, new.class_, opened, 0)
     case |= _holder(deed, row.to, case)
@@ -168,9 +204,16 @@ def keep_evidence(deed: Deed, kept: Evidence) -> None:
     """Enter a stored file in the register, so that a step may name it; again is harmless."""
     known = deed.connection.execute(select(evidence.c.sha256).where(evidence.c.sha256 == kept.sha256)).first()
     if known is None:
-        deed.connection.execute(insert(evidence), {
-            "sha256": kept.sha256, "content_type": kept.content_type, "size": kept.size, "received": deed.now, "received_by": deed.actor.id,
-        })
+        deed.connection.execute(
+            insert(evidence),
+            {
+                "sha256": kept.sha256,
+                "content_type": kept.content_type,
+                "size": kept.size,
+                "received": deed.now,
+                "received_by": deed.actor.id,
+            },
+        )
         deed.witness(deed.connection, "evidence.keep", kept.sha256, {"at": deed.now, "size": kept.size})
 
 
@@ -248,10 +291,25 @@ def _history(deed: Deed, row: machine.Row, case: _Case, given: Given, once: str 
     detail |= {"on_time": case["due"] is not None and not case["late"]} if row.effect == "close" else {}
     told = {"result": given.result or None, "undoes": given.undoes}
     detail |= {name: value for name, value in told.items() if value is not None}
-    seq = record(deed, Entry(
-        "case", case["id"], case["number"], case["area"], row.verb, case["version"], row.at, row.to, reason=given.reason, note=given.note,
-        unit=case["unit"], detail=detail, once=once, happened=given.happened,
-    ))
+    seq = record(
+        deed,
+        Entry(
+            "case",
+            case["id"],
+            case["number"],
+            case["area"],
+            row.verb,
+            case["version"],
+            row.at,
+            row.to,
+            reason=given.reason,
+            note=given.note,
+            unit=case["unit"],
+            detail=detail,
+            once=once,
+            happened=given.happened,
+        ),
+    )
     if given.evidence:
         deed.connection.execute(insert(evidence_link), [{"seq": seq, "sha256": sha256} for sha256 in dict.fromkeys(given.evidence)])
 
@@ -316,7 +374,15 @@ def _void(deed: Deed, _case: _Case, _given: Given) -> _Changes:
 
 
 _EFFECTS: dict[str, Callable[[Deed, _Case, Given], _Changes]] = {
-    "hold": _hold, "back": _back, "recall": _recall, "place": _place, "redo": _redo, "park": _park, "resume": _resume, "close": _close, "void": _void,
+    "hold": _hold,
+    "back": _back,
+    "recall": _recall,
+    "place": _place,
+    "redo": _redo,
+    "park": _park,
+    "resume": _resume,
+    "close": _close,
+    "void": _void,
 }
 
 
@@ -328,8 +394,14 @@ def _of_class(deed: Deed, class_: str, opened: int, paused: int) -> _Changes:
         return names | {"due": None, "warn": None, "check_mode": "person", "normal_minutes": None, "evidence_at": "handle feedback"}
     limit = clocks.limit(opened + paused, row["limit_minutes"], row["warn_minutes"])
     return {
-        "class": class_, "class_zh": row["zh"], "class_en": row["en"], "due": limit.due, "warn": limit.warn, "check_mode": row["check_mode"],
-        "normal_minutes": row["normal_minutes"], "evidence_at": row["evidence"],
+        "class": class_,
+        "class_zh": row["zh"],
+        "class_en": row["en"],
+        "due": limit.due,
+        "warn": limit.warn,
+        "check_mode": row["check_mode"],
+        "normal_minutes": row["normal_minutes"],
+        "evidence_at": row["evidence"],
     }
 
 
@@ -352,11 +424,36 @@ def _holder(deed: Deed, place: tuple[str, str], case: _Case) -> _Changes:
 def tell(deed: Deed, case: _Case, verb: str) -> None:
     """Leave news of a case for the screens."""
     step = machine.STEPS[case["step"]]
-    deed.news.append(News("case", case["area"], {
-        "id": case["id"], "number": case["number"], "verb": verb, "class": case["class"], "title_zh": case["title_zh"], "title_en": case["title_en"],
-        "step": case["step"], "mark": case["mark"], "step_zh": step.zh, "step_en": step.en, "holder": case["holder"], "holder_zh": case["holder_zh"],
-        "holder_en": case["holder_en"], "unit": case["unit"], "area": show_area(case["area"]), "level": case["level"], "indicator": case["indicator"],
-        "finding": case["finding"], "lead": case["lead"], "voices": case["voices"], "version": case["version"], "at": rfc3339(deed.now),
-        "due": None if case["due"] is None else rfc3339(case["due"]), "closed": None if case["closed"] is None else rfc3339(case["closed"]),
-        "late": bool(case["late"]),
-    }))
+    deed.news.append(
+        News(
+            "case",
+            case["area"],
+            {
+                "id": case["id"],
+                "number": case["number"],
+                "verb": verb,
+                "class": case["class"],
+                "title_zh": case["title_zh"],
+                "title_en": case["title_en"],
+                "step": case["step"],
+                "mark": case["mark"],
+                "step_zh": step.zh,
+                "step_en": step.en,
+                "holder": case["holder"],
+                "holder_zh": case["holder_zh"],
+                "holder_en": case["holder_en"],
+                "unit": case["unit"],
+                "area": show_area(case["area"]),
+                "level": case["level"],
+                "indicator": case["indicator"],
+                "finding": case["finding"],
+                "lead": case["lead"],
+                "voices": case["voices"],
+                "version": case["version"],
+                "at": rfc3339(deed.now),
+                "due": None if case["due"] is None else rfc3339(case["due"]),
+                "closed": None if case["closed"] is None else rfc3339(case["closed"]),
+                "late": bool(case["late"]),
+            },
+        )
+    )

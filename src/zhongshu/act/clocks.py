@@ -47,8 +47,11 @@ def show(case: Mapping[Any, Any], first_voice: int | None, now: int) -> dict[str
     return {
         "citizen": {"started": rfc3339(started), "elapsed_s": max(0, end - started) // SECOND},
         "duty": {
-            "holder": case["holder"], "started": rfc3339(case["held_since"]), "due": None if case["due"] is None else rfc3339(case["due"]),
-            "left_s": None if case["due"] is None else (case["due"] - stop) // SECOND, "state": state(case, now),
+            "holder": case["holder"],
+            "started": rfc3339(case["held_since"]),
+            "due": None if case["due"] is None else rfc3339(case["due"]),
+            "left_s": None if case["due"] is None else (case["due"] - stop) // SECOND,
+            "state": state(case, now),
             "used_s": max(0, stop - case["opened"] - case["paused"]) // SECOND,
         },
     }

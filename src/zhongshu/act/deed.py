@@ -25,7 +25,8 @@ SYSTEM = Principal("system", "系统", (("system", 0),), "internal")
 INSTRUMENT = Principal("instrument", "仪表", (("instrument", 0),), "internal")
 
 MISSING = declare(
-    "case.missing", "invalid",
+    "case.missing",
+    "invalid",
     zh=("缺少“{field}”。", "请补上后再提交。"),
     en=("'{field}' is missing.", "Give it, then send again."),
 )
@@ -79,15 +80,35 @@ _NEXT = _ON.on_conflict_do_update(index_elements=["prefix", "day"], set_={"last"
 def record(deed: Deed, entry: Entry) -> int:
     """Append a line to the history, call the witness, and return the line's seq."""
     row = {
-        "kind": entry.kind, "subject": entry.subject, "number": entry.number, "area": entry.area, "version": entry.version, "verb": entry.verb,
-        "from_step": entry.start[0], "from_mark": entry.start[1], "to_step": entry.end[0], "to_mark": entry.end[1],
-        "actor": deed.actor.id, "actor_name": deed.actor.name, "at": deed.now, "happened": deed.now if entry.happened is None else entry.happened,
-        "reason": entry.reason, "note": entry.note, "unit": entry.unit, "detail": entry.detail, "once": entry.once,
+        "kind": entry.kind,
+        "subject": entry.subject,
+        "number": entry.number,
+        "area": entry.area,
+        "version": entry.version,
+        "verb": entry.verb,
+        "from_step": entry.start[0],
+        "from_mark": entry.start[1],
+        "to_step": entry.end[0],
+        "to_mark": entry.end[1],
+        "actor": deed.actor.id,
+        "actor_name": deed.actor.name,
+        "at": deed.now,
+        "happened": deed.now if entry.happened is None else entry.happened,
+        "reason": entry.reason,
+        "note": entry.note,
+        "unit": entry.unit,
+        "detail": entry.detail,
+        "once": entry.once,
     }
     seq = int(deed.connection.execute(_INSERT, row).inserted_primary_key[0])  # type: ignore[index]
     detail = {
-        "seq": seq, "id": entry.subject, "version": entry.version, "at": deed.now, "from": "/".join(filter(None, entry.start)),
-        "to": "/".join(filter(None, entry.end)), "area": show_area(entry.area),
+        "seq": seq,
+        "id": entry.subject,
+        "version": entry.version,
+        "at": deed.now,
+        "from": "/".join(filter(None, entry.start)),
+        "to": "/".join(filter(None, entry.end)),
+        "area": show_area(entry.area),
     }
     deed.witness(deed.connection, f"{entry.kind}.{entry.verb}", entry.number, detail | ({"unit": entry.unit} if entry.unit else {}))
     return seq

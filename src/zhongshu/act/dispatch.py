@@ -79,9 +79,9 @@ def consume(office: Office, offset: int, documents: Sequence[dict[str, Any]]) ->
     if offset <= office.read(consumed):
         return total
     for start in range(0, max(len(documents) - SLICE, 0), SLICE):
-        part = documents[start:start + SLICE]
+        part = documents[start : start + SLICE]
         office.write(SYSTEM, lambda deed, part=part: _take(deed, part, total))  # type: ignore[misc]
-    rest = documents[max(0, len(documents) - 1) // SLICE * SLICE:]
+    rest = documents[max(0, len(documents) - 1) // SLICE * SLICE :]
     last = office.write(SYSTEM, lambda deed: take_requests(deed, offset, rest))
     return Taken(total.new + last.new, total.known + last.known, total.closed + last.closed, total.refused + last.refused)
 
@@ -106,9 +106,13 @@ def sign_normal(deed: Deed, indicator: str, area: int, normal_since: int) -> lis
     """Let a sign that has been normal since then pass the checks that wait for it; returns the cases that passed."""
     waiting = deed.connection.execute(
         select(case_file.c.id, case_file.c.normal_minutes).where(
-            case_file.c.indicator == bindparam("indicator"), case_file.c.area == bindparam("area"), case_file.c.step == "check",
-            case_file.c.mark == "", case_file.c.check_mode == "instrument",
-        ), {"indicator": indicator, "area": area},
+            case_file.c.indicator == bindparam("indicator"),
+            case_file.c.area == bindparam("area"),
+            case_file.c.step == "check",
+            case_file.c.mark == "",
+            case_file.c.check_mode == "instrument",
+        ),
+        {"indicator": indicator, "area": area},
     ).all()
     ripe = [case_id for case_id, minutes in waiting if deed.now - normal_since >= (minutes or 0) * 60_000_000]
     return [cases.check_by_instrument(deed, case_id, normal_since) for case_id in ripe]
@@ -117,9 +121,16 @@ def sign_normal(deed: Deed, indicator: str, area: int, normal_since: int) -> lis
 def sweep(deed: Deed) -> int:
     """Do what time alone brings about: limits that ran out are counted, parked cases past their expiry go on. Returns how many."""
     own = deed.by(SYSTEM)
-    ran_out = select(case_file).where(
-        case_file.c.due_counted.is_(False), case_file.c.due <= deed.now, case_file.c.parked.is_(None), case_file.c.step.in_(machine.OPEN),
-    ).limit(1000)
+    ran_out = (
+        select(case_file)
+        .where(
+            case_file.c.due_counted.is_(False),
+            case_file.c.due <= deed.now,
+            case_file.c.parked.is_(None),
+            case_file.c.step.in_(machine.OPEN),
+        )
+        .limit(1000)
+    )
     rows = own.connection.execute(ran_out).mappings().all()
     for row in rows:
         cases.count_due(own, dict(row))
@@ -134,10 +145,24 @@ def _import(deed: Deed, row: dict[str, Any], told: voice.Voice, *, new: bool) ->
     """Enter another system's row as a case with only what the row proves: opened, due, closed."""
     if new:
         odd = ["due_before_opened"] if told.due is not None and told.due <= told.created else []
-        opened = cases.open_case(deed, cases.NewCase(
-            "import", told.class_, told.class_ or "外部案件", told.class_ or "Imported case", told.area, told.source, address=told.address, lon=told.lon,
-            lat=told.lat, opened=told.created, due=told.due, flags=tuple(dict.fromkeys([*told.flags, *odd])), voices=1,
-        ))
+        opened = cases.open_case(
+            deed,
+            cases.NewCase(
+                "import",
+                told.class_,
+                told.class_ or "外部案件",
+                told.class_ or "Imported case",
+                told.area,
+                told.source,
+                address=told.address,
+                lon=told.lon,
+                lat=told.lat,
+                opened=told.created,
+                due=told.due,
+                flags=tuple(dict.fromkeys([*told.flags, *odd])),
+                voices=1,
+            ),
+        )
         voice.change(deed, row, case_id=opened["id"])
         case_id = opened["id"]
     else:

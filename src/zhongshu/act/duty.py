@@ -18,7 +18,8 @@ from zhongshu.kernel.clock import to_us
 from zhongshu.kernel.problem import declare
 
 BAD_ROW = declare(
-    "duty.bad_row", "invalid",
+    "duty.bad_row",
+    "invalid",
     zh=("派遣目录“{source}”第 {line} 行有误：{why_zh}。", "请更正这一行后重新装入；其他行也没有装入。"),
     en=("Line {line} of the dispatch catalogue '{source}' is wrong: {why_en}.", "Correct it and load again; no other line was taken either."),
 )
@@ -31,8 +32,10 @@ _EVIDENCE_AT = "handle feedback"
 _Row = dict[str, Any]
 
 _LATEST = (
-    select(duty_row).where(duty_row.c["class"] == bindparam("class"), duty_row.c.valid_from <= bindparam("at"))
-    .order_by(duty_row.c.valid_from.desc(), duty_row.c.id.desc()).limit(1)
+    select(duty_row)
+    .where(duty_row.c["class"] == bindparam("class"), duty_row.c.valid_from <= bindparam("at"))
+    .order_by(duty_row.c.valid_from.desc(), duty_row.c.id.desc())
+    .limit(1)
 )
 _UNIT = select(duty_row.c.unit_zh, duty_row.c.unit_en).where(duty_row.c.unit == bindparam("unit")).order_by(duty_row.c.valid_from.desc()).limit(1)
 
@@ -70,7 +73,9 @@ def suggest(connection: Connection, class_: str, at: int) -> _Row | None:
         return None
     hours = None if row["limit_minutes"] is None else f"{row['limit_minutes'] / 60:g}"
     return {
-        "unit": row["unit"], "unit_zh": row["unit_zh"], "unit_en": row["unit_en"],
+        "unit": row["unit"],
+        "unit_zh": row["unit_zh"],
+        "unit_en": row["unit_en"],
         "reason_zh": f"派遣目录“{row['zh']}”：{row['unit_zh']} 主办{f'，限 {hours} 小时' if hours else ''}（{row['basis']}）",
         "reason_en": f"Dispatch catalogue, '{row['en']}': {row['unit_en']} leads{f', within {hours} h' if hours else ''} ({row['basis']})",
         "row": {key: value for key, value in row.items() if key != "words"},
@@ -81,8 +86,7 @@ def guess(connection: Connection, text: str, at: int) -> str:
     """Propose a class from a text: the only one whose word stands in it; '' where none or several do."""
     newest = select(duty_row.c["class"], func.max(duty_row.c.valid_from)).where(duty_row.c.valid_from <= at).group_by(duty_row.c["class"]).subquery()
     rows = connection.execute(
-        select(duty_row.c["class"], duty_row.c.zh, duty_row.c.words)
-        .join(newest, (newest.c[0] == duty_row.c["class"]) & (newest.c[1] == duty_row.c.valid_from)),
+        select(duty_row.c["class"], duty_row.c.zh, duty_row.c.words).join(newest, (newest.c[0] == duty_row.c["class"]) & (newest.c[1] == duty_row.c.valid_from)),
     )
     said = {class_ for class_, zh, words in rows if any(word and word in text for word in (zh, *words))}
     return said.pop() if len(said) == 1 else ""
@@ -119,12 +123,24 @@ def _read(deed: Deed, source: str, line: int, raw: Mapping[str, str | None]) -> 
         return to_us(moment if moment.tzinfo else moment.replace(tzinfo=deed.zone))
 
     return {
-        "class": wanted("class"), "zh": wanted("zh"), "en": wanted("en"), "words": _list(text["words"]),
-        "unit": wanted("unit"), "unit_zh": text["unit_zh"] or text["unit"], "unit_en": text["unit_en"] or text["unit"], "helpers": _list(text["helpers"]),
-        "limit_minutes": take("limit_minutes", _positive, None), "warn_minutes": take("warn_minutes", _positive, None),
-        "calendar": text["calendar"] or "wall", "check_mode": take("check", _check, "person"), "normal_minutes": take("normal_minutes", _positive, None),
-        "danger": take("danger", _truth, empty=False), "evidence": _EVIDENCE_AT if not text["evidence"] else text["evidence"].removeprefix("none"),
-        "basis": wanted("basis"), "source": source, "valid_from": take("valid_from", day, 0),
+        "class": wanted("class"),
+        "zh": wanted("zh"),
+        "en": wanted("en"),
+        "words": _list(text["words"]),
+        "unit": wanted("unit"),
+        "unit_zh": text["unit_zh"] or text["unit"],
+        "unit_en": text["unit_en"] or text["unit"],
+        "helpers": _list(text["helpers"]),
+        "limit_minutes": take("limit_minutes", _positive, None),
+        "warn_minutes": take("warn_minutes", _positive, None),
+        "calendar": text["calendar"] or "wall",
+        "check_mode": take("check", _check, "person"),
+        "normal_minutes": take("normal_minutes", _positive, None),
+        "danger": take("danger", _truth, empty=False),
+        "evidence": _EVIDENCE_AT if not text["evidence"] else text["evidence"].removeprefix("none"),
+        "basis": wanted("basis"),
+        "source": source,
+        "valid_from": take("valid_from", day, 0),
     }
 
 

@@ -24,17 +24,20 @@ from zhongshu.kernel.ids import uuid7
 from zhongshu.kernel.problem import declare
 
 UNKNOWN = declare(
-    "lead.unknown", "unknown",
+    "lead.unknown",
+    "unknown",
     zh=("没有编号为 {id} 的线索。", "请检查编号，或在列表中查找。"),
     en=("There is no lead {id}.", "Check its number, or look for it in the list."),
 )
 NO_LINK = declare(
-    "lead.no_link", "conflict",
+    "lead.no_link",
+    "conflict",
     zh=("没有可以撤销的并入 {id}。", "请刷新：可能已经有人撤销。"),
     en=("There is no join {id} to take back.", "Refresh: someone may have taken it back already."),
 )
 NOT_JOINED = declare(
-    "lead.not_joined", "conflict",
+    "lead.not_joined",
+    "conflict",
     zh=("不能并入线索 {number}。", "请选择另一条未作废的线索。"),
     en=("Nothing can be joined to lead {number}.", "Choose another lead that is open or filed."),
 )
@@ -77,11 +80,26 @@ def from_finding(deed: Deed, finding: Finding, seen: Seen) -> tuple[_Lead, bool]
     found = deed.connection.execute(_ONCE, {"source": "finding", "external": finding.id}).mappings().one_or_none()
     if found is not None:
         return dict(found), False
-    row = _open(deed, {
-        "kind": "finding", "source": "finding", "external": finding.id, "class": seen.class_, "title_zh": seen.title_zh, "title_en": seen.title_en,
-        "address": seen.address, "area": finding.area, "lon": seen.lon, "lat": seen.lat, "level": str(finding.level), "indicator": finding.indicator,
-        "finding": finding.id, "opened": finding.opened, "flags": [],
-    })
+    row = _open(
+        deed,
+        {
+            "kind": "finding",
+            "source": "finding",
+            "external": finding.id,
+            "class": seen.class_,
+            "title_zh": seen.title_zh,
+            "title_en": seen.title_en,
+            "address": seen.address,
+            "area": finding.area,
+            "lon": seen.lon,
+            "lat": seen.lat,
+            "level": str(finding.level),
+            "indicator": finding.indicator,
+            "finding": finding.id,
+            "opened": finding.opened,
+            "flags": [],
+        },
+    )
     for other, reason in near(deed, row):
         if other["kind"] == "request" and other["state"] == "open":
             _join_lead(deed, other, row, reason)
@@ -192,11 +210,16 @@ def near(deed: Deed, seen: Mapping[Any, Any]) -> list[tuple[_Lead, Reason]]:
     when = _when(seen)
     high = NEAR_METRES / 111_000
     wide = high / max(math.cos(math.radians(seen["lat"])), 0.01)
-    rows = deed.connection.execute(select(lead).where(
-        lead.c.state.in_(("open", "filed")), lead.c["class"] == seen["class"], lead.c.opened.between(when - NEAR_TIME, when + NEAR_TIME),
-        lead.c.lon.between(seen["lon"] - wide, seen["lon"] + wide), lead.c.lat.between(seen["lat"] - high, seen["lat"] + high),
-        lead.c.id != seen["id"],
-    ))
+    rows = deed.connection.execute(
+        select(lead).where(
+            lead.c.state.in_(("open", "filed")),
+            lead.c["class"] == seen["class"],
+            lead.c.opened.between(when - NEAR_TIME, when + NEAR_TIME),
+            lead.c.lon.between(seen["lon"] - wide, seen["lon"] + wide),
+            lead.c.lat.between(seen["lat"] - high, seen["lat"] + high),
+            lead.c.id != seen["id"],
+        )
+    )
     found = [(dict(row), between(seen, row)) for row in rows.mappings()]
     return sorted((pair for pair in found if pair[1].metres <= NEAR_METRES), key=lambda pair: (pair[1].metres, pair[0]["id"]))
 
@@ -226,20 +249,41 @@ def get(deed: Deed, lead_id: str) -> _Lead:
 def _own_lead(deed: Deed, told: Mapping[Any, Any]) -> _Lead:
     words = duty.row_for(deed.connection, told["class"], told["created"]) if told["class"] else None
     short = told["text"].strip().split("\n")[0][:40]
-    row = _open(deed, {
-        "kind": "request", "source": "request", "external": told["id"], "class": told["class"],
-        "title_zh": words["zh"] if words else short or "市民诉求", "title_en": words["en"] if words else short or "A citizen's report",
-        "address": told["address"], "area": told["area"], "lon": told["lon"], "lat": told["lat"], "level": "unset", "indicator": "", "finding": None,
-        "opened": told["created"], "flags": [flag for flag in told["flags"] if flag == "class_guessed"],
-    })
+    row = _open(
+        deed,
+        {
+            "kind": "request",
+            "source": "request",
+            "external": told["id"],
+            "class": told["class"],
+            "title_zh": words["zh"] if words else short or "市民诉求",
+            "title_en": words["en"] if words else short or "A citizen's report",
+            "address": told["address"],
+            "area": told["area"],
+            "lon": told["lon"],
+            "lat": told["lat"],
+            "level": "unset",
+            "indicator": "",
+            "finding": None,
+            "opened": told["created"],
+            "flags": [flag for flag in told["flags"] if flag == "class_guessed"],
+        },
+    )
     deed.connection.execute(update(request).where(request.c.id == bindparam("b_id")), {"b_id": told["id"], "lead": row["id"]})
     return row
 
 
 def _open(deed: Deed, facts: _Lead) -> _Lead:
     row = facts | {
-        "id": uuid7(), "number": number(deed, facts["area"], facts["opened"], "L"), "state": "open", "of": None, "case_id": None,
-        "changed": deed.now, "ended": None, "decided_by": "", "version": 1,
+        "id": uuid7(),
+        "number": number(deed, facts["area"], facts["opened"], "L"),
+        "state": "open",
+        "of": None,
+        "case_id": None,
+        "changed": deed.now,
+        "ended": None,
+        "decided_by": "",
+        "version": 1,
     }
     machine.allow(machine.find_lead("", "opened"), deed.actor, row["area"])
     deed.connection.execute(insert(lead), row)
@@ -259,11 +303,26 @@ def _place(deed: Deed, row: _Lead, move: machine.Row, to: place.Place | None) ->
 
 
 def _confirm(deed: Deed, row: _Lead, given: cases.Given) -> _Lead:
-    opened = cases.open_case(deed, cases.NewCase(
-        "confirm", given.class_ or row["class"], row["title_zh"], row["title_en"], row["area"], row["kind"], address=row["address"], lon=row["lon"],
-        lat=row["lat"], level=row["level"], indicator=row["indicator"], finding=row["finding"], lead=row["id"], reason=given.reason,
-        flags=tuple(row["flags"]),
-    ))
+    opened = cases.open_case(
+        deed,
+        cases.NewCase(
+            "confirm",
+            given.class_ or row["class"],
+            row["title_zh"],
+            row["title_en"],
+            row["area"],
+            row["kind"],
+            address=row["address"],
+            lon=row["lon"],
+            lat=row["lat"],
+            level=row["level"],
+            indicator=row["indicator"],
+            finding=row["finding"],
+            lead=row["id"],
+            reason=given.reason,
+            flags=tuple(row["flags"]),
+        ),
+    )
     deed.connection.execute(update(request).where(request.c.lead == bindparam("b_lead")), {"b_lead": row["id"], "case_id": opened["id"]})
     cases.recount_voices(deed, opened["id"])
     return _move(deed, row, "confirm", given.reason, case_id=opened["id"], decided_by=deed.actor.id)
@@ -298,7 +357,13 @@ def _shift(deed: Deed, told: dict[str, Any], row: _Lead, why: Reason) -> bool:
 
 
 def _shift_back(
-    deed: Deed, told: dict[str, Any], row: _Lead, lead_id: str | None, case_id: str | None, *, repeat: bool,
+    deed: Deed,
+    told: dict[str, Any],
+    row: _Lead,
+    lead_id: str | None,
+    case_id: str | None,
+    *,
+    repeat: bool,
 ) -> dict[str, Any]:
     record(deed, voice.entry(told, "unlink", happened=told["created"], detail={"lead": row["id"], "repeat": repeat}))
     return voice.change(deed, told, lead=lead_id, case_id=case_id, repeats=told["repeats"] and not repeat)
@@ -321,7 +386,12 @@ def _may_join(deed: Deed, row: _Lead) -> bool:
 
 
 def _move(
-    deed: Deed, row: _Lead, verb: str, reason: str, detail: dict[str, Any] | None = None, **changes: Any,  # noqa: ANN401 (columns of any type)
+    deed: Deed,
+    row: _Lead,
+    verb: str,
+    reason: str,
+    detail: dict[str, Any] | None = None,
+    **changes: Any,  # noqa: ANN401 (columns of any type)
 ) -> _Lead:
     to = machine.find_lead(row["state"], verb).to[0]
     changes |= {"state": to, "version": row["version"] + 1, "changed": deed.now}
@@ -334,12 +404,30 @@ def _move(
 
 
 def _write_link(
-    deed: Deed, lead_id: str, why: Reason, *, before: str, request: str | None = None, other: str | None = None,
+    deed: Deed,
+    lead_id: str,
+    why: Reason,
+    *,
+    before: str,
+    request: str | None = None,
+    other: str | None = None,
 ) -> None:
-    deed.connection.execute(insert(lead_link), {
-        "lead": lead_id, "request": request, "other": other, "before": before, "kind": "same_event", "reason_zh": why.zh, "reason_en": why.en,
-        "made": deed.now, "made_by": deed.actor.id, "undone": None, "undone_by": None,
-    })
+    deed.connection.execute(
+        insert(lead_link),
+        {
+            "lead": lead_id,
+            "request": request,
+            "other": other,
+            "before": before,
+            "kind": "same_event",
+            "reason_zh": why.zh,
+            "reason_en": why.en,
+            "made": deed.now,
+            "made_by": deed.actor.id,
+            "undone": None,
+            "undone_by": None,
+        },
+    )
 
 
 def _voices_changed(deed: Deed, leads: set[str | None], opened: set[str | None]) -> None:
@@ -352,12 +440,36 @@ def _voices_changed(deed: Deed, leads: set[str | None], opened: set[str | None])
 def _tell(deed: Deed, row: _Lead, verb: str) -> None:
     voices = deed.connection.execute(select(func.count()).where(request.c.lead == row["id"])).scalar_one()
     zh, en = machine.LEAD_STATES[row["state"]]
-    deed.news.append(News("lead", row["area"], {
-        "id": row["id"], "number": row["number"], "verb": verb, "kind": row["kind"], "class": row["class"], "title_zh": row["title_zh"],
-        "title_en": row["title_en"], "area": show_area(row["area"]), "lon": row["lon"], "lat": row["lat"], "state": row["state"], "state_zh": zh,
-        "state_en": en, "level": row["level"], "indicator": row["indicator"], "finding": row["finding"], "case": row["case_id"], "of": row["of"],
-        "voices": voices, "opened": rfc3339(row["opened"]), "at": rfc3339(deed.now), "version": row["version"],
-    }))
+    deed.news.append(
+        News(
+            "lead",
+            row["area"],
+            {
+                "id": row["id"],
+                "number": row["number"],
+                "verb": verb,
+                "kind": row["kind"],
+                "class": row["class"],
+                "title_zh": row["title_zh"],
+                "title_en": row["title_en"],
+                "area": show_area(row["area"]),
+                "lon": row["lon"],
+                "lat": row["lat"],
+                "state": row["state"],
+                "state_zh": zh,
+                "state_en": en,
+                "level": row["level"],
+                "indicator": row["indicator"],
+                "finding": row["finding"],
+                "case": row["case_id"],
+                "of": row["of"],
+                "voices": voices,
+                "opened": rfc3339(row["opened"]),
+                "at": rfc3339(deed.now),
+                "version": row["version"],
+            },
+        )
+    )
 
 
 def _when(thing: Mapping[Any, Any]) -> int:

@@ -13,12 +13,14 @@ from zhongshu.kernel.grade import Principal
 from zhongshu.kernel.problem import Problem, declare
 
 NOT_NOW = declare(
-    "case.not_now", "conflict",
+    "case.not_now",
+    "conflict",
     zh=("现在是“{step_zh}”，不能“{verb_zh}”。", "请刷新后从可用的操作中选择。"),
     en=("This is at '{step_en}': '{verb_en}' is not possible.", "Refresh, and choose from what is offered."),
 )
 NOT_YOURS = declare(
-    "case.not_yours", "refused",
+    "case.not_yours",
+    "refused",
     zh=("“{verb_zh}”要由辖区内的{who_zh}来做。", "请转给对应岗位，或以该岗位登录。"),
     en=("'{verb_en}' is for: {who_en}, of that area.", "Hand it to them, or sign in as one."),
 )
@@ -58,18 +60,21 @@ class Row:
     effect: str = ""
 
 
-STEPS = {step.key: step for step in (
-    Step("collect", "信息采集", "Collecting", 1, open=True),
-    Step("file", "案卷建立", "Filing", 2, open=True),
-    Step("dispatch", "任务派遣", "Dispatching", 3, open=True),
-    Step("handle", "任务处理", "Handling", 4, open=True),
-    Step("feedback", "处理反馈", "Reporting back", 5, open=True),
-    Step("check", "核查结案", "Checking", 6, open=True),
-    Step("closed", "已结案", "Closed", 7, open=False),
-    Step("void", "已作废", "Void", 0, open=False),
-    Step("imported", "外部系统在办", "In another system", 0, open=True),
-    Step("", "", "", 0, open=False),
-)}
+STEPS = {
+    step.key: step
+    for step in (
+        Step("collect", "信息采集", "Collecting", 1, open=True),
+        Step("file", "案卷建立", "Filing", 2, open=True),
+        Step("dispatch", "任务派遣", "Dispatching", 3, open=True),
+        Step("handle", "任务处理", "Handling", 4, open=True),
+        Step("feedback", "处理反馈", "Reporting back", 5, open=True),
+        Step("check", "核查结案", "Checking", 6, open=True),
+        Step("closed", "已结案", "Closed", 7, open=False),
+        Step("void", "已作废", "Void", 0, open=False),
+        Step("imported", "外部系统在办", "In another system", 0, open=True),
+        Step("", "", "", 0, open=False),
+    )
+}
 
 HOLDERS = {
     ("collect", ""): ("collector", "信息采集员", "Collectors"),
@@ -85,48 +90,57 @@ HOLDERS = {
 
 MARKS = {"": ("", ""), "taken": ("已接单", "taken"), "passed": ("已通过", "passed"), "parked": ("挂账", "parked")}
 
-VERBS = {verb.key: verb for verb in (
-    Verb("report", "上报", "Report"),
-    Verb("patrol", "采集上报", "Report from patrol"),
-    Verb("confirm", "属实立案", "Confirm and file"),
-    Verb("import", "导入", "Import"),
-    Verb("source_close", "来源系统结案", "Closed at its source"),
-    Verb("verify", "核实", "Verify", "1"),
-    Verb("file", "立案", "File", "1"),
-    Verb("dispatch", "派遣", "Dispatch", "1"),
-    Verb("take", "接单", "Take", "1"),
-    Verb("handle", "处置", "Handle", "1"),
-    Verb("feedback", "反馈", "Report back", "1"),
-    Verb("check_pass", "核查通过", "Pass the check", "1"),
-    Verb("check_fail", "发回重办", "Send back to be redone", "2"),
-    Verb("close", "结案", "Close", "1"),
-    Verb("return", "退单", "Return: not ours", "2"),
-    Verb("void", "作废", "Void", "9"),
-    Verb("park", "挂账", "Park", "8"),
-    Verb("resume", "恢复办理", "Resume", "8"),
-    Verb("place", "定位", "Put on the map", "5"),
-    Verb("recall", "撤回派遣", "Recall", "6"),
-    Verb("acknowledge", "知悉", "Acknowledge", "0"),
-    Verb("undo", "撤销", "Take back", "Z"),
-    Verb("solved", "解决了", "Solved"),
-    Verb("unsolved", "没解决", "Not solved"),
-    Verb("received", "收到诉求", "Request received"),
-    Verb("link", "并入", "Join"),
-    Verb("unlink", "撤销并入", "Take the join back"),
-    Verb("answer", "答复", "Answer"),
-    Verb("opened", "发现线索", "Lead opened"),
-    Verb("false_alarm", "误报", "False alarm", "2"),
-    Verb("duplicate", "重复", "Duplicate", "3"),
-    Verb("ended", "体征恢复", "Sign back to normal"),
-    Verb("due", "到期", "Limit reached"),
-)}
+VERBS = {
+    verb.key: verb
+    for verb in (
+        Verb("report", "上报", "Report"),
+        Verb("patrol", "采集上报", "Report from patrol"),
+        Verb("confirm", "属实立案", "Confirm and file"),
+        Verb("import", "导入", "Import"),
+        Verb("source_close", "来源系统结案", "Closed at its source"),
+        Verb("verify", "核实", "Verify", "1"),
+        Verb("file", "立案", "File", "1"),
+        Verb("dispatch", "派遣", "Dispatch", "1"),
+        Verb("take", "接单", "Take", "1"),
+        Verb("handle", "处置", "Handle", "1"),
+        Verb("feedback", "反馈", "Report back", "1"),
+        Verb("check_pass", "核查通过", "Pass the check", "1"),
+        Verb("check_fail", "发回重办", "Send back to be redone", "2"),
+        Verb("close", "结案", "Close", "1"),
+        Verb("return", "退单", "Return: not ours", "2"),
+        Verb("void", "作废", "Void", "9"),
+        Verb("park", "挂账", "Park", "8"),
+        Verb("resume", "恢复办理", "Resume", "8"),
+        Verb("place", "定位", "Put on the map", "5"),
+        Verb("recall", "撤回派遣", "Recall", "6"),
+        Verb("acknowledge", "知悉", "Acknowledge", "0"),
+        Verb("undo", "撤销", "Take back", "Z"),
+        Verb("solved", "解决了", "Solved"),
+        Verb("unsolved", "没解决", "Not solved"),
+        Verb("received", "收到诉求", "Request received"),
+        Verb("link", "并入", "Join"),
+        Verb("unlink", "撤销并入", "Take the join back"),
+        Verb("answer", "答复", "Answer"),
+        Verb("opened", "发现线索", "Lead opened"),
+        Verb("false_alarm", "误报", "False alarm", "2"),
+        Verb("duplicate", "重复", "Duplicate", "3"),
+        Verb("ended", "体征恢复", "Sign back to normal"),
+        Verb("due", "到期", "Limit reached"),
+    )
+}
 
 COUNTED = Verb("due", "计入应结案", "Counted as due")
 """How `due` is said where a case was closed before its limit: it counts among those that should have been closed."""
 
 ROLES = {
-    "citizen": ("市民", "citizen"), "acceptor": ("受理员", "acceptor"), "dispatcher": ("派遣员", "dispatcher"), "duty_officer": ("值班长", "duty officer"),
-    "handler": ("处置员", "handler"), "checker": ("核查员", "checker"), "collector": ("信息采集员", "collector"), "system": ("系统", "the system"),
+    "citizen": ("市民", "citizen"),
+    "acceptor": ("受理员", "acceptor"),
+    "dispatcher": ("派遣员", "dispatcher"),
+    "duty_officer": ("值班长", "duty officer"),
+    "handler": ("处置员", "handler"),
+    "checker": ("核查员", "checker"),
+    "collector": ("信息采集员", "collector"),
+    "system": ("系统", "the system"),
     "instrument": ("仪表", "an instrument"),
 }
 
@@ -180,14 +194,26 @@ ROWS = (
     *(
         Row(at, "acknowledge", at, frozenset({"duty_officer", "acceptor", "dispatcher"}))
         for at in (
-            ("collect", ""), ("file", ""), ("dispatch", ""), ("dispatch", "parked"), ("handle", ""), ("handle", "taken"), ("handle", "parked"),
-            ("feedback", ""), ("check", ""), ("check", "passed"),
+            ("collect", ""),
+            ("file", ""),
+            ("dispatch", ""),
+            ("dispatch", "parked"),
+            ("handle", ""),
+            ("handle", "taken"),
+            ("handle", "parked"),
+            ("feedback", ""),
+            ("check", ""),
+            ("check", "passed"),
         )
     ),
 )
 
 LEAD_STATES = {
-    "": ("", ""), "open": ("待核实", "To be verified"), "filed": ("已立案", "Filed"), "false": ("误报", "False alarm"), "duplicate": ("重复", "Duplicate"),
+    "": ("", ""),
+    "open": ("待核实", "To be verified"),
+    "filed": ("已立案", "Filed"),
+    "false": ("误报", "False alarm"),
+    "duplicate": ("重复", "Duplicate"),
 }
 
 LEAD_ROWS = (

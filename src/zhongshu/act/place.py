@@ -16,12 +16,14 @@ from zhongshu.kernel.area import Level, level_of, show_area, unplaced
 from zhongshu.kernel.problem import declare
 
 NOT_PLACED = declare(
-    "case.not_placed", "conflict",
+    "case.not_placed",
+    "conflict",
     zh=("案件 {number} 还没有定位，派出去也没有人看得到。", "请先“定位”到街道或地图上的一点，再派遣。"),
     en=("Case {number} has no place yet: nobody could be sent there.", "Put it on the map first, at a point or a street, then dispatch."),
 )
 TOO_COARSE = declare(
-    "case.place_too_coarse", "invalid",
+    "case.place_too_coarse",
+    "invalid",
     zh=("“{area}”不够细，不能用来定位。", "请给出街道或更细的区域，或地图上的一点。"),
     en=("'{area}' is too coarse for a place.", "Give a street or a finer area, or a point on the map."),
 )

@@ -71,10 +71,14 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
     offered = [move for move in machine.offered(row["step"], row["mark"], viewer, row["area"], row["unit"]) if placed or "placed" not in move.guards]
     proposal = duty.suggest(connection, row["class"], row["opened"]) if row["step"] in {"file", "dispatch"} else None
     return show_case(row, now, scope) | {
-        "history": _history(connection, row["id"], steps, scope), "voices": [show_voice(item, scope) for item in told],
-        "verbs": [show_verb(item, row) for item in offered], "suggestion": proposal, "clocks": clocks.show(row, first, now),
+        "history": _history(connection, row["id"], steps, scope),
+        "voices": [show_voice(item, scope) for item in told],
+        "verbs": [show_verb(item, row) for item in offered],
+        "suggestion": proposal,
+        "clocks": clocks.show(row, first, now),
         "links": _links(connection, [row["lead"]]).get(row["lead"], []) if row["lead"] else [],
-        "undo": takeback.show(connection, row, dict(steps[-1]) if steps else None, viewer, now), "placed": placed,
+        "undo": takeback.show(connection, row, dict(steps[-1]) if steps else None, viewer, now),
+        "placed": placed,
     }
 
 
@@ -109,8 +113,12 @@ def _case_in(scope: Scope) -> Select[Any]:
 _TOLD = select(request).where(request.c.case_id == bindparam("b_case")).order_by(request.c.created, request.c.id)
 _STEPS = select(case_step).where(case_step.c.subject == bindparam("b_subject")).order_by(case_step.c.seq)
 _FILES = (
-    select(evidence_link.c.seq, evidence.c.sha256, evidence.c.content_type, evidence.c.size).join(evidence, evidence.c.sha256 == evidence_link.c.sha256)
-    .join(case_step, case_step.c.seq == evidence_link.c.seq).where(case_step.c.subject == bindparam("b_subject")).order_by(evidence_link.c.seq, evidence.c.sha256))
+    select(evidence_link.c.seq, evidence.c.sha256, evidence.c.content_type, evidence.c.size)
+    .join(evidence, evidence.c.sha256 == evidence_link.c.sha256)
+    .join(case_step, case_step.c.seq == evidence_link.c.seq)
+    .where(case_step.c.subject == bindparam("b_subject"))
+    .order_by(evidence_link.c.seq, evidence.c.sha256)
+)
 
 
 def list_leads(connection: Connection, scope: Scope, state: str = "", limit: int = 200, after: str = "") -> Document:
@@ -143,8 +151,15 @@ def get_request(connection: Connection, request_id: str, viewer: Principal | Non
     if opened is not None:
         step = machine.STEPS[opened["step"]]
         document["case"] = {
-            "number": opened["number"], "step": opened["step"], "step_zh": step.zh, "step_en": step.en, "holder_zh": opened["holder_zh"],
-            "holder_en": opened["holder_en"], "since": rfc3339(opened["held_since"]), "due": time_of(opened["due"]), "closed": time_of(opened["closed"]),
+            "number": opened["number"],
+            "step": opened["step"],
+            "step_zh": step.zh,
+            "step_en": step.en,
+            "holder_zh": opened["holder_zh"],
+            "holder_en": opened["holder_en"],
+            "since": rfc3339(opened["held_since"]),
+            "due": time_of(opened["due"]),
+            "closed": time_of(opened["closed"]),
         }
         if opened["step"] == "closed":
             document["result"] = _result(connection, row, viewer.id if viewer is not None else "")
@@ -163,8 +178,11 @@ def _result(connection: Connection, told: Mapping[Any, Any], viewer: str) -> Doc
     words = {verb: {"verb": verb, "zh": machine.VERBS[verb].zh, "en": machine.VERBS[verb].en} for verb in machine.RESULTS}
     own = _images(_files(connection, told["photos"]))
     return {
-        "before": photos("handle") or own, "after": photos("feedback"), "verbs": list(words.values()),
-        "may": bool(viewer) and viewer == told["reporter"] and said is None, "said": said and words[said[0]] | {"at": rfc3339(said[1])},
+        "before": photos("handle") or own,
+        "after": photos("feedback"),
+        "verbs": list(words.values()),
+        "may": bool(viewer) and viewer == told["reporter"] and said is None,
+        "said": said and words[said[0]] | {"at": rfc3339(said[1])},
     }
 
 
@@ -190,10 +208,19 @@ def request_visible(connection: Connection, scope: Scope, request_id: str) -> bo
 
 def of_findings(connection: Connection, findings: Iterable[str]) -> dict[str, Document]:
     """Return {finding: {lead, lead_number, lead_state, case, case_number, step}} for findings that have a lead."""
-    query = select(
-        lead.c.finding, lead.c.id.label("lead"), lead.c.number.label("lead_number"), lead.c.state.label("lead_state"), case_file.c.id.label("case"),
-        case_file.c.number.label("case_number"), case_file.c.step,
-    ).join(case_file, case_file.c.id == lead.c.case_id, isouter=True).where(lead.c.finding.in_(list(findings)))
+    query = (
+        select(
+            lead.c.finding,
+            lead.c.id.label("lead"),
+            lead.c.number.label("lead_number"),
+            lead.c.state.label("lead_state"),
+            case_file.c.id.label("case"),
+            case_file.c.number.label("case_number"),
+            case_file.c.step,
+        )
+        .join(case_file, case_file.c.id == lead.c.case_id, isouter=True)
+        .where(lead.c.finding.in_(list(findings)))
+    )
     return {row["finding"]: {key: value for key, value in row.items() if key != "finding"} for row in connection.execute(query).mappings()}
 
 
@@ -207,10 +234,23 @@ def of_sign(connection: Connection, scope: Scope, indicator: str, area: int, now
 
 def last_actions(connection: Connection, findings: Iterable[str]) -> dict[str, Document]:
     """Return what was last done about each of these findings: {finding: {case, lead, area, text_zh, text_en}}; a finding without a lead has none."""
-    query = select(
-        lead.c.finding, lead.c.id.label("lead"), lead.c.number.label("lead_number"), lead.c.state, lead.c.area.label("lead_area"), case_file.c.id.label("case"),
-        case_file.c.number, case_file.c.step, case_file.c.area, case_file.c.holder_zh, case_file.c.holder_en,
-    ).join(case_file, case_file.c.id == lead.c.case_id, isouter=True).where(lead.c.finding.in_(list(findings)))
+    query = (
+        select(
+            lead.c.finding,
+            lead.c.id.label("lead"),
+            lead.c.number.label("lead_number"),
+            lead.c.state,
+            lead.c.area.label("lead_area"),
+            case_file.c.id.label("case"),
+            case_file.c.number,
+            case_file.c.step,
+            case_file.c.area,
+            case_file.c.holder_zh,
+            case_file.c.holder_en,
+        )
+        .join(case_file, case_file.c.id == lead.c.case_id, isouter=True)
+        .where(lead.c.finding.in_(list(findings)))
+    )
     return {row["finding"]: _last_action(row) for row in connection.execute(query).mappings()}
 
 
@@ -238,7 +278,9 @@ def counts(connection: Connection, scope: Scope, now: int, zone: tzinfo) -> dict
         return connection.execute(select(func.count()).select_from(case_file).where(*which, *in_scope(c, scope))).scalar_one()
 
     return {
-        "received": total(c.opened >= day, c.opened <= now), "open": total(open_now), "overdue": total(open_now, c.due < now, c.parked.is_(None)),
+        "received": total(c.opened >= day, c.opened <= now),
+        "open": total(open_now),
+        "overdue": total(open_now, c.due < now, c.parked.is_(None)),
         "closed": total(c.step == "closed", c.closed >= day, c.closed <= now),
     }
 
@@ -253,7 +295,10 @@ def evidence_visible(connection: Connection, scope: Scope, sha256: str, viewer: 
         if connection.execute(came.limit(1)).first() is not None:
             return True
     asked = used.join(request, request.c.case_id == case_file.c.id).where(
-        evidence_link.c.sha256 == sha256, case_file.c.step == "closed", case_step.c.verb.in_(("handle", "feedback")), request.c.reporter == viewer.id,
+        evidence_link.c.sha256 == sha256,
+        case_file.c.step == "closed",
+        case_step.c.verb.in_(("handle", "feedback")),
+        request.c.reporter == viewer.id,
     )
     if viewer.id and connection.execute(asked.limit(1)).first() is not None:
         return True
@@ -269,14 +314,43 @@ def _show_leads(connection: Connection, rows: Iterable[Mapping[Any, Any]], scope
     for told in connection.execute(select(request).where(request.c.lead.in_(ids)).order_by(request.c.created, request.c.id)).mappings():
         heard.setdefault(told["lead"], []).append(show_voice(told, scope))
     plain = (
-        "id", "number", "kind", "source", "class", "title_zh", "title_en", "address", "lon", "lat", "level", "indicator", "finding", "state", "of",
-        "flags", "version",
+        "id",
+        "number",
+        "kind",
+        "source",
+        "class",
+        "title_zh",
+        "title_en",
+        "address",
+        "lon",
+        "lat",
+        "level",
+        "indicator",
+        "finding",
+        "state",
+        "of",
+        "flags",
+        "version",
     )
-    return [hide({key: row[key] for key in plain} | {
-        "state_zh": machine.LEAD_STATES[row["state"]][0], "state_en": machine.LEAD_STATES[row["state"]][1], "area": show_area(row["area"]),
-        "placed": place.usable(row), "opened": rfc3339(row["opened"]), "ended": time_of(row["ended"]), "case": row["case_id"], "links": links.get(row["id"], []),
-        "voices": len(heard.get(row["id"], ())), "heard": heard.get(row["id"], [])[:MOST_HEARD],
-    }, scope) for row in rows]
+    return [
+        hide(
+            {key: row[key] for key in plain}
+            | {
+                "state_zh": machine.LEAD_STATES[row["state"]][0],
+                "state_en": machine.LEAD_STATES[row["state"]][1],
+                "area": show_area(row["area"]),
+                "placed": place.usable(row),
+                "opened": rfc3339(row["opened"]),
+                "ended": time_of(row["ended"]),
+                "case": row["case_id"],
+                "links": links.get(row["id"], []),
+                "voices": len(heard.get(row["id"], ())),
+                "heard": heard.get(row["id"], [])[:MOST_HEARD],
+            },
+            scope,
+        )
+        for row in rows
+    ]
 
 
 def _links(connection: Connection, ids: list[str]) -> dict[str, list[Document]]:
@@ -286,17 +360,27 @@ def _links(connection: Connection, ids: list[str]) -> dict[str, list[Document]]:
     for row in rows.mappings():
         for own, far in ((row["lead"], row["other"]), (row["other"], row["lead"])):
             if own in ids:
-                found.setdefault(own, []).append({
-                    "id": row["id"], "lead": far, "request": row["request_number"], "kind": row["kind"], "reason_zh": row["reason_zh"],
-                    "reason_en": row["reason_en"], "by": row["made_by"], "at": rfc3339(row["made"]),
-                })
+                found.setdefault(own, []).append(
+                    {
+                        "id": row["id"],
+                        "lead": far,
+                        "request": row["request_number"],
+                        "kind": row["kind"],
+                        "reason_zh": row["reason_zh"],
+                        "reason_en": row["reason_en"],
+                        "by": row["made_by"],
+                        "at": rfc3339(row["made"]),
+                    }
+                )
     return found
 
 
 def _filters(wanted: CaseFilter, now: int) -> list[ColumnElement[bool]]:
     c, where = case_file.c, list[ColumnElement[bool]]()
     states = {
-        "open": c.step.in_(machine.OPEN), "closed": c.step == "closed", "void": c.step == "void",
+        "open": c.step.in_(machine.OPEN),
+        "closed": c.step == "closed",
+        "void": c.step == "void",
         "late": or_(c.late.is_(True), and_(c.step.in_(machine.OPEN), c.due < now, c.parked.is_(None))),
     }
     if wanted.state in states:

@@ -29,9 +29,18 @@ HOLD = 10 * SECOND
 """So long after a step it may be taken back, in the city's time."""
 
 _CASE = {
-    "report": (("Case.opened", 1),), "patrol": (("Case.opened", 1),), "confirm": (("Case.opened", 1),), "import": (("Case.opened", 1),),
-    "due": (("Case.due", 1),), "close": (("Case.closed", 1),), "source_close": (("Case.closed", 1),), "check_fail": (("Case.redone", 1),),
-    "dispatch": (("Case.dispatched", 1),), "return": (("Case.dispatch_returned", 1),), "park": (("Case.parked", 1),), "resume": (("Case.parked", 0),),
+    "report": (("Case.opened", 1),),
+    "patrol": (("Case.opened", 1),),
+    "confirm": (("Case.opened", 1),),
+    "import": (("Case.opened", 1),),
+    "due": (("Case.due", 1),),
+    "close": (("Case.closed", 1),),
+    "source_close": (("Case.closed", 1),),
+    "check_fail": (("Case.redone", 1),),
+    "dispatch": (("Case.dispatched", 1),),
+    "return": (("Case.dispatch_returned", 1),),
+    "park": (("Case.parked", 1),),
+    "resume": (("Case.parked", 0),),
 }
 _REQUEST = {"received": (("Request.received", 1),), "answer": (("Request.answered", 1),), "link": (), "unlink": ()}
 
@@ -65,10 +74,7 @@ def readings_of(step: Row) -> list[Row]:
         told = _REQUEST.get(step["verb"], ())
         if step["detail"].get("repeat"):
             told = (*told, ("Request.repeat", 0 if step["verb"] == "unlink" else 1))
-    return [
-        {"entity": urn(name.partition(".")[0], step["number"]), "property": name, "time": step["happened"], "value": value, "area": step["area"]}
-        for name, value in told
-    ]
+    return [{"entity": urn(name.partition(".")[0], step["number"]), "property": name, "time": step["happened"], "value": value, "area": step["area"]} for name, value in told]
 
 
 def prepare(connection: Connection, most: int = BATCH, now: int | None = None) -> Handover | None:

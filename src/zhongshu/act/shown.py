@@ -12,7 +12,8 @@ from zhongshu.kernel.grade import Scope
 from zhongshu.kernel.problem import declare
 
 BAD_PAGE = declare(
-    "record.bad_page", "invalid",
+    "record.bad_page",
+    "invalid",
     zh=("看不懂的翻页标记“{after}”。", "请原样使用上一页返回的 next。"),
     en=("The page mark '{after}' cannot be read.", "Use the `next` of the page before, unchanged."),
 )
@@ -24,16 +25,55 @@ def show_case(row: Mapping[Any, Any], now: int, scope: Scope) -> Document:
     """Turn a case's row into its document."""
     step = machine.STEPS[row["step"]]
     plain = (
-        "id", "number", "class", "class_zh", "class_en", "title_zh", "title_en", "address", "lon", "lat", "source", "step", "mark", "unit", "holder",
-        "holder_zh", "holder_en", "level", "voices", "finding", "lead", "indicator", "version", "flags", "check_mode", "redone", "returned",
+        "id",
+        "number",
+        "class",
+        "class_zh",
+        "class_en",
+        "title_zh",
+        "title_en",
+        "address",
+        "lon",
+        "lat",
+        "source",
+        "step",
+        "mark",
+        "unit",
+        "holder",
+        "holder_zh",
+        "holder_en",
+        "level",
+        "voices",
+        "finding",
+        "lead",
+        "indicator",
+        "version",
+        "flags",
+        "check_mode",
+        "redone",
+        "returned",
     )
     overdue = row["due"] is not None and row["closed"] is None and row["parked"] is None and now > row["due"]
     mark = machine.MARKS[row["mark"]]
-    return hide({key: row[key] for key in plain} | {
-        "area": show_area(row["area"]), "step_zh": step.zh, "step_en": step.en, "mark_zh": mark[0], "mark_en": mark[1], "stage": step.stage,
-        "opened": rfc3339(row["opened"]), "changed": rfc3339(row["changed"]), "due": time_of(row["due"]), "closed": time_of(row["closed"]),
-        "late": bool(row["late"] or overdue), "limit": clocks.state(row, now), "parked_until": time_of(row["parked_until"]),
-    }, scope)
+    return hide(
+        {key: row[key] for key in plain}
+        | {
+            "area": show_area(row["area"]),
+            "step_zh": step.zh,
+            "step_en": step.en,
+            "mark_zh": mark[0],
+            "mark_en": mark[1],
+            "stage": step.stage,
+            "opened": rfc3339(row["opened"]),
+            "changed": rfc3339(row["changed"]),
+            "due": time_of(row["due"]),
+            "closed": time_of(row["closed"]),
+            "late": bool(row["late"] or overdue),
+            "limit": clocks.state(row, now),
+            "parked_until": time_of(row["parked_until"]),
+        },
+        scope,
+    )
 
 
 def show_voice(row: Mapping[Any, Any], scope: Scope) -> Document:
@@ -47,10 +87,20 @@ def show_step(step: Mapping[Any, Any], files: list[Document], scope: Scope) -> D
     verb = machine.COUNTED if step["detail"].get("early") else machine.VERBS[step["verb"]]
     plain = ("seq", "verb", "actor", "actor_name", "reason", "note", "unit", "from_step", "from_mark", "to_step", "to_mark", "version")
     nameless = {"actor": "", "actor_name": "反映人"} if step["verb"] in machine.RESULTS else {}
-    return hide({key: step[key] for key in plain} | nameless | {
-        "verb_zh": verb.zh, "verb_en": verb.en, "at": rfc3339(step["at"]), "happened": rfc3339(step["happened"]), "evidence": files,
-        "result": step["detail"].get("result", ""), "moved": step["detail"].get("moved"),
-    }, scope)
+    return hide(
+        {key: step[key] for key in plain}
+        | nameless
+        | {
+            "verb_zh": verb.zh,
+            "verb_en": verb.en,
+            "at": rfc3339(step["at"]),
+            "happened": rfc3339(step["happened"]),
+            "evidence": files,
+            "result": step["detail"].get("result", ""),
+            "moved": step["detail"].get("moved"),
+        },
+        scope,
+    )
 
 
 def show_verb(row: machine.Row, case: Mapping[Any, Any]) -> Document:

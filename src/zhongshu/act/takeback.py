@@ -16,17 +16,20 @@ from zhongshu.kernel.grade import Principal
 from zhongshu.kernel.problem import declare
 
 LATE = declare(
-    "case.undo_late", "conflict",
+    "case.undo_late",
+    "conflict",
     zh=("“{verb_zh}”已过 {seconds} 秒，不能再撤销。", "如需更正，请用可用的操作继续办理。"),
     en=("'{verb_en}' was more than {seconds} s ago: it cannot be taken back.", "To put it right, go on with what is offered."),
 )
 NOT_YOURS = declare(
-    "case.undo_not_yours", "refused",
+    "case.undo_not_yours",
+    "refused",
     zh=("“{verb_zh}”不是你做的，不能由你撤销。", "请由做这一步的人撤销，或用可用的操作继续办理。"),
     en=("'{verb_en}' was not your step: you cannot take it back.", "Let whoever took it do so, or go on with what is offered."),
 )
 SINCE = declare(
-    "case.undo_since", "conflict",
+    "case.undo_since",
+    "conflict",
     zh=("最近一步是“{verb_zh}”，不能撤销。", "请刷新，看过最新情况后用可用的操作继续办理。"),
     en=("The last step is '{verb_en}': it cannot be taken back.", "Refresh, look at what has happened, and go on with what is offered."),
 )

@@ -17,17 +17,20 @@ from zhongshu.kernel.ids import uuid7
 from zhongshu.kernel.problem import declare
 
 UNKNOWN = declare(
-    "request.unknown", "unknown",
+    "request.unknown",
+    "unknown",
     zh=("没有编号为 {id} 的诉求。", "请检查编号。"),
     en=("There is no request {id}.", "Check its number."),
 )
 BAD = declare(
-    "request.bad_row", "invalid",
+    "request.bad_row",
+    "invalid",
     zh=("诉求的“{field}”看不懂：{text}。", "请更正这一行后重新提交；其他行不受影响。"),
     en=("The '{field}' of the request cannot be read: {text}.", "Correct this row and send it again; other rows are not affected."),
 )
 ANSWERED = declare(
-    "request.answered", "conflict",
+    "request.answered",
+    "conflict",
     zh=("诉求 {number} 已经答复过。", "如需补充，请另发通知。"),
     en=("Request {number} has already been answered.", "Send a notice if there is more to say."),
 )
@@ -75,12 +78,24 @@ def read(document: dict[str, Any]) -> Voice:
             raise BAD(field=wanted, text=document.get(wanted))
     area = document["area"]
     return Voice(
-        source=str(document["source"]), external=str(document["id"]), created=created or 0, area=parse_area(area) if isinstance(area, str) else int(area),
-        class_=str(document.get("class") or document.get("category") or ""), text=str(document.get("text") or "")[:4000],
-        address=str(document.get("address") or "")[:400], lon=_degrees(document, "lon"), lat=_degrees(document, "lat"),
-        channel=str(document.get("channel") or ""), unit=str(document.get("unit") or ""), reporter=str(document.get("reporter") or ""),
-        photos=tuple(map(str, document.get("photos") or ())), due=due, closed=closed, repeats=bool(document.get("duplicate")),
-        imported=bool(document.get("imported")) or due is not None or closed is not None, flags=tuple(map(str, document.get("flags") or ())),
+        source=str(document["source"]),
+        external=str(document["id"]),
+        created=created or 0,
+        area=parse_area(area) if isinstance(area, str) else int(area),
+        class_=str(document.get("class") or document.get("category") or ""),
+        text=str(document.get("text") or "")[:4000],
+        address=str(document.get("address") or "")[:400],
+        lon=_degrees(document, "lon"),
+        lat=_degrees(document, "lat"),
+        channel=str(document.get("channel") or ""),
+        unit=str(document.get("unit") or ""),
+        reporter=str(document.get("reporter") or ""),
+        photos=tuple(map(str, document.get("photos") or ())),
+        due=due,
+        closed=closed,
+        repeats=bool(document.get("duplicate")),
+        imported=bool(document.get("imported")) or due is not None or closed is not None,
+        flags=tuple(map(str, document.get("flags") or ())),
     )
 
 
@@ -93,10 +108,29 @@ def receive(deed: Deed, voice: Voice) -> tuple[dict[str, Any], bool]:
     if not class_ and not voice.imported and (class_ := duty.guess(deed.connection, voice.text, voice.created)):
         flags.append("class_guessed")
     row = {
-        "id": uuid7(), "number": number(deed, voice.area, voice.created, "R"), "source": voice.source, "external": voice.external, "class": class_,
-        "text": voice.text, "address": voice.address, "area": voice.area, "lon": voice.lon, "lat": voice.lat, "channel": voice.channel,
-        "unit": voice.unit, "reporter": voice.reporter, "photos": list(voice.photos), "state": "received", "created": voice.created,
-        "received": deed.now, "answered": None, "answer": "", "repeats": voice.repeats, "lead": None, "case_id": None, "flags": flags,
+        "id": uuid7(),
+        "number": number(deed, voice.area, voice.created, "R"),
+        "source": voice.source,
+        "external": voice.external,
+        "class": class_,
+        "text": voice.text,
+        "address": voice.address,
+        "area": voice.area,
+        "lon": voice.lon,
+        "lat": voice.lat,
+        "channel": voice.channel,
+        "unit": voice.unit,
+        "reporter": voice.reporter,
+        "photos": list(voice.photos),
+        "state": "received",
+        "created": voice.created,
+        "received": deed.now,
+        "answered": None,
+        "answer": "",
+        "repeats": voice.repeats,
+        "lead": None,
+        "case_id": None,
+        "flags": flags,
     }
     deed.connection.execute(_INSERT, row)
     detail = {"repeat": True} if voice.repeats else {}

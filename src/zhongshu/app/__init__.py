@@ -9,6 +9,24 @@ from zhongshu.app.people import grant, make_token, make_user
 from zhongshu.engines.owner_lock import is_owned
 
 __all__ = [
-    "Assembly", "Installed", "Owner", "alone", "backup", "bare_city", "check_pack", "grant", "ingest", "installed_packs", "is_owned", "make_token", "make_user", "open_city", "recompute",
-    "restore", "shown", "through_owner", "verify", "wiring",
+    "Assembly",
+    "Installed",
+    "Owner",
+    "alone",
+    "backup",
+    "bare_city",
+    "check_pack",
+    "grant",
+    "ingest",
+    "installed_packs",
+    "is_owned",
+    "make_token",
+    "make_user",
+    "open_city",
+    "recompute",
+    "restore",
+    "shown",
+    "through_owner",
+    "verify",
+    "wiring",
 ]

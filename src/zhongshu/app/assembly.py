@@ -82,8 +82,12 @@ class Assembly:
         self.live = LiveCells(list(properties.values()), self.registry, self.registry.sources.names, self.registry.entities.numbers, self._reload)
         self.live.declare(spec for i in indicators for spec in i.specs())
         self.watch = Watch(self.judge, self.live, indicators, rules, self.desk.read(record.recall), Rhythms(self.registry, self.once, self.sources))
-        self.explainer = Explainer(self.judge, self.watch, lambda sql, known: self.lake.query(sql, tables={"facets": self.facets()}, known=known),
-                                   RollUp(properties, self.registry, self.registry.sources.names, self.registry.entities.numbers))
+        self.explainer = Explainer(
+            self.judge,
+            self.watch,
+            lambda sql, known: self.lake.query(sql, tables={"facets": self.facets()}, known=known),
+            RollUp(properties, self.registry, self.registry.sources.names, self.registry.entities.numbers),
+        )
         # act
         self.hub = Hub()
         self.zone = ZoneInfo(self.about.time_zone)
@@ -95,19 +99,48 @@ class Assembly:
     def city(self, pipe: Pipe) -> City:
         """Return what handlers may reach."""
         return City(
-            self.folder, self.about, self.areas, {t.name: t for p in self.packs for t in p.types}, self.clock, self.zone, self.registry, self.sources, self.intake, pipe,
-            self.journal, self.lake, self.desk, self.office, self.evidence, self.watch, self.explainer, self.guard, self.identity, self.ledger, self.hub,
-            self.settings.loopback, self.about.sandbox, add_source=self.add_source)
+            self.folder,
+            self.about,
+            self.areas,
+            {t.name: t for p in self.packs for t in p.types},
+            self.clock,
+            self.zone,
+            self.registry,
+            self.sources,
+            self.intake,
+            pipe,
+            self.journal,
+            self.lake,
+            self.desk,
+            self.office,
+            self.evidence,
+            self.watch,
+            self.explainer,
+            self.guard,
+            self.identity,
+            self.ledger,
+            self.hub,
+            self.settings.loopback,
+            self.about.sandbox,
+            add_source=self.add_source,
+        )
 
     def facets(self) -> pa.Table:
         """Return every entity's facets as rows (entity, name, text, number), made again when entities were added."""
         rows = self.registry.rows
         if self._facets[0] != len(rows):
             flat = [(e.id, k, v) for e in rows for k, v in e.facets.items()]
-            self._facets = (len(rows), pa.table({
-                "entity": pa.array([f[0] for f in flat], pa.string()), "name": pa.array([f[1] for f in flat], pa.string()),
-                "text": pa.array([f[2] if isinstance(f[2], str) else None for f in flat], pa.string()),
-                "number": pa.array([float(f[2]) if isinstance(f[2], int | float) else None for f in flat], pa.float64())}))
+            self._facets = (
+                len(rows),
+                pa.table(
+                    {
+                        "entity": pa.array([f[0] for f in flat], pa.string()),
+                        "name": pa.array([f[1] for f in flat], pa.string()),
+                        "text": pa.array([f[2] if isinstance(f[2], str) else None for f in flat], pa.string()),
+                        "number": pa.array([float(f[2]) if isinstance(f[2], int | float) else None for f in flat], pa.float64()),
+                    }
+                ),
+            )
         return self._facets[1]
 
     def add_source(self, source: Source) -> None:
@@ -138,8 +171,11 @@ class Assembly:
                 found, groups = found + len(entry.table), groups + 1
         high = self.lake.query("SELECT source, entity, property, max(valid) AS high FROM readings GROUP BY ALL").to_pylist()
         words = self.registry
-        rows = [(words.sources.number(r["source"]) << 48 | words.entities.numbers[r["entity"]] << 20 | words.properties.numbers[r["property"]], r["high"])
-                for r in high if r["entity"] in words.entities.numbers and r["property"] in words.properties.numbers]
+        rows = [
+            (words.sources.number(r["source"]) << 48 | words.entities.numbers[r["entity"]] << 20 | words.properties.numbers[r["property"]], r["high"])
+            for r in high
+            if r["entity"] in words.entities.numbers and r["property"] in words.properties.numbers
+        ]
         if rows:
             self.once.remember(np.array([r[0] for r in rows], np.int64), np.array([r[1] for r in rows], np.int64))
         return {"recovered": found, "groups": groups}
@@ -164,4 +200,3 @@ class Assembly:
 def open_city(settings: Settings, clock: Clock | None = None) -> Assembly:
     """Open a city's parts, for a command that holds the lock."""
     return Assembly(settings, clock or LiveClock())
-

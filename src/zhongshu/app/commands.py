@@ -29,17 +29,20 @@ from zhongshu.survey import Areas
 from zhongshu.survey import City as About
 
 OWNER_AWAY = declare(
-    "owner.unreachable", "unavailable",
+    "owner.unreachable",
+    "unavailable",
     zh=("正在运行这座城市的进程没有应答：{why}。", "请稍后再试，或停止它后重试。"),
     en=("The process that runs this city does not answer: {why}.", "Try again shortly, or stop it first."),
 )
 NOT_EMPTY = declare(
-    "restore.not_empty", "conflict",
+    "restore.not_empty",
+    "conflict",
     zh=("{folder} 里已经有数据。", "请恢复到一个空目录。"),
     en=("{folder} holds data already.", "Restore into an empty folder."),
 )
 NO_FILE = declare(
-    "file.missing", "unknown",
+    "file.missing",
+    "unknown",
     zh=("没有文件 {path}。", "请检查路径。"),
     en=("There is no file {path}.", "Check the path."),
 )
@@ -63,7 +66,14 @@ def alone(settings: Settings) -> Iterator[tuple[Assembly, Pipe]]:
     lock = OwnerLock(settings.data).take()
     try:
         parts = open_city(settings)
-        pipe = Pipe(parts.journal, parts.intake, parts.stamp, parts.once, lambda e: parts.lake.show(e.table, e.offset) if e.table is not None else None, (settings.data, settings.disk_floor_mb << 20))
+        pipe = Pipe(
+            parts.journal,
+            parts.intake,
+            parts.stamp,
+            parts.once,
+            lambda e: parts.lake.show(e.table, e.offset) if e.table is not None else None,
+            (settings.data, settings.disk_floor_mb << 20),
+        )
         pipe.start()
         try:
             yield parts, pipe
@@ -175,7 +185,8 @@ def shown(parts: Assembly, values: Values) -> list[dict[str, Any]]:
     """Return values as rows for people."""
     return [
         {"area": show_area(int(c)), "name": parts.areas.name(int(c)), "value": None if v != v else float(v), "level": str(s), "readings": int(n)}  # noqa: PLR0124 (NaN)
-        for c, v, s, n in zip(values.codes, values.value, values.status, values.count, strict=True)]
+        for c, v, s, n in zip(values.codes, values.value, values.status, values.count, strict=True)
+    ]
 
 
 def verify(parts: Assembly, tell: Tell) -> list[str]:
@@ -226,8 +237,8 @@ def restore(source: Path, folder: Path) -> None:
 
 
 BAD_BACKUP = declare(
-    "restore.unreadable", "invalid",
+    "restore.unreadable",
+    "invalid",
     zh=("备份文件不完整：{why}。", "请换一份备份。"),
     en=("The backup is not whole: {why}.", "Use another backup."),
 )
-

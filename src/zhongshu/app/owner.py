@@ -59,18 +59,30 @@ class Owner:
         self._brought = parts.journal.counts()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
-        self.city.commands = {"ingest": self._ingest, "recompute": self._recompute, "verify": self._verify, "backup": self._backup, "token": self._token, "user": self._user,
-                              "grant": lambda given, _: grant(parts, given), "explain": lambda _given, _tell: wiring(parts)}
+        self.city.commands = {
+            "ingest": self._ingest,
+            "recompute": self._recompute,
+            "verify": self._verify,
+            "backup": self._backup,
+            "token": self._token,
+            "user": self._user,
+            "grant": lambda given, _: grant(parts, given),
+            "explain": lambda _given, _tell: wiring(parts),
+        }
         self._stand()
         self.city.proof = {
-            "confirmed": sum(row["accepted"] for row in parts.journal.counts().values()), "recovered": parts.recovered["recovered"],
-            "duplicates": self._doubles(), "pid": os.getpid(), "started": rfc3339(time.time_ns() // 1000)}
+            "confirmed": sum(row["accepted"] for row in parts.journal.counts().values()),
+            "recovered": parts.recovered["recovered"],
+            "duplicates": self._doubles(),
+            "pid": os.getpid(),
+            "started": rfc3339(time.time_ns() // 1000),
+        }
 
     def _doubles(self) -> int:
         """Count readings that stand twice in the record under one key and known time: there must be none."""
         table = self.parts.lake.query(
-            "SELECT count(*) - count(DISTINCT (source, entity, property, valid, known)) AS n FROM readings WHERE known > $since",
-            {"since": self.parts.clock.now() - DAY})
+            "SELECT count(*) - count(DISTINCT (source, entity, property, valid, known)) AS n FROM readings WHERE known > $since", {"since": self.parts.clock.now() - DAY}
+        )
         return int(table["n"][0].as_py())
 
     def _stand(self) -> None:
@@ -153,7 +165,12 @@ class Owner:
     def _keeper(self) -> None:
         """Commit, trim, merge, relay and sweep, each at its rhythm; a failure is told and tried again."""
         work = [
-            (self.settings.commit_s, self._commit), (1.0, self._relay), (1.0, self._look_after), (1.0, self._beat), (15.0, self._lines), (60.0, self._merge),
+            (self.settings.commit_s, self._commit),
+            (1.0, self._relay),
+            (1.0, self._look_after),
+            (1.0, self._beat),
+            (15.0, self._lines),
+            (60.0, self._merge),
         ]
         due = [time.monotonic() + rhythm for rhythm, _ in work]
         while not self._stop.wait(0.1):
@@ -207,7 +224,9 @@ class Owner:
         """Tell open screens the time, how far the city is behind it, and what came in; see which cases wait for an instrument."""
         parts = self.parts
         now = parts.clock.now()
-        parts.hub.publish(News("clock", 0, {"now": rfc3339(now), "speed": parts.clock.speed, "delay_ms": max(0, (now - parts.watch.memory.at) // 1000) if parts.clock.mode == "live" else None}))
+        parts.hub.publish(
+            News("clock", 0, {"now": rfc3339(now), "speed": parts.clock.speed, "delay_ms": max(0, (now - parts.watch.memory.at) // 1000) if parts.clock.mode == "live" else None})
+        )
         counts = {name: row["accepted"] for name, row in parts.journal.counts().items()}
         parts.hub.publish(News("reading", 0, {"total": sum(counts.values()), "by_source": counts}))
         self._checks = parts.desk.read(_waiting_checks)
@@ -259,7 +278,11 @@ class Owner:
         """Leave a token for commands on this machine, readable by this user only."""
         identity = self.parts.identity
         held = next((p for p in identity.parties() if p["account"] == "owner"), None)
-        id_ = held["id"] if held else identity.add_party(Party("owner", "本机命令", "Commands on this machine", (Grant("admin", self.parts.about.code),), kind="service"), actor="system")
+        id_ = (
+            held["id"]
+            if held
+            else identity.add_party(Party("owner", "本机命令", "Commands on this machine", (Grant("admin", self.parts.about.code),), kind="service"), actor="system")
+        )
         _, secret = identity.issue_token(id_, "owner", actor="system")
         path = self.settings.data / TOKEN_FILE
         path.unlink(missing_ok=True)
@@ -284,7 +307,9 @@ class Owner:
         gc.set_threshold(50_000, 20, 20)
         sys.setswitchinterval(0.0005)  # many threads that each hold it briefly: waiting 5 ms for each turn would be most of a group's time
         app = build(self.city, self.settings.data)
-        config = uvicorn.Config(app, host=self.settings.host, port=self.settings.port, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False, proxy_headers=False)
+        config = uvicorn.Config(
+            app, host=self.settings.host, port=self.settings.port, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False, proxy_headers=False
+        )
         server = uvicorn.Server(config)
         if self.parts.about.sandbox and self.settings.loopback:
             self._live_in()
@@ -328,5 +353,3 @@ def _waiting_checks(conn: Any) -> frozenset[tuple[str, int]]:  # noqa: ANN401 (a
 def _complain(done: "Future[Any]") -> None:
     if (error := done.exception()) is not None:
         _log.error("deed.failed", exc_info=error)
-
-

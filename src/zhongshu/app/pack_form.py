@@ -9,7 +9,19 @@ from zhongshu.kernel.problem import Problem
 
 REQUIRED = {"pack.toml", "README.md", "__init__.py", "entities.py", "words.zh.toml", "words.en.toml", "sample"}
 OPTIONAL = {
-    "sources.py", "indicators.toml", "rules.toml", "dispatch.csv", "playbooks", "services.toml", "forecasts.py", "views.toml", "policies.cedar", "sources", "forecasts", "life", "__pycache__",
+    "sources.py",
+    "indicators.toml",
+    "rules.toml",
+    "dispatch.csv",
+    "playbooks",
+    "services.toml",
+    "forecasts.py",
+    "views.toml",
+    "policies.cedar",
+    "sources",
+    "forecasts",
+    "life",
+    "__pycache__",
 }
 LONGEST_DOOR = 30
 

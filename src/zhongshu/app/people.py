@@ -12,12 +12,14 @@ from zhongshu.kernel.ids import stable_id
 from zhongshu.kernel.problem import declare
 
 BAD_NAME = declare(
-    "token.bad_name", "invalid",
+    "token.bad_name",
+    "invalid",
     zh=("令牌的名称为空或超过 {most} 个字。", "请写明哪个服务使用它，例如“河道水位网关”。"),
     en=("The token's name is empty or longer than {most} characters.", "Say which service will use it, for example 'river gauges'."),
 )
 NO_ACCOUNT = declare(
-    "user.unknown", "unknown",
+    "user.unknown",
+    "unknown",
     zh=("没有账户 {account}。", "请核对拼写，或先用 zhongshu user add 新增。"),
     en=("There is no account {account}.", "Check the spelling, or add it first with zhongshu user add."),
 )

@@ -51,7 +51,8 @@ def _say(by_area: dict[int, list[dict[str, Any]]], code: str, values: Values, pl
     for i, area in _down_to_street(values, places):
         value, at = values.value[i], int(values.at[i])
         by_area.setdefault(area, []).append(
-            {"indicator": code, "area": show_area(area), "value": None if np.isnan(value) else float(value), "level": str(values.status[i]), "as_of": rfc3339(at) if at else None})
+            {"indicator": code, "area": show_area(area), "value": None if np.isnan(value) else float(value), "level": str(values.status[i]), "as_of": rfc3339(at) if at else None}
+        )
 
 
 def _down_to_street(values: Values, places: Iterable[int]) -> Iterable[tuple[int, int]]:

@@ -13,9 +13,7 @@ def seat_accounts(seats: tuple[Any, ...], areas: Areas) -> list[DemoAccount]:
     """Return the demo accounts: every seat's, and of those who watch, keep data and administer; one who works in streets has a row for each."""
     city = areas.city.code
     streets = [a.code for a in areas.at(Level.STREET)]
-    rows = [
-        DemoAccount(s.name, s.zh, s.en, s.role, area, s.unit)
-        for s in seats if not s.source for area in (streets if s.role in STREET_ROLES else [city])]
+    rows = [DemoAccount(s.name, s.zh, s.en, s.role, area, s.unit) for s in seats if not s.source for area in (streets if s.role in STREET_ROLES else [city])]
     more = (("duty", "值班长", "Duty officer", "duty_officer"), ("steward", "数据专员", "Data steward", "steward"), ("admin", "系统管理员", "Administrator", "admin"))
     rows += [DemoAccount(account, zh, en, role, city) for account, zh, en, role in more]
     if streets:

@@ -23,8 +23,7 @@ import pyarrow.parquet as pq
 from zhongshu.engines.checksum import FORM, checksum, products
 from zhongshu.kernel.reading import SCHEMA, Flag
 
-_COLUMNS = ", ".join(
-    f'"{f.name}" {"VARCHAR" if pa.types.is_dictionary(f.type) else {"int64": "BIGINT", "int32": "INTEGER", "double": "DOUBLE"}[str(f.type)]}' for f in SCHEMA)
+_COLUMNS = ", ".join(f'"{f.name}" {"VARCHAR" if pa.types.is_dictionary(f.type) else {"int64": "BIGINT", "int32": "INTEGER", "double": "DOUBLE"}[str(f.type)]}' for f in SCHEMA)
 REPLAYED = "least(known, valid)"
 SMALL = 32 * 2**20
 """Files of fewer bytes are merged with their neighbours."""
@@ -41,13 +40,22 @@ class DuckLake:
         """Open or make the warehouse; `replay`: history counts as known when it was valid. Half-written files are removed."""
         self.folder, self.replay = folder, replay
         (folder / "readings").mkdir(parents=True, exist_ok=True)
-        self._db = duckdb.connect(config={"memory_limit": memory, "temp_directory": str(folder / "tmp"), "autoload_known_extensions": False, "disabled_optimizers": "join_filter_pushdown", "autoinstall_known_extensions": False})
+        self._db = duckdb.connect(
+            config={
+                "memory_limit": memory,
+                "temp_directory": str(folder / "tmp"),
+                "autoload_known_extensions": False,
+                "disabled_optimizers": "join_filter_pushdown",
+                "autoinstall_known_extensions": False,
+            }
+        )
         for package in ("duckdb-extension-sqlite-scanner", "duckdb-extension-ducklake"):
             self._db.execute(f"LOAD '{_extension(package)}'")
         _follow(folder)
         self._db.execute(
             f"ATTACH 'ducklake:sqlite:{folder / 'catalog.sqlite'}' AS lake (DATA_PATH '{folder / 'readings'}/', OVERRIDE_DATA_PATH true, "
-            "META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 30000, DATA_INLINING_ROW_LIMIT 0)")
+            "META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 30000, DATA_INLINING_ROW_LIMIT 0)"
+        )
         if not self._db.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = 'readings'").fetchall():
             self._db.execute(f"CREATE TABLE lake.readings ({_COLUMNS})")
             self._db.execute("ALTER TABLE lake.readings SET SORTED BY (property ASC, area ASC, valid ASC)")
@@ -119,9 +127,17 @@ class DuckLake:
             before = self._manifest.stat().st_size if self._manifest.exists() else 0
             try:
                 files += (self._write(part, month, first, last) for month, part in _by_month(table))
-                self._note({
-                    "from": self._offset + 1, "to": last, "count": len(table), "checksum": checksum(table), "form": FORM,
-                    "revised": bool(pc.any(_is_revision(table)).as_py()), "files": [str(f.relative_to(self.folder)) for f in files]})
+                self._note(
+                    {
+                        "from": self._offset + 1,
+                        "to": last,
+                        "count": len(table),
+                        "checksum": checksum(table),
+                        "form": FORM,
+                        "revised": bool(pc.any(_is_revision(table)).as_py()),
+                        "files": [str(f.relative_to(self.folder)) for f in files],
+                    }
+                )
                 self._enter(files, last, len(table))
             except BaseException:
                 self._undo(before, last)
@@ -210,7 +226,8 @@ class DuckLake:
             return "SELECT * EXCLUDE (written) FROM versions"
         return (
             f"SELECT * EXCLUDE (written) FROM versions ANTI JOIN revised USING ({_KEY}) UNION ALL BY NAME "
-            f'SELECT * EXCLUDE (written) FROM versions SEMI JOIN revised USING ({_KEY}) QUALIFY row_number() OVER (PARTITION BY {_KEY} ORDER BY "offset" DESC, written DESC) = 1')
+            f'SELECT * EXCLUDE (written) FROM versions SEMI JOIN revised USING ({_KEY}) QUALIFY row_number() OVER (PARTITION BY {_KEY} ORDER BY "offset" DESC, written DESC) = 1'
+        )
 
     def merge(self, small: int = SMALL) -> int:
         """Join neighbouring files of less than `small` bytes into larger, sorted ones, fsynced; what has been merged for a day is removed. Returns how many files went."""

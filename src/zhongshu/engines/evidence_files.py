@@ -20,32 +20,38 @@ MAX_PIXELS = 64_000_000
 """An image that unfolds to more pixels than this is refused."""
 
 TOO_LARGE = declare(
-    "evidence.too_large", "too_large",
+    "evidence.too_large",
+    "too_large",
     zh=("文件有 {size} 字节，超过 {most} 字节的上限。", "请压缩图片后再传。"),
     en=("The file has {size} bytes; at most {most} are taken.", "Send a smaller picture."),
 )
 BAD_TYPE = declare(
-    "evidence.bad_type", "foreign_media",
+    "evidence.bad_type",
+    "foreign_media",
     zh=("只接受 JPEG、PNG、WebP 图片和 PDF 文件。", "请换一种格式再传。"),
     en=("Only JPEG, PNG and WebP pictures and PDF files are taken.", "Send it in another format."),
 )
 BROKEN = declare(
-    "evidence.broken", "invalid",
+    "evidence.broken",
+    "invalid",
     zh=("这个文件打不开：{why}。", "请重新拍照或重新导出后再传。"),
     en=("The file cannot be opened: {why}.", "Take or export it again, and send that."),
 )
 UNKNOWN = declare(
-    "evidence.unknown", "unknown",
+    "evidence.unknown",
+    "unknown",
     zh=("没有摘要为 {sha256} 的证据。", "请先上传文件，再在环节中引用。"),
     en=("There is no evidence {sha256}.", "Upload the file first, then name it in the step."),
 )
 DAMAGED = declare(
-    "evidence.damaged", "unavailable",
+    "evidence.damaged",
+    "unavailable",
     zh=("证据 {sha256} 的内容已与其摘要不符。", "请从备份恢复该文件。"),
     en=("Evidence {sha256} no longer matches its hash.", "Restore the file from a backup."),
 )
 NOT_PUBLIC = declare(
-    "evidence.no_public_copy", "refused",
+    "evidence.no_public_copy",
+    "refused",
     zh=("{content_type} 文件没有公开副本。", "请提供图片，或由有权限的人员查看原件。"),
     en=("There is no public copy of a {content_type} file.", "Give a picture, or let someone with the right see the original."),
 )

@@ -10,12 +10,14 @@ from typing import Any, Self
 from zhongshu.kernel.problem import declare
 
 OWNED = declare(
-    "city.owned", "conflict",
+    "city.owned",
+    "conflict",
     zh=("这座城市正由进程 {pid} 运行（{url}）。", "请通过它操作，或先停止它。"),
     en=("This city is being run by process {pid} at {url}.", "Work through it, or stop it first."),
 )
 NEWER = declare(
-    "city.newer", "unsupported",
+    "city.newer",
+    "unsupported",
     zh=("城市数据的格式是第 {found} 版，本程序只认识到第 {ours} 版。", "请使用较新的程序。"),
     en=("The city's data has format {found}; this program knows up to {ours}.", "Use a newer program."),
 )

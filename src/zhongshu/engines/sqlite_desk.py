@@ -20,17 +20,20 @@ from zhongshu.engines.migrations import copy_store, migrate
 from zhongshu.kernel.problem import Problem, declare
 
 NOT_WRITTEN = declare(
-    "desk.not_written", "unavailable",
+    "desk.not_written",
+    "unavailable",
     zh=("业务库没有写成：{why}。", "什么都没有改变。请检查磁盘，然后重试。"),
     en=("The desk could not write: {why}.", "Nothing was changed. Check the disk, then try again."),
 )
 BUSY = declare(
-    "desk.busy", "busy",
+    "desk.busy",
+    "busy",
     zh=("业务库有 {waiting} 条命令在排队。", "请稍后重试。"),
     en=("{waiting} commands are waiting at the desk.", "Try again in a moment."),
 )
 CLOSED = declare(
-    "desk.closed", "unavailable",
+    "desk.closed",
+    "unavailable",
     zh=("业务库已经关闭。", "请等服务重新启动后再试。"),
     en=("The desk is closed.", "Try again when the service has started."),
 )
@@ -167,7 +170,10 @@ def _problem(error: BaseException) -> BaseException:
 def _engine(path: Path, connections: int, *, query_only: bool) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
-        pool_size=connections, max_overflow=0, pool_timeout=30, connect_args={"timeout": 30, "check_same_thread": False},
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=30,
+        connect_args={"timeout": 30, "check_same_thread": False},
         json_serializer=partial(json.dumps, ensure_ascii=False, separators=(",", ":"), sort_keys=True),
     )
 

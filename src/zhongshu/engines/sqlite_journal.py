@@ -19,7 +19,8 @@ from zhongshu.kernel.problem import declare
 from zhongshu.kernel.reading import Readings, join
 
 JOURNAL_FULL = declare(
-    "journal.full", "full",
+    "journal.full",
+    "full",
     zh=("磁盘空间不足，暂时不能接收数据。", "请清理磁盘或扩容；已确认的数据没有丢失。"),
     en=("The disk is almost full; nothing more can be taken in.", "Free or add space; nothing acknowledged is lost."),
 )
@@ -108,11 +109,13 @@ class SqliteJournal:
                 c.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", (e.offset, e.kind, known, len(e.table) if e.table is not None else len(e.documents), payload))
             c.executemany(
                 f"INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {_WALL})",
-                [(b.source, b.batch, b.digest, r.offset, r.accepted, r.quarantined, r.duplicates, known, b.mapping) for b, r in zip(batches, receipts, strict=True)])
+                [(b.source, b.batch, b.digest, r.offset, r.accepted, r.quarantined, r.duplicates, known, b.mapping) for b, r in zip(batches, receipts, strict=True)],
+            )
             c.executemany(_COUNT, [(*row, known) for row in _sums(batches, receipts)])
             c.executemany(
                 "INSERT INTO quarantine (source, batch, line, code, detail, raw, known, mapping) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [(b.source, b.batch, q.row, q.code, json.dumps(q.detail, default=str, ensure_ascii=False), q.raw, known, b.mapping) for b in batches for q in b.refused])
+                [(b.source, b.batch, q.row, q.code, json.dumps(q.detail, default=str, ensure_ascii=False), q.raw, known, b.mapping) for b in batches for q in b.refused],
+            )
             c.executemany("INSERT OR REPLACE INTO request_key VALUES (?, ?, ?)", [(b.source, d["id"], document_digest(d)) for b in batches for d in b.documents])
             c.executemany("UPDATE quarantine SET mended = ? WHERE id = ?", [(known, i) for b in batches for i in b.mends])
 
@@ -139,7 +142,8 @@ class SqliteJournal:
             for start in range(0, len(names), 500):
                 part = names[start : start + 500]
                 rows = self._write.execute(
-                    f"SELECT batch, digest, accepted, quarantined, duplicates, offset FROM batch WHERE source = ? AND batch IN ({','.join('?' * len(part))})", (source, *part))
+                    f"SELECT batch, digest, accepted, quarantined, duplicates, offset FROM batch WHERE source = ? AND batch IN ({','.join('?' * len(part))})", (source, *part)
+                )
                 found |= {(source, row[0]): (row[1], Receipt(row[0], row[2], row[3], row[4], row[5], repeated=True)) for row in rows}
         return found
 
@@ -183,7 +187,8 @@ class SqliteJournal:
     def quarantine(self, source: str, after: int, limit: int) -> list[dict[str, Any]]:
         """Return quarantined rows of a source, in order."""
         rows = self._read().execute(
-            "SELECT id, batch, line, code, detail, raw, known, mended FROM quarantine WHERE source = ? AND id > ? ORDER BY id LIMIT ?", (source, after, limit))
+            "SELECT id, batch, line, code, detail, raw, known, mended FROM quarantine WHERE source = ? AND id > ? ORDER BY id LIMIT ?", (source, after, limit)
+        )
         return [_refused(row) for row in rows]
 
     def refused(self, source: str, row: int) -> dict[str, Any] | None:

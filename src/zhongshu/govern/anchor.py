@@ -14,7 +14,8 @@ from zhongshu.kernel.desk import Desk
 from zhongshu.kernel.problem import Problem, declare
 
 UNREADABLE = declare(
-    "ledger.anchor_unreadable", "invalid",
+    "ledger.anchor_unreadable",
+    "invalid",
     zh=("台账锚点文件读不出来。", "请从备份或异地副本恢复 ledger.anchor；查明原因之前不要删除它。"),
     en=("The ledger's anchor cannot be read.", "Restore ledger.anchor from a backup or a copy kept elsewhere; do not delete it before the cause is known."),
 )

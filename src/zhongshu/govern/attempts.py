@@ -8,7 +8,8 @@ from zhongshu.kernel.clock import HOUR, MINUTE, SECOND
 from zhongshu.kernel.problem import declare
 
 TOO_MANY = declare(
-    "session.too_many", "busy",
+    "session.too_many",
+    "busy",
     zh=("登录尝试过于频繁。", "请等 {seconds} 秒再试；忘记密码请联系系统管理员。"),
     en=("Too many attempts to sign in.", "Wait {seconds} seconds and try again; if the password is forgotten, ask the administrator."),
 )

@@ -17,12 +17,14 @@ from zhongshu.kernel.grade import ANONYMOUS, EVERYWHERE, Principal, Scope
 from zhongshu.kernel.problem import Problem, declare
 
 SIGN_IN = declare(
-    "guard.sign_in", "unsigned",
+    "guard.sign_in",
+    "unsigned",
     zh=("请先登录，再{action_zh}{kind_zh}。", "登录有权的账户（{able_zh}），或在请求里带上令牌。"),
     en=("Sign in to {action_en} {kind_en}.", "Sign in as one of: {able_en}; or send a token with the request."),
 )
 REFUSED = declare(
-    "guard.refused", "refused",
+    "guard.refused",
+    "refused",
     zh=("您的角色（{roles_zh}）{where_zh}不能{action_zh}{kind_zh}。", "可以这样做的角色：{able_zh}。请向系统管理员申请，或交给职责范围内的人办理。"),
     en=(
         "Your role ({roles_en}) may not {action_en} {kind_en}{where_en}.",
@@ -31,7 +33,8 @@ REFUSED = declare(
 )
 
 OTHER_SOURCE = declare(
-    "guard.other_source", "refused",
+    "guard.other_source",
+    "refused",
     zh=("这个令牌只属于数据源 {own}，不能{action_zh}数据源 {source} 的{kind_zh}。", "请使用数据源 {source} 的令牌，或改发到 {own}。"),
     en=("This token belongs to source {own}; it may not {action_en} {kind_en} of source {source}.", "Use a token of source {source}, or send to {own}."),
 )
@@ -119,10 +122,19 @@ class Guard:
         roles = [split(role)[0] for role, _ in principal.roles]
         able = self.able(action, kind, verb)
         words = {
-            "action": action, "kind": kind, "verb": verb, "action_zh": action_zh, "action_en": action_en, "kind_zh": kind_zh, "kind_en": kind_en,
-            "roles_zh": _said(roles, "zh") or "未登录", "roles_en": _said(roles, "en") or "not signed in",
-            "able_zh": _said(able, "zh") or "无", "able_en": _said(able, "en") or "none",
-            "where_zh": "" if area is None else f"在区域 {area:015d} ", "where_en": "" if area is None else f" in area {area:015d}",
+            "action": action,
+            "kind": kind,
+            "verb": verb,
+            "action_zh": action_zh,
+            "action_en": action_en,
+            "kind_zh": kind_zh,
+            "kind_en": kind_en,
+            "roles_zh": _said(roles, "zh") or "未登录",
+            "roles_en": _said(roles, "en") or "not signed in",
+            "able_zh": _said(able, "zh") or "无",
+            "able_en": _said(able, "en") or "none",
+            "where_zh": "" if area is None else f"在区域 {area:015d} ",
+            "where_en": "" if area is None else f" in area {area:015d}",
         }
         return (SIGN_IN if principal.means == ANONYMOUS.means else REFUSED)(**words)
 

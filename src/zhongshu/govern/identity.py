@@ -29,22 +29,26 @@ from zhongshu.kernel.ids import uuid7
 from zhongshu.kernel.problem import Problem, declare
 
 REFUSED = declare(
-    "session.refused", "unsigned",
+    "session.refused",
+    "unsigned",
     zh=("账户或密码不对。", "请核对后再试；忘记密码请联系系统管理员。"),
     en=("The account or the password is wrong.", "Check them and try again; if the password is forgotten, ask the administrator."),
 )
 DEMO_ELSEWHERE = declare(
-    "session.demo_elsewhere", "refused",
+    "session.demo_elsewhere",
+    "refused",
     zh=("演示账户只能在本机使用。", "请在 127.0.0.1 上打开沙盒，或使用正式账户。"),
     en=("Demo accounts work only on the machine itself.", "Open the sandbox on 127.0.0.1, or use a real account."),
 )
 BAD_TOKEN = declare(
-    "session.bad_token", "unsigned",
+    "session.bad_token",
+    "unsigned",
     zh=("令牌无效或已被撤销。", "请向系统管理员申请新的令牌。"),
     en=("The token is not valid, or was revoked.", "Ask the administrator for a new one."),
 )
 WEAK = declare(
-    "identity.weak_password", "invalid",
+    "identity.weak_password",
+    "invalid",
     zh=("密码太短或太长。", "请用 {low} 至 {high} 个字符。"),
     en=("The password is too short or too long.", "Use {low} to {high} characters."),
 )
@@ -89,7 +93,13 @@ class Identity:
     """Parties, their sessions and tokens. `sign_in` takes a tenth of a second of argon2: call it outside the event loop."""
 
     def __init__(
-        self, desk: Desk, ledger: Ledger, *, loopback: bool, clock: Clock | None = None, demo_password: str = "",
+        self,
+        desk: Desk,
+        ledger: Ledger,
+        *,
+        loopback: bool,
+        clock: Clock | None = None,
+        demo_password: str = "",
         hasher: PasswordHasher | None = None,
     ) -> None:
         """`loopback` tells whether the server is bound to the machine itself: otherwise demo accounts are refused."""
@@ -159,8 +169,12 @@ class Identity:
         row = self._desk.read(lambda conn: conn.execute(select(party).where(party.c.id == principal.id)).first())
         name_en = row.name_en if row is not None else {"guest": "Sandbox guest"}.get(principal.id, principal.id)
         return {
-            "id": principal.id, "account": row.account if row is not None else "", "name_zh": principal.name, "name_en": name_en,
-            "unit": principal.unit, "demo": bool(row is not None and row.demo),
+            "id": principal.id,
+            "account": row.account if row is not None else "",
+            "name_zh": principal.name,
+            "name_en": name_en,
+            "unit": principal.unit,
+            "demo": bool(row is not None and row.demo),
             "roles": [{"role": role, "area": area} for role, area in principal.roles],
         }
 
@@ -255,10 +269,17 @@ class Identity:
         held, now = [row for row in self.parties() if row["demo"] and row["active"]], self._clock.now()
         return [
             {
-                "account": row["account"], "name_zh": row["name_zh"], "name_en": row["name_en"], "unit": row["unit"],
-                "role": grant["role"], "area": grant["area"], "password": self._demo_password,
+                "account": row["account"],
+                "name_zh": row["name_zh"],
+                "name_en": row["name_en"],
+                "unit": row["unit"],
+                "role": grant["role"],
+                "area": grant["area"],
+                "password": self._demo_password,
             }
-            for row in held for grant in row["grants"] if grant["valid_from"] <= now and (grant["valid_to"] is None or grant["valid_to"] > now)
+            for row in held
+            for grant in row["grants"]
+            if grant["valid_from"] <= now and (grant["valid_to"] is None or grant["valid_to"] > now)
         ]
 
     # within
@@ -295,8 +316,14 @@ class Identity:
         return SignedIn(secret, principal, expires)
 
     def _change(
-        self, work: Callable[[Connection], object], actor: str, change: str, subject: str, detail: dict[str, object] | None = None,
-        *, kind: str = "user",
+        self,
+        work: Callable[[Connection], object],
+        actor: str,
+        change: str,
+        subject: str,
+        detail: dict[str, object] | None = None,
+        *,
+        kind: str = "user",
     ) -> None:
         """Do one change with its ledger line, and forget every principal kept, so that it is in effect at once."""
 

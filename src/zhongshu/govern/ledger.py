@@ -77,7 +77,13 @@ class Ledger:
         return self._head
 
     def witness(
-        self, conn: Connection, actor: str, action: str, kind: str, subject: str = "", detail: Mapping[str, object] | None = None,
+        self,
+        conn: Connection,
+        actor: str,
+        action: str,
+        kind: str,
+        subject: str = "",
+        detail: Mapping[str, object] | None = None,
     ) -> Mark:
         """Append a line in the caller's transaction, on the desk's writing thread, and return its place."""
         line = self._line(actor, action, kind, subject, detail)

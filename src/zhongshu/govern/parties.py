@@ -18,27 +18,32 @@ from zhongshu.kernel.ids import uuid7
 from zhongshu.kernel.problem import declare
 
 BAD_ACCOUNT = declare(
-    "identity.bad_account", "invalid",
+    "identity.bad_account",
+    "invalid",
     zh=("“{account}”不能作账户名。", "账户名为 2 至 64 个小写字母、数字或 . _ - @，以字母或数字开头。"),
     en=("'{account}' cannot be an account.", "An account has 2 to 64 lower-case letters, digits or . _ - @ and begins with a letter or digit."),
 )
 TAKEN = declare(
-    "identity.account_taken", "conflict",
+    "identity.account_taken",
+    "conflict",
     zh=("账户 {account} 已经存在。", "换一个账户名，或修改已有的账户。"),
     en=("The account {account} exists already.", "Choose another, or change the one there is."),
 )
 UNKNOWN_PARTY = declare(
-    "identity.unknown", "unknown",
+    "identity.unknown",
+    "unknown",
     zh=("没有这个账户。", "请在账户列表中核对。"),
     en=("There is no such account.", "Look it up in the list of accounts."),
 )
 UNKNOWN_ROLE = declare(
-    "identity.unknown_role", "invalid",
+    "identity.unknown_role",
+    "invalid",
     zh=("没有角色“{role}”。", "可用的角色：{roles}；数据源接入须写明数据源，例如 source_writer:gauges。"),
     en=("There is no role '{role}'.", "The roles are: {roles}; a source writer names its source, for example source_writer:gauges."),
 )
 BAD_AREA = declare(
-    "identity.bad_area", "invalid",
+    "identity.bad_area",
+    "invalid",
     zh=("角色 {role} 不能授予区域 {area}（{level}）。", "请授予 {coarsest} 到 {finest} 级的区域；负责多处的，逐处授予。"),
     en=("The role {role} is not given for area {area} (a {level}).", "Give it for areas from {coarsest} to {finest}; for several places, one by one."),
 )
@@ -93,10 +98,20 @@ def add(conn: Connection, new: Party, now: int) -> str:
         raise BAD_ACCOUNT(account=new.account)
     if find(conn, account) is not None:
         raise TAKEN(account=account)
-    conn.execute(insert(party), {
-        "id": (id_ := uuid7()), "account": account, "name_zh": new.name_zh, "name_en": new.name_en, "unit": new.unit, "kind": new.kind,
-        "active": 1, "demo": int(new.demo), "created": now,
-    })
+    conn.execute(
+        insert(party),
+        {
+            "id": (id_ := uuid7()),
+            "account": account,
+            "name_zh": new.name_zh,
+            "name_en": new.name_en,
+            "unit": new.unit,
+            "kind": new.kind,
+            "active": 1,
+            "demo": int(new.demo),
+            "created": now,
+        },
+    )
     regrant(conn, id_, new.grants, now)
     return id_
 
@@ -118,9 +133,7 @@ def regrant(conn: Connection, id_: str, grants: Iterable[Grant], now: int) -> No
     )
     rows = {(grant.role, grant.area, max(now, grant.valid_from)): grant.valid_to for grant in grants}
     if rows:
-        conn.execute(insert(role_grant), [
-            {"party": id_, "role": role, "area": area, "valid_from": start, "valid_to": end} for (role, area, start), end in rows.items()
-        ])
+        conn.execute(insert(role_grant), [{"party": id_, "role": role, "area": area, "valid_from": start, "valid_to": end} for (role, area, start), end in rows.items()])
 
 
 def check_grant(grant: Grant) -> None:

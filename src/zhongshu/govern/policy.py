@@ -18,12 +18,14 @@ from zhongshu.govern.roles import ACTIONS, ANYONE, KINDS, ROLES
 from zhongshu.kernel.problem import declare
 
 UNREADABLE = declare(
-    "policy.unreadable", "invalid",
+    "policy.unreadable",
+    "invalid",
     zh=("{name} 的策略无法读取：{why}", "请对照文档中的 Cedar 语法、角色、动作和对象种类修改后再安装。"),
     en=("The policies of {name} cannot be read: {why}", "Mend them by Cedar's syntax and the documented roles, actions and kinds, then install again."),
 )
 OVERREACH = declare(
-    "policy.overreach", "refused",
+    "policy.overreach",
+    "refused",
     zh=("{name} 的策略 {policy} 许可了不属于它的类型。", '许可只能写成 resource == Type::"…"，且类型须由该包声明：{own}；禁止则不受限。'),
     en=(
         "Policy {policy} of {name} permits on a type that is not its own.",
@@ -94,8 +96,10 @@ class Policy:
         def permitted(asked: tuple[tuple[int, bool], ...]) -> Outcome:
             requests = [
                 {
-                    "principal": {"type": "Party", "id": "asker"}, "action": {"type": "Action", "id": action},
-                    "resource": resource, "context": {"verb": verb, "grade": grade, "own": own},
+                    "principal": {"type": "Party", "id": "asker"},
+                    "action": {"type": "Action", "id": action},
+                    "resource": resource,
+                    "context": {"verb": verb, "grade": grade, "own": own},
                 }
                 for grade, own in asked
             ]

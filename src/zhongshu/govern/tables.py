@@ -18,7 +18,8 @@ from sqlalchemy import (
 metadata = MetaData()
 
 party = Table(
-    "party", metadata,
+    "party",
+    metadata,
     Column("id", Text, primary_key=True),
     Column("account", Text, nullable=False, unique=True),
     Column("name_zh", Text, nullable=False),
@@ -31,7 +32,8 @@ party = Table(
 )
 
 role_grant = Table(
-    "role_grant", metadata,
+    "role_grant",
+    metadata,
     Column("party", Text, ForeignKey("party.id"), nullable=False),
     Column("role", Text, nullable=False),
     Column("area", BigInteger, nullable=False),
@@ -41,14 +43,16 @@ role_grant = Table(
 )
 
 secret = Table(
-    "secret", metadata,
+    "secret",
+    metadata,
     Column("party", Text, ForeignKey("party.id"), primary_key=True),
     Column("hash", Text, nullable=False),
     Column("changed", BigInteger, nullable=False),
 )
 
 session = Table(
-    "session", metadata,
+    "session",
+    metadata,
     Column("hash", Text, primary_key=True),
     Column("party", Text, ForeignKey("party.id"), nullable=False),
     Column("created", BigInteger, nullable=False),
@@ -59,7 +63,8 @@ session = Table(
 )
 
 token = Table(
-    "token", metadata,
+    "token",
+    metadata,
     Column("hash", Text, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
@@ -70,7 +75,8 @@ token = Table(
 )
 
 ledger = Table(
-    "ledger", metadata,
+    "ledger",
+    metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
     Column("actor", Text, nullable=False),

@@ -13,6 +13,26 @@ from zhongshu.judge.value import Judge, Values, differs
 from zhongshu.judge.watch import Memory, Outcome, Watch
 
 __all__ = [
-    "Band", "Explainer", "Indicator", "Judge", "Memory", "Outcome", "Pulse", "Rule", "Statics", "Values", "Watch", "cost", "differs", "extremes", "panes_sql", "parts_sql",
-    "read_indicator", "read_packs", "read_rule", "record", "to_parts", "within_limit",
+    "Band",
+    "Explainer",
+    "Indicator",
+    "Judge",
+    "Memory",
+    "Outcome",
+    "Pulse",
+    "Rule",
+    "Statics",
+    "Values",
+    "Watch",
+    "cost",
+    "differs",
+    "extremes",
+    "panes_sql",
+    "parts_sql",
+    "read_indicator",
+    "read_packs",
+    "read_rule",
+    "record",
+    "to_parts",
+    "within_limit",
 ]

@@ -17,9 +17,13 @@ from zhongshu.kernel.problem import Problem, declare
 from zhongshu.kernel.quantity import Property
 
 TOO_MANY_CELLS = declare(
-    "indicator.too_many_cells", "invalid",
+    "indicator.too_many_cells",
+    "invalid",
     zh=("体征指标 {code} 需要 {cells} 个计算单元、{bytes} 字节，超过上限 {limit} 字节。", "请缩短窗口、加大步长，或不按实体（each）计算；其余指标不受影响。"),
-    en=("Vital sign {code} needs {cells} cells, {bytes} bytes, over the limit of {limit} bytes.", "Shorten the window, widen the hop, or leave `each` out; the other signs are not affected."),
+    en=(
+        "Vital sign {code} needs {cells} cells, {bytes} bytes, over the limit of {limit} bytes.",
+        "Shorten the window, widen the hop, or leave `each` out; the other signs are not affected.",
+    ),
 )
 LIMIT = 1 << 30
 """Bytes that the cells of one sign may take."""

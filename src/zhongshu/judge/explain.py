@@ -23,7 +23,8 @@ from zhongshu.kernel.problem import declare
 from zhongshu.kernel.rollup import Folded, Layout, RollUp
 
 UNKNOWN_INDICATOR = declare(
-    "indicator.unknown", "unknown",
+    "indicator.unknown",
+    "unknown",
     zh=("没有编号为 {code} 的体征指标。", "请查看体征目录。"),
     en=("There is no vital sign {code}.", "See the list of indicators."),
 )
@@ -72,13 +73,30 @@ class Explainer:
         values = self.watch.latest.get(indicator.code)
         place = None if values is None else values.find(area)
         if values is None or place is None:
-            return {"indicator": indicator.code, "area": show_area(area), "value": None, "unit": indicator.unit, "level": str(Status.STALE), "band": None,
-                    "native": "", "as_of": None, "age_s": None, "owner": indicator.owner}
+            return {
+                "indicator": indicator.code,
+                "area": show_area(area),
+                "value": None,
+                "unit": indicator.unit,
+                "level": str(Status.STALE),
+                "band": None,
+                "native": "",
+                "as_of": None,
+                "age_s": None,
+                "owner": indicator.owner,
+            }
         value, at, band = float(values.value[place]), int(values.at[place]), int(values.band[place])
         return {
-            "indicator": indicator.code, "area": show_area(area), "value": None if np.isnan(value) else value, "unit": indicator.unit, "level": str(values.status[place]),
-            "band": indicator.bands[band].describe() if band >= 0 else None, "native": str(values.native[place]), "as_of": rfc3339(at) if at else None,
-            "age_s": round(max(0, now - at) / 1e6, 1) if at else None, "owner": indicator.owner,
+            "indicator": indicator.code,
+            "area": show_area(area),
+            "value": None if np.isnan(value) else value,
+            "unit": indicator.unit,
+            "level": str(values.status[place]),
+            "band": indicator.bands[band].describe() if band >= 0 else None,
+            "native": str(values.native[place]),
+            "as_of": rfc3339(at) if at else None,
+            "age_s": round(max(0, now - at) / 1e6, 1) if at else None,
+            "owner": indicator.owner,
         }
 
     def explain(self, code: str, area: int, now: int) -> dict[str, Any]:
@@ -89,10 +107,16 @@ class Explainer:
         again = self.recompute(indicator, level, at)
         spans = [spec.span(at) for spec in indicator.measures.values()]
         both = self._both(live, again, area)
-        return self.row(indicator, area, now) | both | self.describe(indicator) | {
-            "window": {"from": rfc3339(min(s[0] for s in spans)), "to": rfc3339(max(s[1] for s in spans))},
-            "sql": self.sql(indicator, level, at), "contributing": self._below(indicator, area),
-        }
+        return (
+            self.row(indicator, area, now)
+            | both
+            | self.describe(indicator)
+            | {
+                "window": {"from": rfc3339(min(s[0] for s in spans)), "to": rfc3339(max(s[1] for s in spans))},
+                "sql": self.sql(indicator, level, at),
+                "contributing": self._below(indicator, area),
+            }
+        )
 
     def sql(self, indicator: Indicator, level: Level, at: int) -> str:
         """Return the SQL of every measure at a boundary."""
@@ -102,10 +126,21 @@ class Explainer:
         """Return a declaration as people read it."""
         name, words = indicator.name, indicator.words
         return {
-            "code": indicator.code, "name_zh": name.get("zh", ""), "name_en": name.get("en", ""), "unit": indicator.unit, "decimals": indicator.decimals,
-            "owner": indicator.owner, "theme": indicator.theme, "formula_zh": words.get("zh", ""), "formula_en": words.get("en", ""),
-            "declared": indicator.declared, "version": indicator.version, "pack": indicator.pack, "bands": [b.describe() for b in indicator.bands],
-            "levels": [lv.name.lower() for lv in indicator.levels], "stale_after_s": indicator.stale_after / 1e6,
+            "code": indicator.code,
+            "name_zh": name.get("zh", ""),
+            "name_en": name.get("en", ""),
+            "unit": indicator.unit,
+            "decimals": indicator.decimals,
+            "owner": indicator.owner,
+            "theme": indicator.theme,
+            "formula_zh": words.get("zh", ""),
+            "formula_en": words.get("en", ""),
+            "declared": indicator.declared,
+            "version": indicator.version,
+            "pack": indicator.pack,
+            "bands": [b.describe() for b in indicator.bands],
+            "levels": [lv.name.lower() for lv in indicator.levels],
+            "stale_after_s": indicator.stale_after / 1e6,
         }
 
     def _both(self, live: Values | None, again: Values, area: int) -> dict[str, Any]:
@@ -166,5 +201,3 @@ def extremes(line: list[Point]) -> list[Point]:
 
 def _plain(value: np.float64 | None) -> float | None:
     return None if value is None or np.isnan(value) else float(value)
-
-

@@ -12,13 +12,25 @@ from zhongshu.kernel.expression import FUNCTIONS, Call, Expression, Name, Number
 from zhongshu.kernel.problem import declare
 
 BAD_FORMULA = declare(
-    "formula.unreadable", "invalid",
+    "formula.unreadable",
+    "invalid",
     zh=("看不懂的公式“{text}”：{why}。", "可用四则运算、比较、and/or/not，以及 max_of、min_of、ceil、floor、round、abs、if_null、piecewise、total。"),
     en=("The formula '{text}' cannot be read: {why}.", "Use arithmetic, comparisons, and/or/not, and max_of, min_of, ceil, floor, round, abs, if_null, piecewise, total."),
 )
 
 _BINARY: dict[type[exp.Expression], str] = {
-    exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=", exp.EQ: "=", exp.NEQ: "!=", exp.And: "and", exp.Or: "or",
+    exp.Add: "+",
+    exp.Sub: "-",
+    exp.Mul: "*",
+    exp.Div: "/",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+    exp.EQ: "=",
+    exp.NEQ: "!=",
+    exp.And: "and",
+    exp.Or: "or",
 }
 _UNARY: dict[type[exp.Expression], str] = {exp.Neg: "neg", exp.Not: "not", exp.Ceil: "ceil", exp.Floor: "floor", exp.Abs: "abs", exp.Round: "round"}
 MAX_DEPTH = 40
@@ -59,8 +71,6 @@ def _convert(node: Any, text: str, depth: int) -> Expression:  # noqa: ANN401, C
     if isinstance(node, exp.Anonymous) and node.name.lower() in FUNCTIONS:
         return Call(node.name.lower(), of(*node.expressions))
     raise BAD_FORMULA(text=text, why=f"{node.sql()} is not allowed")
-
-
 
 
 def _good(call: Call) -> Expression:

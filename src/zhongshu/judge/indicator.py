@@ -21,7 +21,8 @@ from zhongshu.kernel.problem import Problem, declare
 from zhongshu.kernel.quantity import Property, known_unit
 
 BAD_INDICATOR = declare(
-    "indicator.invalid", "invalid",
+    "indicator.invalid",
+    "invalid",
     zh=("体征指标 {code} 的声明有误：{why}。", "请更正声明；其余指标不受影响。"),
     en=("The declaration of vital sign {code} is wrong: {why}.", "Correct the declaration; the other signs are not affected."),
 )
@@ -60,8 +61,12 @@ class Band:
         """Return the band as plain values for people."""
         steps = [{"level": s.level, "op": s.op, "value": s.facet or s.value, "native": s.native} | ({"window_s": s.window // 1_000_000} if s.window else {}) for s in self.steps]
         return {
-            "source": dict(self.source), "steps": steps, "valid_from": None if self.valid_from == date.min else self.valid_from.isoformat(),
-            "valid_to": None if self.valid_to == date.max else self.valid_to.isoformat(), "place": f"{self.place:015d}" if self.place else None, "by": self.by or None,
+            "source": dict(self.source),
+            "steps": steps,
+            "valid_from": None if self.valid_from == date.min else self.valid_from.isoformat(),
+            "valid_to": None if self.valid_to == date.max else self.valid_to.isoformat(),
+            "place": f"{self.place:015d}" if self.place else None,
+            "by": self.by or None,
             "period": list(self.period) if self.period else None,
         }
 
@@ -121,10 +126,23 @@ def read_indicator(row: dict[str, Any], properties: Mapping[str, Property], pack
         rhythm = max((properties[m.property].rhythm for m in measures.values()), default=0)
         name = row["name"]
         return Indicator(
-            code, name, row.get("formula", name), str(row["unit"]), int(row.get("decimals", 1)), str(row.get("theme", "")), str(row["owner"]),
-            parse_duration(row["stale_after"]) if "stale_after" in row else max(3 * rhythm, 60_000_000), levels, measures, tree,
-            {k: tuple((float(x), float(y)) for x, y in table) for k, table in row.get("tables", {}).items()}, empty,
-            tuple(read_band(b) for b in row.get("bands", [])), _show(row), pack, stable_id(json.dumps(row, sort_keys=True, default=str)),
+            code,
+            name,
+            row.get("formula", name),
+            str(row["unit"]),
+            int(row.get("decimals", 1)),
+            str(row.get("theme", "")),
+            str(row["owner"]),
+            parse_duration(row["stale_after"]) if "stale_after" in row else max(3 * rhythm, 60_000_000),
+            levels,
+            measures,
+            tree,
+            {k: tuple((float(x), float(y)) for x, y in table) for k, table in row.get("tables", {}).items()},
+            empty,
+            tuple(read_band(b) for b in row.get("bands", [])),
+            _show(row),
+            pack,
+            stable_id(json.dumps(row, sort_keys=True, default=str)),
         )
     except Problem as problem:
         raise BAD_INDICATOR(code=code, why=problem.sentence()) from problem
@@ -182,8 +200,15 @@ def read_band(row: dict[str, Any]) -> Band:
     period = row.get("period")
     steps = tuple(sorted((_step(s) for s in row["steps"]), key=lambda s: -SEVERITY[s.level]))
     return Band(
-        {k: str(v) for k, v in source.items()}, steps, _day(row.get("valid_from"), date.min), _day(row.get("valid_to"), date.max), int(row.get("place", 0) or 0),
-        by.strip(), by_value.strip(" '\""), (period["from"], period["to"]) if period else None)
+        {k: str(v) for k, v in source.items()},
+        steps,
+        _day(row.get("valid_from"), date.min),
+        _day(row.get("valid_to"), date.max),
+        int(row.get("place", 0) or 0),
+        by.strip(),
+        by_value.strip(" '\""),
+        (period["from"], period["to"]) if period else None,
+    )
 
 
 def _step(row: dict[str, Any]) -> Step:

@@ -28,7 +28,9 @@ _log = logging.getLogger(__name__)
 class Pulse:
     """`settle(at)` must return when every group known by `at` was handed to `take`, and no later one will be."""
 
-    def __init__(self, clock: Clock, live: Live, watch: Watch, settle: Callable[[int], None], tell: Callable[[Outcome], None], replay: Replay | None = None, offset: int = 0) -> None:
+    def __init__(
+        self, clock: Clock, live: Live, watch: Watch, settle: Callable[[int], None], tell: Callable[[Outcome], None], replay: Replay | None = None, offset: int = 0
+    ) -> None:
         """Take the clock, the cells, the watch and who hears of outcomes (in the pulse's thread); `replay` plays history in; all up to `offset` is in the record."""
         self._clock, self._live, self._watch, self._settle, self._tell, self._replay = clock, live, watch, settle, tell, replay
         self._groups: deque[Readings] = deque()

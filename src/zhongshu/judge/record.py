@@ -14,7 +14,8 @@ from zhongshu.kernel.grade import Scope
 from zhongshu.kernel.problem import declare
 
 UNKNOWN_FINDING = declare(
-    "finding.unknown", "unknown",
+    "finding.unknown",
+    "unknown",
     zh=("没有编号为 {id} 的告警。", "请刷新列表。"),
     en=("There is no finding {id}.", "Refresh the list."),
 )
@@ -22,10 +23,10 @@ UNKNOWN_FINDING = declare(
 _KEEP = text(
     "INSERT INTO finding (id, rule, version, indicator, area, level, value, opened, changed, closed, evidence) "
     "VALUES (:id, :rule, :version, :indicator, :area, :level, :value, :opened, :changed, :closed, :evidence) "
-    "ON CONFLICT (id) DO UPDATE SET level = excluded.level, value = excluded.value, changed = excluded.changed, closed = excluded.closed, evidence = excluded.evidence")
+    "ON CONFLICT (id) DO UPDATE SET level = excluded.level, value = excluded.value, changed = excluded.changed, closed = excluded.closed, evidence = excluded.evidence"
+)
 _EVENT = text("INSERT INTO finding_event (finding, kind, at, level, value, actor, detail) VALUES (:finding, :kind, :at, :level, :value, :actor, '{}')")
-_REMEMBER = text(
-    "INSERT INTO watch_state (key, value, changed) VALUES ('memory', :value, :at) ON CONFLICT (key) DO UPDATE SET value = excluded.value, changed = excluded.changed")
+_REMEMBER = text("INSERT INTO watch_state (key, value, changed) VALUES ('memory', :value, :at) ON CONFLICT (key) DO UPDATE SET value = excluded.value, changed = excluded.changed")
 
 
 def keep(conn: Connection, outcome: Outcome, memory: dict[str, Any]) -> None:
@@ -40,9 +41,22 @@ def keep(conn: Connection, outcome: Outcome, memory: dict[str, Any]) -> None:
 
 
 def _put(conn: Connection, f: Finding) -> None:
-    conn.execute(_KEEP, {
-        "id": f.id, "rule": f.rule, "version": f.version, "indicator": f.indicator, "area": f.area, "level": str(f.level), "value": f.value, "opened": f.opened,
-        "changed": f.changed, "closed": f.closed, "evidence": json.dumps(f.evidence)})
+    conn.execute(
+        _KEEP,
+        {
+            "id": f.id,
+            "rule": f.rule,
+            "version": f.version,
+            "indicator": f.indicator,
+            "area": f.area,
+            "level": str(f.level),
+            "value": f.value,
+            "opened": f.opened,
+            "changed": f.changed,
+            "closed": f.closed,
+            "evidence": json.dumps(f.evidence),
+        },
+    )
 
 
 def recall(conn: Connection) -> Memory:
@@ -53,7 +67,9 @@ def recall(conn: Connection) -> Memory:
 
 def acknowledge(conn: Connection, id_: str, actor: str, now: int) -> None:
     """Note who has taken notice of a finding; the first one stays."""
-    done = conn.execute(text("UPDATE finding SET acknowledged_by = :actor, acknowledged_at = :now WHERE id = :id AND acknowledged_by IS NULL"), {"actor": actor, "now": now, "id": id_})
+    done = conn.execute(
+        text("UPDATE finding SET acknowledged_by = :actor, acknowledged_at = :now WHERE id = :id AND acknowledged_by IS NULL"), {"actor": actor, "now": now, "id": id_}
+    )
     if done.rowcount:
         conn.execute(_EVENT, {"finding": id_, "kind": "acknowledged", "at": now, "level": "", "value": None, "actor": actor})
 
@@ -92,12 +108,24 @@ def document(row: dict[str, Any]) -> dict[str, Any]:
     """Turn a finding's row into what the API shows."""
     evidence = row["evidence"]
     return {
-        "id": row["id"], "rule": row["rule"], "version": row["version"], "indicator": row["indicator"], "area": show_area(row["area"]), "level": row["level"],
-        "value": row["value"], "opened": rfc3339(row["opened"]), "changed": rfc3339(row["changed"]), "closed": None if row["closed"] is None else rfc3339(row["closed"]),
-        "evidence": json.loads(evidence) if isinstance(evidence, str) else evidence, "acknowledged_by": row.get("acknowledged_by"),
+        "id": row["id"],
+        "rule": row["rule"],
+        "version": row["version"],
+        "indicator": row["indicator"],
+        "area": show_area(row["area"]),
+        "level": row["level"],
+        "value": row["value"],
+        "opened": rfc3339(row["opened"]),
+        "changed": rfc3339(row["changed"]),
+        "closed": None if row["closed"] is None else rfc3339(row["closed"]),
+        "evidence": json.loads(evidence) if isinstance(evidence, str) else evidence,
+        "acknowledged_by": row.get("acknowledged_by"),
     }
 
 
 def documents(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """Turn findings of a boundary into documents."""
-    return [document({**{k: getattr(f, k) for k in ("id", "rule", "version", "indicator", "area", "value", "opened", "changed", "closed", "evidence")}, "level": str(f.level)}) for f in findings]
+    return [
+        document({**{k: getattr(f, k) for k in ("id", "rule", "version", "indicator", "area", "value", "opened", "changed", "closed", "evidence")}, "level": str(f.level)})
+        for f in findings
+    ]

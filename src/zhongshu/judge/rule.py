@@ -18,7 +18,8 @@ from zhongshu.kernel.ids import stable_id
 from zhongshu.kernel.problem import Problem, declare
 
 BAD_RULE = declare(
-    "rule.invalid", "invalid",
+    "rule.invalid",
+    "invalid",
     zh=("规则 {code} 的声明有误：{why}。", "请更正声明；其余规则不受影响。"),
     en=("The declaration of rule {code} is wrong: {why}.", "Correct the declaration; the other rules are not affected."),
 )
@@ -66,10 +67,22 @@ def read_rule(row: dict[str, Any], pack: str = "") -> Rule:
         rate = _rate(row.get("rate", ""))
         name = row["name"]
         return Rule(
-            code, name, str(row["indicator"]), LEVELS[row.get("at", "street")], None if silence else _checked(parse(when)), parse_duration(silence) if silence else 0,
-            parse_duration(row["for"]) if "for" in row else 0, _checked(parse(str(row["clear"]))) if "clear" in row else None, str(row.get("opens", "")),
-            str(row.get("class", "")), bool(row.get("auto_file", False)), rate,
-            row.get("say", name), pack, stable_id(sorted((k, str(v)) for k, v in row.items())))
+            code,
+            name,
+            str(row["indicator"]),
+            LEVELS[row.get("at", "street")],
+            None if silence else _checked(parse(when)),
+            parse_duration(silence) if silence else 0,
+            parse_duration(row["for"]) if "for" in row else 0,
+            _checked(parse(str(row["clear"]))) if "clear" in row else None,
+            str(row.get("opens", "")),
+            str(row.get("class", "")),
+            bool(row.get("auto_file", False)),
+            rate,
+            row.get("say", name),
+            pack,
+            stable_id(sorted((k, str(v)) for k, v in row.items())),
+        )
     except Problem as problem:
         raise BAD_RULE(code=code, why=problem.sentence()) from problem
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -17,8 +17,13 @@ from zhongshu.kernel.quantity import Property
 from zhongshu.kernel.rollup import BLANK
 
 _OUTER = {
-    "count": ("count(*)", "1"), "sum": ("sum(ticks)", "1"), "mean": ("sum(ticks)", "count(*)"), "min": ("min(ticks)", "1"), "max": ("max(ticks)", "1"),
-    "last": ("max({'at': latest, 'ticks': ticks}).ticks", "1"), "distinct": ("count(DISTINCT entity)", "1"),
+    "count": ("count(*)", "1"),
+    "sum": ("sum(ticks)", "1"),
+    "mean": ("sum(ticks)", "count(*)"),
+    "min": ("min(ticks)", "1"),
+    "max": ("max(ticks)", "1"),
+    "last": ("max({'at': latest, 'ticks': ticks}).ticks", "1"),
+    "distinct": ("count(DISTINCT entity)", "1"),
 }
 _EACH = {"last": "max({'valid': valid, 'ticks': ticks}).ticks", "max": "max(ticks)", "min": "min(ticks)", "sum": "sum(ticks)", "count": "count(*)"}
 
@@ -77,7 +82,8 @@ def _percentile_parts(table: pa.Table, spec: CellSpec, level: Level) -> Parts:
     starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
     count = _ints(table["count"]) if spec.each else n
     return Parts(
-        keyed(codes[starts], level), percentile(_ints(table["bin"]), n, starts, 95), np.ones(len(starts), np.int64), np.add.reduceat(count, starts), np.maximum.reduceat(at, starts))
+        keyed(codes[starts], level), percentile(_ints(table["bin"]), n, starts, 95), np.ones(len(starts), np.int64), np.add.reduceat(count, starts), np.maximum.reduceat(at, starts)
+    )
 
 
 def _ints(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -93,7 +99,8 @@ def windows_sql(spec: CellSpec, times: Sequence[int], interval: tuple[int, int],
     return (
         "SELECT i, area, sub, sum(n)::BIGINT AS n, max(latest) AS latest, sum(total)::BIGINT AS total, min(low) AS low, max(high) AS high, "
         f"max({{'at': latest, 'last': last}}).last AS last, sum(hit)::BIGINT AS hit, sum(weight)::BIGINT AS weight\nFROM ({rows})\n"
-        f"JOIN (SELECT i, unnest(range(ending - {panes - 1}, ending + 1)) AS pane FROM (VALUES {moments}) AS moments(i, ending)) USING (pane)\nGROUP BY i, area, sub\nORDER BY i, area")
+        f"JOIN (SELECT i, unnest(range(ending - {panes - 1}, ending + 1)) AS pane FROM (VALUES {moments}) AS moments(i, ending)) USING (pane)\nGROUP BY i, area, sub\nORDER BY i, area"
+    )
 
 
 def scans(specs: Iterable[CellSpec]) -> list[list[CellSpec]]:
@@ -117,8 +124,16 @@ def scan_sql(specs: Sequence[CellSpec], at: int, properties: Mapping[str, Proper
 
 def _cell(k: int, spec: CellSpec, prop: Property, weight: str, conditions: list[str]) -> list[str]:
     """Say what a cell of the k-th spec of a scan keeps."""
-    of = {"n": "count(*)", "at": "max(valid)", "total": f"sum(ticks * {weight})::BIGINT", "low": "min(ticks)", "high": "max(ticks)",
-          "last": "max({'valid': valid, 'ticks': ticks}).ticks", "weight": f"sum({weight})::BIGINT", "hit": "count(*)"}
+    of = {
+        "n": "count(*)",
+        "at": "max(valid)",
+        "total": f"sum(ticks * {weight})::BIGINT",
+        "low": "min(ticks)",
+        "high": "max(ticks)",
+        "last": "max({'valid': valid, 'ticks': ticks}).ticks",
+        "weight": f"sum({weight})::BIGINT",
+        "hit": "count(*)",
+    }
     held = [] if spec.where is None else [f"c{conditions.index(to_sql(spec.where, prop))}"]
     out = []
     for field in fields(spec):
@@ -143,4 +158,5 @@ def panes_sql(spec: CellSpec, first: int, last: int, properties: Mapping[str, Pr
     hit = f"count(*) FILTER (WHERE {to_sql(spec.when, prop)})" if spec.when is not None and not spec.each else "0"
     return (
         f"SELECT valid // {spec.hop} AS pane, area, {sub} AS sub, count(*) AS n, max(valid) AS latest, sum(ticks * {weight})::BIGINT AS total, min(ticks) AS low, max(ticks) AS high, "
-        f"max({{'valid': valid, 'ticks': ticks}}).ticks AS last, {hit} AS hit, sum({weight})::BIGINT AS weight\nFROM ({rows})\nGROUP BY ALL")
+        f"max({{'valid': valid, 'ticks': ticks}}).ticks AS last, {hit} AS hit, sum({weight})::BIGINT AS weight\nFROM ({rows})\nGROUP BY ALL"
+    )

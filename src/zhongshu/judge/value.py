@@ -166,7 +166,11 @@ class Judge:
         if kept is None or kept[0] != minute or kept[1] is not indicator.bands:
             now = to_datetime(at).astimezone(self.zone)
             held = [(i, b) for i, b in enumerate(indicator.bands) if b.valid_from <= now.date() < b.valid_to and _in_period(b, now)]
-            kept = self._bands[indicator.code] = minute, indicator.bands, sorted(held, key=lambda row: (row[1].place > 0, bool(row[1].by), row[1].period is not None, row[1].valid_from, row[0]))
+            kept = self._bands[indicator.code] = (
+                minute,
+                indicator.bands,
+                sorted(held, key=lambda row: (row[1].place > 0, bool(row[1].by), row[1].period is not None, row[1].valid_from, row[0])),
+            )
         return kept[2]
 
     def _matching(self, band: Band, levels: Levels, keys: Codes) -> npt.NDArray[np.bool_]:

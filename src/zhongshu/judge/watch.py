@@ -66,8 +66,11 @@ class Memory:
     def save(self) -> dict[str, Any]:
         """Return it as plain values that stay as they are."""
         return {
-            "at": self.at, "open": [_plain(f) for f in self.open.values()], "pending": [[r, a, t] for (r, a), t in self.pending.items()],
-            "easing": [[r, a, t] for (r, a), t in self.easing.items()], "recent": {r: list(times) for r, times in self.recent.items()},
+            "at": self.at,
+            "open": [_plain(f) for f in self.open.values()],
+            "pending": [[r, a, t] for (r, a), t in self.pending.items()],
+            "easing": [[r, a, t] for (r, a), t in self.easing.items()],
+            "recent": {r: list(times) for r, times in self.recent.items()},
             "heard": [[r, a, t] for (r, a), t in self.heard.items()],
         }
 
@@ -76,8 +79,13 @@ class Memory:
         """Read what `save` gave."""
         found = [Finding(**{**f, "level": Status(f["level"])}) for f in saved["open"]]
         return Memory(
-            saved["at"], {(f.rule, f.area): f for f in found}, {(r, a): t for r, a, t in saved["pending"]}, {(r, a): t for r, a, t in saved["easing"]},
-            dict(saved["recent"]), {(r, a): t for r, a, t in saved.get("heard", [])})
+            saved["at"],
+            {(f.rule, f.area): f for f in found},
+            {(r, a): t for r, a, t in saved["pending"]},
+            {(r, a): t for r, a, t in saved["easing"]},
+            dict(saved["recent"]),
+            {(r, a): t for r, a, t in saved.get("heard", [])},
+        )
 
 
 class Watch:
@@ -94,7 +102,9 @@ class Watch:
         for indicator in self.indicators.values():
             for spec in indicator.specs():
                 self._needs.setdefault(spec, set()).add(indicator.code)
-        self._levels = {code: tuple(sorted({level for level in i.levels if level != Level.CELL} | {rule.at for rule in self.rules.get(code, [])})) for code, i in self.indicators.items()}
+        self._levels = {
+            code: tuple(sorted({level for level in i.levels if level != Level.CELL} | {rule.at for rule in self.rules.get(code, [])})) for code, i in self.indicators.items()
+        }
         self._hops = {spec.hop for spec in self._needs}
         self._hold = {rule.code: rule.hold for held in self.rules.values() for rule in held}
         self.latest: dict[str, Values] = {}
@@ -140,7 +150,9 @@ class Watch:
         places = values.of(rule.at)
         for i, area in zip(places.tolist(), values.codes[places].tolist(), strict=True):
             seen.add(area)
-            self._one(rule, indicator, area, self._sight(rule, indicator, area, _number(values.value[i]), values.status[i], self._silent(rule, area, int(values.at[i]), out.at)), out)
+            self._one(
+                rule, indicator, area, self._sight(rule, indicator, area, _number(values.value[i]), values.status[i], self._silent(rule, area, int(values.at[i]), out.at)), out
+            )
         for _, area in sorted(key for key in self.memory.heard if key[0] == rule.code and key[1] not in seen):
             seen.add(area)
             self._one(rule, indicator, area, self._sight(rule, indicator, area, None, Status.STALE, self._silent(rule, area, 0, out.at)), out)
@@ -176,8 +188,18 @@ class Watch:
 
     def _open(self, rule: Rule, indicator: Indicator, area: int, sight: Sight, out: Outcome) -> None:
         finding = Finding(
-            stable_id(rule.code, rule.version, area, out.at), rule.code, rule.version, indicator.code, area, sight.status, out.at, sight.value, None, out.at,
-            {"indicator_version": indicator.version, "value": sight.value, "boundary": out.at, "peak": sight.value})
+            stable_id(rule.code, rule.version, area, out.at),
+            rule.code,
+            rule.version,
+            indicator.code,
+            area,
+            sight.status,
+            out.at,
+            sight.value,
+            None,
+            out.at,
+            {"indicator_version": indicator.version, "value": sight.value, "boundary": out.at, "peak": sight.value},
+        )
         self.memory.open[rule.code, area] = finding
         self.memory.recent.setdefault(rule.code, []).append(out.at)
         out.opened.append(finding)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from zhongshu.kernel.problem import declare
 
 BAD_AREA = declare(
-    "area.unreadable", "invalid",
+    "area.unreadable",
+    "invalid",
     zh=("“{text}”不是区域编码。", "区域编码是 15 位数字：6 位区县、3 位街道、3 位社区、3 位网格。"),
     en=("'{text}' is not an area code.", "An area code has 15 digits: 6 county, 3 street, 3 community, 3 cell."),
 )

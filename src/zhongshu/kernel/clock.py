@@ -13,12 +13,14 @@ from typing import Protocol
 from zhongshu.kernel.problem import declare
 
 BAD_TIME = declare(
-    "time.unreadable", "invalid",
+    "time.unreadable",
+    "invalid",
     zh=("看不懂的时间“{text}”。", "请用 RFC 3339 格式，例如 2026-01-31T08:00:00+08:00。"),
     en=("The time '{text}' cannot be read.", "Use RFC 3339, for example 2026-01-31T08:00:00+08:00."),
 )
 BAD_CLOCK = declare(
-    "clock.unreadable", "invalid",
+    "clock.unreadable",
+    "invalid",
     zh=("看不懂的时钟“{text}”。", "请写 live，或 replay@2016-12-16T00:00+08:00x600。"),
     en=("The clock '{text}' cannot be read.", "Write live, or replay@2016-12-16T00:00+08:00x600."),
 )

@@ -20,14 +20,20 @@ from zhongshu.kernel.quantity import Property
 from zhongshu.kernel.reading import Flag
 
 BAD_CONDITION = declare(
-    "condition.unreadable", "invalid",
+    "condition.unreadable",
+    "invalid",
     zh=("看不懂的条件：{text}。", "条件可以比较 value、source、entity.<属性>，以及 good，用 and、or、not 连接。"),
     en=("This condition cannot be read: {text}.", "Compare value, source, entity.<facet>, or say good; join them with and, or, not."),
 )
 
 Mask = npt.NDArray[np.bool_]
 _PYTHON: dict[str, Callable[[Any, Any], Any]] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "!=": operator.ne,
 }
 
 

@@ -6,12 +6,14 @@ from zhongshu.kernel.ids import is_urn
 from zhongshu.kernel.problem import declare
 
 BAD_ENTITY = declare(
-    "entity.bad_id", "invalid",
+    "entity.bad_id",
+    "invalid",
     zh=("“{id}”不是实体编号。", "实体编号是 URN，例如 urn:zs:RainGauge:YT-0001。"),
     en=("'{id}' is not an entity id.", "An entity id is a URN, for example urn:zs:RainGauge:YT-0001."),
 )
 UNKNOWN_ENTITY = declare(
-    "entity.unknown", "unknown",
+    "entity.unknown",
+    "unknown",
     zh=("没有编号为 {id} 的实体。", "请先登记，或把数据源设为 entities = register。"),
     en=("There is no entity {id}.", "Register it first, or let its source register: entities = register."),
 )

@@ -14,12 +14,14 @@ import numpy.typing as npt
 from zhongshu.kernel.problem import declare
 
 WRONG_UNIT = declare(
-    "reading.wrong_unit", "invalid",
+    "reading.wrong_unit",
+    "invalid",
     zh=("属性 {property} 的单位是 {canonical}，不接受“{unit}”。", "请换成 {canonical}，或一个可以换算的单位。"),
     en=("Property {property} is measured in {canonical}; '{unit}' cannot be converted.", "Send {canonical}, or a unit of the same dimension."),
 )
 BAD_PROPERTY = declare(
-    "property.invalid", "invalid",
+    "property.invalid",
+    "invalid",
     zh=("属性 {property} 的声明有误：{why}。", "请更正声明。"),
     en=("The declaration of property {property} is wrong: {why}.", "Correct the declaration."),
 )
@@ -59,7 +61,19 @@ _unit("sound", dB="1")
 _UNITS["dB(A)"] = ("sound", Fraction(1), Fraction(0))
 _unit("turbidity", NTU="1")
 _unit("energy", Wh="1", kWh="1000", MWh="1000000")
-_ALIASES = {"ug/m3": "µg/m3", "μg/m3": "µg/m3", "µg/m³": "µg/m3", "μg/m³": "µg/m3", "mg/m³": "mg/m3", "kmh": "km/h", "km/hr": "km/h", "degC": "°C", "C": "°C", "m³/s": "m3/s", "": "1"}
+_ALIASES = {
+    "ug/m3": "µg/m3",
+    "μg/m3": "µg/m3",
+    "µg/m³": "µg/m3",
+    "μg/m³": "µg/m3",
+    "mg/m³": "mg/m3",
+    "kmh": "km/h",
+    "km/hr": "km/h",
+    "degC": "°C",
+    "C": "°C",
+    "m³/s": "m3/s",
+    "": "1",
+}
 _NAME = re.compile(r"[A-Z][A-Za-z0-9]*\.[a-z][a-z0-9_]*")
 
 

@@ -29,19 +29,21 @@ class Flag(IntFlag):
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 
-SCHEMA = pa.schema([
-    pa.field("offset", pa.int64(), nullable=False),
-    pa.field("source", _NAME, nullable=False),
-    pa.field("entity", _NAME, nullable=False),
-    pa.field("property", _NAME, nullable=False),
-    pa.field("area", pa.int64(), nullable=False),
-    pa.field("valid", pa.int64(), nullable=False),
-    pa.field("known", pa.int64(), nullable=False),
-    pa.field("ticks", pa.int64()),
-    pa.field("flags", pa.int32(), nullable=False),
-    pa.field("raw", pa.float64()),
-    pa.field("raw_unit", _NAME),
-])
+SCHEMA = pa.schema(
+    [
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("source", _NAME, nullable=False),
+        pa.field("entity", _NAME, nullable=False),
+        pa.field("property", _NAME, nullable=False),
+        pa.field("area", pa.int64(), nullable=False),
+        pa.field("valid", pa.int64(), nullable=False),
+        pa.field("known", pa.int64(), nullable=False),
+        pa.field("ticks", pa.int64()),
+        pa.field("flags", pa.int32(), nullable=False),
+        pa.field("raw", pa.float64()),
+        pa.field("raw_unit", _NAME),
+    ]
+)
 """offset: the journal's; valid, known: µs of UTC; ticks: of the property's resolution; raw: as sent, in raw_unit (null: canonical)."""
 
 
@@ -76,21 +78,43 @@ class Readings:
     def select(self, keep: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Readings":
         """Return the readings a mask or index chooses."""
         return Readings(
-            self.sources, self.entities, self.properties, self.units, self.source[keep], self.entity[keep], self.property[keep], self.area[keep],
-            self.valid[keep], self.ticks[keep], self.flags[keep], self.raw[keep], self.unit[keep],
-            None if self.rank is None else self.rank[keep], self.offset, self.known,
+            self.sources,
+            self.entities,
+            self.properties,
+            self.units,
+            self.source[keep],
+            self.entity[keep],
+            self.property[keep],
+            self.area[keep],
+            self.valid[keep],
+            self.ticks[keep],
+            self.flags[keep],
+            self.raw[keep],
+            self.unit[keep],
+            None if self.rank is None else self.rank[keep],
+            self.offset,
+            self.known,
         )
 
     def table(self) -> pa.Table:
         """Return the readings as an Arrow table of `SCHEMA`."""
         n = len(self)
-        return pa.Table.from_arrays([
-            pa.array(np.full(n, self.offset, np.int64)),
-            names(self.source, self.sources), names(self.entity, self.entities), names(self.property, self.properties),
-            pa.array(self.area), pa.array(self.valid), pa.array(np.full(n, self.known, np.int64) + (0 if self.rank is None else self.rank)),
-            pa.array(self.ticks, mask=self.ticks == NULL), pa.array(self.flags), pa.array(self.raw, mask=np.isnan(self.raw)),
-            names(self.unit, self.units),
-        ], schema=SCHEMA)
+        return pa.Table.from_arrays(
+            [
+                pa.array(np.full(n, self.offset, np.int64)),
+                names(self.source, self.sources),
+                names(self.entity, self.entities),
+                names(self.property, self.properties),
+                pa.array(self.area),
+                pa.array(self.valid),
+                pa.array(np.full(n, self.known, np.int64) + (0 if self.rank is None else self.rank)),
+                pa.array(self.ticks, mask=self.ticks == NULL),
+                pa.array(self.flags),
+                pa.array(self.raw, mask=np.isnan(self.raw)),
+                names(self.unit, self.units),
+            ],
+            schema=SCHEMA,
+        )
 
 
 def join(groups: "list[Readings]") -> Readings:
@@ -104,8 +128,19 @@ def join(groups: "list[Readings]") -> Readings:
 
     ranked = any(g.rank is not None for g in groups)
     return Readings(
-        first.sources, first.entities, first.properties, first.units, joined(lambda g: g.source), joined(lambda g: g.entity), joined(lambda g: g.property),
-        joined(lambda g: g.area), joined(lambda g: g.valid), joined(lambda g: g.ticks), joined(lambda g: g.flags), joined(lambda g: g.raw), joined(lambda g: g.unit),
+        first.sources,
+        first.entities,
+        first.properties,
+        first.units,
+        joined(lambda g: g.source),
+        joined(lambda g: g.entity),
+        joined(lambda g: g.property),
+        joined(lambda g: g.area),
+        joined(lambda g: g.valid),
+        joined(lambda g: g.ticks),
+        joined(lambda g: g.flags),
+        joined(lambda g: g.raw),
+        joined(lambda g: g.unit),
         joined(lambda g: np.zeros(len(g), np.int64) if g.rank is None else g.rank) if ranked else None,
     )
 
@@ -152,8 +187,20 @@ def from_table(table: pa.Table, sources: Numbers, entities: Numbers, properties:
     offset, known = plain("offset", 0), plain("known", 0)
     raw = table["raw"].combine_chunks().to_numpy(zero_copy_only=False).astype(np.float64)
     whole = Readings(
-        sources.names, entities.names, properties.names, units.names, numbered("source", sources), numbered("entity", entities), numbered("property", properties),
-        plain("area", 0), plain("valid", 0), plain("ticks", int(NULL)), plain("flags", 0).astype(np.int32), raw, numbered("raw_unit", units))
+        sources.names,
+        entities.names,
+        properties.names,
+        units.names,
+        numbered("source", sources),
+        numbered("entity", entities),
+        numbered("property", properties),
+        plain("area", 0),
+        plain("valid", 0),
+        plain("ticks", int(NULL)),
+        plain("flags", 0).astype(np.int32),
+        raw,
+        numbered("raw_unit", units),
+    )
     starts = np.flatnonzero(np.append(True, offset[1:] != offset[:-1]))
     for begin, end in zip(starts, np.append(starts[1:], len(offset)), strict=True):
         group = whole.select(np.arange(begin, end))

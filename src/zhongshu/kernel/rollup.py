@@ -21,7 +21,13 @@ BLANK = {"n": 0, "at": LOW, "total": 0, "low": HIGH, "high": LOW, "last": LOW, "
 """What a cell holds before its first reading: nothing that any sum or extreme would notice."""
 _FOLD = {"n": np.add, "count": np.add, "total": np.add, "hit": np.add, "weight": np.add, "subs": np.add, "low": np.minimum, "high": np.maximum, "at": np.maximum}
 _NEEDS: dict[str, tuple[str, ...]] = {
-    "count": ("n",), "sum": ("total",), "mean": ("total", "n", "weight"), "min": ("low",), "max": ("high",), "last": ("last",), "share": ("hit", "n"),
+    "count": ("n",),
+    "sum": ("total",),
+    "mean": ("total", "n", "weight"),
+    "min": ("low",),
+    "max": ("high",),
+    "last": ("last",),
+    "share": ("hit", "n"),
 }
 FAR = 1 << 20
 """More than any bin, so that bins of both signs sort as they should."""

@@ -13,6 +13,24 @@ from zhongshu.sense.rows import MAX_BODY, TOO_LARGE
 from zhongshu.sense.source import UNKNOWN_SOURCE, Column, Matrix, RequestTable, Source, Wide
 
 __all__ = [
-    "MAX_BODY", "TOO_LARGE", "UNKNOWN_SOURCE", "Column", "FolderReader", "Intake", "Matrix", "MqttReader", "Once", "Opened", "Pipe", "Registry", "RequestTable", "Source", "Wide",
-    "form_of", "from_document", "read_file", "read_mended", "receive_own",
+    "MAX_BODY",
+    "TOO_LARGE",
+    "UNKNOWN_SOURCE",
+    "Column",
+    "FolderReader",
+    "Intake",
+    "Matrix",
+    "MqttReader",
+    "Once",
+    "Opened",
+    "Pipe",
+    "Registry",
+    "RequestTable",
+    "Source",
+    "Wide",
+    "form_of",
+    "from_document",
+    "read_file",
+    "read_mended",
+    "receive_own",
 ]

@@ -243,10 +243,18 @@ def columns(parts: list[Lines]) -> Decoded:
     values = [r.value for r in rows]
     gaps = None in values
     return Decoded(
-        [r.entity for r in rows], [r.property for r in rows], [r.unit for r in rows], [r.quality for r in rows], _times(parts),
-        np.array([np.nan if v is None else v for v in values] if gaps else values, np.float64), np.array([v is None for v in values], np.bool_) if gaps else np.zeros(len(rows), np.bool_),
-        parts[0].line if len(parts) == 1 else np.concatenate([part.line for part in parts]), [r for part in parts for r in part.refused], _sent_by(parts),
-        lambda i: str(rows[i].time), lambda i: (rows[i].lon, rows[i].lat, rows[i].name or ""),
+        [r.entity for r in rows],
+        [r.property for r in rows],
+        [r.unit for r in rows],
+        [r.quality for r in rows],
+        _times(parts),
+        np.array([np.nan if v is None else v for v in values] if gaps else values, np.float64),
+        np.array([v is None for v in values], np.bool_) if gaps else np.zeros(len(rows), np.bool_),
+        parts[0].line if len(parts) == 1 else np.concatenate([part.line for part in parts]),
+        [r for part in parts for r in part.refused],
+        _sent_by(parts),
+        lambda i: str(rows[i].time),
+        lambda i: (rows[i].lon, rows[i].lat, rows[i].name or ""),
     )
 
 

@@ -28,27 +28,32 @@ from zhongshu.sense.source import Source
 from zhongshu.sense.times import BAD, EARLIEST, NO_OFFSET, local, parse_local, read_local
 
 UNKNOWN_PROPERTY = declare(
-    "reading.unknown_property", "invalid",
+    "reading.unknown_property",
+    "invalid",
     zh=("没有名为“{property}”的属性，或它不属于这类实体。", "请使用已声明的属性，例如 RainGauge.rain_1m。"),
     en=("There is no property '{property}' for this entity.", "Use a declared property, for example RainGauge.rain_1m."),
 )
 OUT_OF_RANGE = declare(
-    "reading.out_of_range", "invalid",
+    "reading.out_of_range",
+    "invalid",
     zh=("{property} 的值 {value} 不在 {low}–{high} {unit} 之内。", "请核对设备与单位。"),
     en=("The value {value} of {property} is outside {low} to {high} {unit}.", "Check the device and the unit."),
 )
 BAD_READING_TIME = declare(
-    "reading.bad_time", "invalid",
+    "reading.bad_time",
+    "invalid",
     zh=("观测时间无法读取。", "请用 RFC 3339 或自 1970 年起的毫秒数。"),
     en=("The time of the reading cannot be read.", "Use RFC 3339 or milliseconds since 1970."),
 )
 FUTURE = declare(
-    "reading.future", "invalid",
+    "reading.future",
+    "invalid",
     zh=("观测时间 {time} 比城市时钟晚，超出数据源允许的 {limit_s} 秒。", "请校准设备时钟。"),
     en=("The time {time} lies ahead of the city's clock by more than the source's {limit_s} s.", "Set the device's clock right."),
 )
 PAST = declare(
-    "reading.past", "invalid",
+    "reading.past",
+    "invalid",
     zh=("观测时间 {time} 早于数据源允许的期限。", "历史数据请通过文件导入。"),
     en=("The time {time} is older than the source allows.", "Bring history in as a file."),
 )
@@ -174,8 +179,19 @@ class Intake:
         areas = registry.areas()
         area = np.where(entity >= 0, areas[np.maximum(entity, 0)], 0) if len(areas) else np.zeros(len(entity), np.int64)
         everything = Readings(
-            registry.sources.names, registry.entities.names, registry.properties.names, registry.units.names,
-            np.full(len(entity), registry.sources.number(source.name), np.int32), entity, prop, area, rows.time, ticks, flags, rows.value, units,
+            registry.sources.names,
+            registry.entities.names,
+            registry.properties.names,
+            registry.units.names,
+            np.full(len(entity), registry.sources.number(source.name), np.int32),
+            entity,
+            prop,
+            area,
+            rows.time,
+            ticks,
+            flags,
+            rows.value,
+            units,
         )
         return everything, good, refused
 
@@ -247,8 +263,15 @@ class Intake:
         return flags
 
     def _explain(
-        self, source: Source, rows: Decoded, entity: npt.NDArray[np.int32], fits: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_],
-        good: npt.NDArray[np.bool_], why: dict[int, Problem], now: int,
+        self,
+        source: Source,
+        rows: Decoded,
+        entity: npt.NDArray[np.int32],
+        fits: npt.NDArray[np.bool_],
+        inside: npt.NDArray[np.bool_],
+        good: npt.NDArray[np.bool_],
+        why: dict[int, Problem],
+        now: int,
     ) -> list[tuple[int, Refused]]:
         """Say of every refused row, by place, what is wrong with it: the first check that failed."""
         refused = []
@@ -343,8 +366,15 @@ def receive_own(intake: Intake, source: Source, rows: list[dict[str, Any]], batc
             name = row["entity"].rsplit(":", 1)[-1]
             intake.register(Entity(row["entity"], row["property"].partition(".")[0], name, name, int(row["area"]), owner=source.owner), out)
     decoded = Decoded(
-        [r["entity"] for r in rows], [r["property"] for r in rows], [None] * len(rows), [None] * len(rows), np.array([r["time"] for r in rows], np.int64),
-        np.array([r["value"] for r in rows], np.float64), np.zeros(len(rows), np.bool_), np.arange(len(rows), dtype=np.int64))
+        [r["entity"] for r in rows],
+        [r["property"] for r in rows],
+        [None] * len(rows),
+        [None] * len(rows),
+        np.array([r["time"] for r in rows], np.int64),
+        np.array([r["value"] for r in rows], np.float64),
+        np.zeros(len(rows), np.bool_),
+        np.arange(len(rows), dtype=np.int64),
+    )
     checked = intake.check(source, decoded, batch, hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest())
     checked.entities = out.entities + checked.entities
     return checked

@@ -23,23 +23,27 @@ from zhongshu.sense.intake import Intake, Opened
 from zhongshu.sense.once import Once
 
 BATCH_CONFLICT = declare(
-    "batch.conflict", "conflict",
+    "batch.conflict",
+    "conflict",
     zh=("批次“{batch}”已收到过，内容不同。", "新的内容请用新的批次号。"),
     en=("Batch '{batch}' was received before with other content.", "Give new content a new batch id."),
 )
 BUSY = declare(
-    "intake.busy", "busy",
+    "intake.busy",
+    "busy",
     zh=("待写入的数据过多（{waiting} 条）。", "请稍后重试；已确认的数据不受影响。"),
     en=("Too much is waiting to be written ({waiting} readings).", "Try again shortly; nothing acknowledged is affected."),
 )
 DISK_LOW = declare(
-    "disk.low", "full",
+    "disk.low",
+    "full",
     zh=("磁盘剩余 {free_mb} MB，低于 {floor_mb} MB，已停止接收。", "请清理磁盘或扩容；已确认的数据没有丢失。"),
     en=("Only {free_mb} MB of disk are left, below {floor_mb} MB; intake has stopped.", "Free or add space; nothing acknowledged is lost."),
 )
 
 CLOSED = declare(
-    "intake.closed", "unavailable",
+    "intake.closed",
+    "unavailable",
     zh=("城市正在停止，不再接收数据。", "请在城市重新运行后重试；已确认的数据没有丢失。"),
     en=("The city is stopping and takes nothing in any more.", "Try again when it runs; nothing acknowledged is lost."),
 )
@@ -47,7 +51,6 @@ CLOSED = declare(
 _log = logging.getLogger(__name__)
 MAX_WAITING = 2_000_000
 MAX_GROUP = 200_000
-
 
 
 class Answer(Protocol):

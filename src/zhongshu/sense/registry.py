@@ -142,15 +142,23 @@ class Registry:
         held = self._facets.setdefault(name, [])
         if len(held) < len(self.rows):
             with self._lock:
-                held.extend(row.facets.get(name) for row in self.rows[len(held):])
+                held.extend(row.facets.get(name) for row in self.rows[len(held) :])
         return held
 
 
 def to_document(entity: Entity) -> dict[str, Any]:
     """Return an entity as the journal keeps it."""
     return {
-        "id": entity.id, "type": entity.type, "name_zh": entity.name_zh, "name_en": entity.name_en, "area": entity.area, "lon": entity.lon,
-        "lat": entity.lat, "owner": entity.owner, "grade": entity.grade, "facets": json.dumps(entity.facets, ensure_ascii=False, sort_keys=True),
+        "id": entity.id,
+        "type": entity.type,
+        "name_zh": entity.name_zh,
+        "name_en": entity.name_en,
+        "area": entity.area,
+        "lon": entity.lon,
+        "lat": entity.lat,
+        "owner": entity.owner,
+        "grade": entity.grade,
+        "facets": json.dumps(entity.facets, ensure_ascii=False, sort_keys=True),
     }
 
 

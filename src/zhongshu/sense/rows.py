@@ -15,52 +15,62 @@ from zhongshu.kernel.journal import Refused
 from zhongshu.kernel.problem import Problem, declare
 
 BAD_BODY = declare(
-    "intake.unreadable", "invalid",
+    "intake.unreadable",
+    "invalid",
     zh=("无法读取提交的内容（{form}）：{why}。", "请检查格式与编码（UTF-8）后重新提交，未记入任何数据。"),
     en=("The body cannot be read as {form}: {why}.", "Check its format and encoding (UTF-8) and send it again; nothing was taken in."),
 )
 TOO_LARGE = declare(
-    "intake.too_large", "too_large",
+    "intake.too_large",
+    "too_large",
     zh=("提交的内容超过 {limit} 字节。", "请拆成较小的批次。"),
     en=("The body is larger than {limit} bytes.", "Send it in smaller batches."),
 )
 LONG_LINE = declare(
-    "intake.line_too_long", "invalid",
+    "intake.line_too_long",
+    "invalid",
     zh=("第 {row} 行超过 {limit} 字节。", "请检查换行，逐条发送。"),
     en=("Line {row} is longer than {limit} bytes.", "Check the line breaks and send one reading a line."),
 )
 NOT_UTF8 = declare(
-    "intake.not_unicode", "invalid",
+    "intake.not_unicode",
+    "invalid",
     zh=("提交的{form}不是 UTF-8 编码（从第 {byte} 个字节起）。", "请先转换编码，例如 iconv -f GB18030 -t UTF-8，再提交；未记入任何数据。"),
     en=("The {form} is not UTF-8 (from byte {byte} on).", "Convert it first, for example iconv -f GB18030 -t UTF-8, and send it again; nothing was taken in."),
 )
 FOREIGN_MEDIA = declare(
-    "intake.foreign_media", "foreign_media",
+    "intake.foreign_media",
+    "foreign_media",
     zh=("不接收 {media} 格式。", "请发送 application/x-ndjson、application/json、text/csv 或 application/vnd.apache.arrow.stream。"),
     en=("{media} is not taken in.", "Send application/x-ndjson, application/json, text/csv or application/vnd.apache.arrow.stream."),
 )
 BAD_ROW = declare(
-    "reading.unreadable", "invalid",
+    "reading.unreadable",
+    "invalid",
     zh=("这一行无法读取：{why_zh}。", "每行应有 entity、property、time、value。"),
     en=("This row cannot be read: {why_en}.", "A row has entity, property, time and value."),
 )
 ROW_NOT_UTF8 = declare(
-    "reading.not_unicode", "invalid",
+    "reading.not_unicode",
+    "invalid",
     zh=("这一行不是 UTF-8 编码。", "请先转换编码，例如 iconv -f GB18030 -t UTF-8。"),
     en=("This row is not UTF-8.", "Convert it first, for example iconv -f GB18030 -t UTF-8."),
 )
 NOT_A_NUMBER = declare(
-    "reading.not_a_number", "invalid",
+    "reading.not_a_number",
+    "invalid",
     zh=("值“{text}”不是数字。", "请写成数字，例如 1.5；没有值时写 null。"),
     en=("The value '{text}' is not a number.", "Write a number, for example 1.5; where there is none, null."),
 )
 BAD_PLACE = declare(
-    "reading.bad_place", "invalid",
+    "reading.bad_place",
+    "invalid",
     zh=("位置（{lon}，{lat}）不是经纬度。", "lon 应在 -180 到 180 之间，lat 应在 -90 到 90 之间。"),
     en=("The place ({lon}, {lat}) is no longitude and latitude.", "lon lies between -180 and 180, lat between -90 and 90."),
 )
 CELLS = declare(
-    "reading.cells", "invalid",
+    "reading.cells",
+    "invalid",
     zh=("这一行有 {found} 格，应有 {wanted} 格。", "请检查分隔符与引号；多出的格在 {more} 里，更正后请删去。"),
     en=("This row has {found} cells where {wanted} are expected.", "Check separators and quotes; cells beyond the header are kept as '{more}', take that out when it is mended."),
 )

@@ -15,20 +15,38 @@ from zhongshu.kernel.ids import stable_id
 from zhongshu.kernel.problem import declare
 
 BAD_SOURCE = declare(
-    "source.invalid", "invalid",
+    "source.invalid",
+    "invalid",
     zh=("数据源“{source}”的声明有误：{why}。", "请更正后再提交。"),
     en=("The declaration of source '{source}' is wrong: {why}.", "Correct it and send it again."),
 )
 UNKNOWN_SOURCE = declare(
-    "source.unknown", "unknown",
+    "source.unknown",
+    "unknown",
     zh=("没有名为“{source}”的数据源。", "请先登记数据源，或检查拼写。"),
     en=("There is no source '{source}'.", "Register it first, or check the spelling."),
 )
 
 DATE_FORMATS = (
-    "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M",
-    "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%y %H:%M", "%m/%d/%Y %I:%M %p", "%Y-%m-%d", "%m/%d/%Y", "%m/%d/%y", "%Y/%m/%d",
-    "%Y年%m月%d日 %H:%M:%S", "%Y年%m月%d日 %H:%M", "%Y年%m月%d日", "%Y%m%d%H%M%S", "%Y%m%d",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d %H:%M",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%m/%d/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M",
+    "%m/%d/%y %H:%M",
+    "%m/%d/%Y %I:%M %p",
+    "%Y-%m-%d",
+    "%m/%d/%Y",
+    "%m/%d/%y",
+    "%Y/%m/%d",
+    "%Y年%m月%d日 %H:%M:%S",
+    "%Y年%m月%d日 %H:%M",
+    "%Y年%m月%d日",
+    "%Y%m%d%H%M%S",
+    "%Y%m%d",
 )
 """Local forms of time that a table may use, tried in this order; RFC 3339 with an offset is always read."""
 
@@ -145,6 +163,9 @@ class Source:
         """Return the row as plain values for the API."""
         row = {key: value for key, value in dataclasses.asdict(self).items() if key not in {"mapping", "past", "future", "rhythm", "version"}}
         return row | {
-            "rhythm_s": self.rhythm / 1e6, "future_s": self.future / 1e6, "past_s": None if self.past is None else self.past / 1e6,
-            "mapping": type(self.mapping).__name__ if self.mapping else None, "mapping_version": self.version,
+            "rhythm_s": self.rhythm / 1e6,
+            "future_s": self.future / 1e6,
+            "past_s": None if self.past is None else self.past / 1e6,
+            "mapping": type(self.mapping).__name__ if self.mapping else None,
+            "mapping_version": self.version,
         }

@@ -47,8 +47,11 @@ def read_csv(body: bytes) -> Decoded:
 
     try:
         table = pacsv.read_csv(
-            io.BytesIO(body), read_options=pacsv.ReadOptions(use_threads=False), parse_options=pacsv.ParseOptions(invalid_row_handler=odd),
-            convert_options=pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())))
+            io.BytesIO(body),
+            read_options=pacsv.ReadOptions(use_threads=False),
+            parse_options=pacsv.ParseOptions(invalid_row_handler=odd),
+            convert_options=pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
+        )
     except pa.ArrowException as error:
         raise BAD_BODY(form="CSV", why=str(error).split("\n")[0]) from None
     out = from_table(table, "CSV")
@@ -66,7 +69,7 @@ def named(names: list[str], line: str) -> dict[str, Any]:
     except csv.Error:
         cells = [line]
     row: dict[str, Any] = {name: _cell(name, cell) for name, cell in zip(names, cells, strict=False)}
-    return row | ({MORE: cells[len(names):]} if len(cells) > len(names) else {})
+    return row | ({MORE: cells[len(names) :]} if len(cells) > len(names) else {})
 
 
 def _cell(name: str, value: Any) -> Any:  # noqa: ANN401 (whatever a table holds)
@@ -94,7 +97,9 @@ def from_table(table: pa.Table, form: str) -> Decoded:
     try:
         table, line, refused = _placed(table.combine_chunks())
         held = {name: _joined(table[name]) for name in _WORDS if name in names}
-        words: dict[str, list[Any]] = {name: held[name].cast(pa.string()).to_pylist() if name in held else [None] * len(table) for name in ("entity", "property", "unit", "quality")}
+        words: dict[str, list[Any]] = {
+            name: held[name].cast(pa.string()).to_pylist() if name in held else [None] * len(table) for name in ("entity", "property", "unit", "quality")
+        }
         times, values = _column_of_times(held["time"]), _column_of_values(held["value"])
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BAD_BODY(form=form, why=str(error).split("\n")[0]) from None
@@ -104,8 +109,18 @@ def from_table(table: pa.Table, form: str) -> Decoded:
         return lon, lat, str(_shown(table, "name", i) or "")
 
     return Decoded(
-        [e or "" for e in words["entity"]], [p or "" for p in words["property"]], [u or None for u in words["unit"]], words["quality"], times, *values,
-        line, refused, lambda i: _sent(table, i), lambda i: _text_of(held["time"][i].as_py()), called)
+        [e or "" for e in words["entity"]],
+        [p or "" for p in words["property"]],
+        [u or None for u in words["unit"]],
+        words["quality"],
+        times,
+        *values,
+        line,
+        refused,
+        lambda i: _sent(table, i),
+        lambda i: _text_of(held["time"][i].as_py()),
+        called,
+    )
 
 
 def _placed(table: pa.Table) -> tuple[pa.Table, npt.NDArray[np.int64], list[Refused]]:

@@ -16,7 +16,8 @@ from zhongshu.kernel.clock import parse_time, to_us
 from zhongshu.kernel.problem import Problem, declare
 
 NO_OFFSET = declare(
-    "reading.no_offset", "invalid",
+    "reading.no_offset",
+    "invalid",
     zh=("时间“{text}”没有写与 UTC 的时差，数据源也没有登记时区。", "请写成 2026-01-31T08:00:00+08:00 这样，或为数据源登记时区。"),
     en=("The time '{text}' has no offset from UTC, and its source has no time zone.", "Write it like 2026-01-31T08:00:00+08:00, or register a time zone for the source."),
 )

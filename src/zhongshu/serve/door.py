@@ -16,13 +16,15 @@ from zhongshu.serve.city import City
 from zhongshu.serve.problems import BAD_REQUEST
 
 FOREIGN_ORIGIN = declare(
-    "session.foreign_origin", "refused",
+    "session.foreign_origin",
+    "refused",
     zh=("请求来自其他网站，已拒绝。", "请在本系统的页面上操作，或使用令牌。"),
     en=("The request came from another site and was refused.", "Use this system's own pages, or a token."),
 )
 
 BAD_LIMIT = declare(
-    "request.bad_limit", "invalid",
+    "request.bad_limit",
+    "invalid",
     zh=("limit 不能是 {limit}。", "请写 1 或更大的数；过大时按上限返回。"),
     en=("limit cannot be {limit}.", "Ask for 1 or more; more than the most is taken for the most."),
 )

@@ -88,7 +88,9 @@ class Answer:
 class HotRoutes:
     """Hands a few addresses straight to their handlers, without the framework's way in; what they raise is answered as elsewhere."""
 
-    def __init__(self, app: ASGIApp, hot: Mapping[str, tuple[re.Pattern[str], Callable[[Request], Awaitable[Response]]]], city: Starlette, headers: list[tuple[bytes, bytes]]) -> None:
+    def __init__(
+        self, app: ASGIApp, hot: Mapping[str, tuple[re.Pattern[str], Callable[[Request], Awaitable[Response]]]], city: Starlette, headers: list[tuple[bytes, bytes]]
+    ) -> None:
         """Wrap an application; `hot`: method and pattern of the path with its handler; `headers`: what every answer has."""
         self.app, self.hot, self.city, self.headers = app, hot, city, headers
 

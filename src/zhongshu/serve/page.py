@@ -13,10 +13,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 STATIC = Path(__file__).parent.parent / "static"
 CSP = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; "
-    "worker-src 'self' blob:; child-src blob:; font-src 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'self'; form-action 'self'")
+    "worker-src 'self' blob:; child-src blob:; font-src 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'self'; form-action 'self'"
+)
 HEADERS = [
-    (b"content-security-policy", CSP.encode()), (b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"), (b"x-frame-options", b"SAMEORIGIN"),
-    (b"permissions-policy", b"camera=(self), geolocation=(self), microphone=(self)"), (b"cross-origin-opener-policy", b"same-origin"),
+    (b"content-security-policy", CSP.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"permissions-policy", b"camera=(self), geolocation=(self), microphone=(self)"),
+    (b"cross-origin-opener-policy", b"same-origin"),
 ]
 NO_STORE = (b"cache-control", b"no-store")
 
@@ -104,9 +109,12 @@ def documentation(spec: dict[str, Any]) -> str:
             parameters = ", ".join(f"{p['name']} ({p['in']})" for p in operation.get("parameters", []))
             rows.append(
                 f"<section><h2><code>{method.upper()} {html.escape(path)}</code></h2><p>{html.escape(operation.get('summary', ''))}</p>"
-                + (f"<p>{html.escape(operation['description'])}</p>" if operation.get("description") else "") + (f"<p>Parameters: {html.escape(parameters)}</p>" if parameters else "")
+                + (f"<p>{html.escape(operation['description'])}</p>" if operation.get("description") else "")
+                + (f"<p>Parameters: {html.escape(parameters)}</p>" if parameters else "")
                 + f"<p>Takes: {_bodies(operation.get('requestBody', {}))}</p>" * ("requestBody" in operation)
-                + "".join(f"<p>Gives {status}: {_bodies(row)}</p>" for status, row in operation["responses"].items() if status < "300") + "</section>")
+                + "".join(f"<p>Gives {status}: {_bodies(row)}</p>" for status, row in operation["responses"].items() if status < "300")
+                + "</section>"
+            )
     rows.append("<h1>Shapes</h1><p><code>?</code> behind a type: may be null; behind a name: may be absent.</p>")
     for name, held in sorted(spec.get("components", {}).get("schemas", {}).items()):
         needed = held.get("required", [])
@@ -115,4 +123,5 @@ def documentation(spec: dict[str, Any]) -> str:
     style = "body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1B242B}code{background:#F6F7F8}h2{font-size:1rem;margin:1.5rem 0 .25rem}p{margin:.25rem 0}"
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>Zhongshu API</title><style>{style}</style>"
-        f"<main><h1>Zhongshu API {html.escape(spec['info']['version'])}</h1><p>Specification: <a href=/openapi.json>/openapi.json</a></p>{''.join(rows)}</main></html>")
+        f"<main><h1>Zhongshu API {html.escape(spec['info']['version'])}</h1><p>Specification: <a href=/openapi.json>/openapi.json</a></p>{''.join(rows)}</main></html>"
+    )

@@ -11,33 +11,48 @@ from starlette.exceptions import HTTPException
 from zhongshu.kernel.problem import Problem, Sort, declare
 
 BAD_REQUEST = declare(
-    "request.invalid", "invalid",
+    "request.invalid",
+    "invalid",
     zh=("请求的“{field}”不正确：{why}。", "请按接口文档 /docs 更正。"),
     en=("The request's '{field}' is not right: {why}.", "Correct it by the API's documentation at /docs."),
 )
 FOREIGN_BODY = declare(
-    "request.foreign_media", "foreign_media",
+    "request.foreign_media",
+    "foreign_media",
     zh=("不接收 {media} 格式的内容。", "请发送 application/json（见 /docs）。"),
     en=("A body of {media} is not taken.", "Send application/json; see /docs."),
 )
 NOT_FOUND = declare(
-    "route.unknown", "unknown",
+    "route.unknown",
+    "unknown",
     zh=("没有这个地址：{path}。", "请查看 /docs。"),
     en=("There is nothing at {path}.", "See /docs."),
 )
 WRONG_METHOD = declare(
-    "route.method", "unsupported",
+    "route.method",
+    "unsupported",
     zh=("这个地址不接受 {method}。", "请查看 /docs。"),
     en=("This address does not take {method}.", "See /docs."),
 )
 BROKEN = declare(
-    "server.broken", "unavailable",
+    "server.broken",
+    "unavailable",
     zh=("系统出错了，编号 {trace}。", "请稍后重试；若仍出错，请把编号告诉管理员。"),
     en=("Something broke here, number {trace}.", "Try again; if it stays broken, tell the administrator the number."),
 )
 
 STATUS: dict[Sort, int] = {
-    "invalid": 400, "unsigned": 401, "refused": 403, "unknown": 404, "unsupported": 405, "conflict": 409, "too_large": 413, "foreign_media": 415, "busy": 429, "full": 507, "unavailable": 503,
+    "invalid": 400,
+    "unsigned": 401,
+    "refused": 403,
+    "unknown": 404,
+    "unsupported": 405,
+    "conflict": 409,
+    "too_large": 413,
+    "foreign_media": 415,
+    "busy": 429,
+    "full": 507,
+    "unavailable": 503,
 }
 _log = logging.getLogger(__name__)
 

@@ -124,17 +124,31 @@ class Application(FastAPI):
 def build(city: City, folder: Path) -> FastAPI:
     """Return the application of a running city."""
     app = Application(
-        title="Zhongshu 城市中枢", version=__version__, docs_url=None, redoc_url=None, openapi_url="/openapi.json", separate_input_output_schemas=False,
-        description="A city's digital foundation. Errors are problems: a code, a sentence and a remedy.")
+        title="Zhongshu 城市中枢",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        separate_input_output_schemas=False,
+        description="A city's digital foundation. Errors are problems: a code, a sentence and a remedy.",
+    )
     app.state.city = city
     for route in ROUTES:
         if route.raw:
             extra = {"parameters": _SENT, "requestBody": {"required": True, "content": _JSON if route.kind == "request" else _JSON | _TABLES}}
-            app.add_api_route(route.url, route.handler, methods=[route.method], summary=_first(route), openapi_extra=extra, response_model=None, status_code=202, responses=_PROBLEMS)
+            app.add_api_route(
+                route.url, route.handler, methods=[route.method], summary=_first(route), openapi_extra=extra, response_model=None, status_code=202, responses=_PROBLEMS
+            )
         else:
             app.add_api_route(
-                route.url, _encoded(route.handler), methods=[route.method], summary=_first(route), dependencies=[Depends(permit(route.action, route.kind))], response_model=None,
-                responses=_PROBLEMS)
+                route.url,
+                _encoded(route.handler),
+                methods=[route.method],
+                summary=_first(route),
+                dependencies=[Depends(permit(route.action, route.kind))],
+                response_model=None,
+                responses=_PROBLEMS,
+            )
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)

@@ -9,8 +9,13 @@ from typing import Any
 
 Schema = dict[str, Any]
 _PLAIN: dict[str, Schema] = {
-    "str": {"type": "string"}, "int": {"type": "integer"}, "num": {"type": "number"}, "bool": {"type": "boolean"}, "any": {},
-    "time": {"type": "string", "format": "date-time"}, "area": {"type": "string", "pattern": "^[0-9]{15}$"},
+    "str": {"type": "string"},
+    "int": {"type": "integer"},
+    "num": {"type": "number"},
+    "bool": {"type": "boolean"},
+    "any": {},
+    "time": {"type": "string", "format": "date-time"},
+    "area": {"type": "string", "pattern": "^[0-9]{15}$"},
 }
 _COUNTS = "accepted: int, quarantined: int, duplicates: int"
 _NAMES = "name_zh: str, name_en: str"
@@ -43,7 +48,7 @@ SHAPES: dict[str, str] = {
     "Area": f"code: area, {_NAMES}, level: str, centre: [num]?, official: str?, population: int?, parent: str?, children: [AreaRow], geometry: any",
     "Entity": f"id: str, type: str, {_NAMES}, area: area, lon: num?, lat: num?, owner: str?, grade: int, facets: any",
     "Source": "name: str, zh: str, en: str, owner: str, kind: str, zone: str, entities: str, interval: str, grade: int, licence: str, rhythm_s: num, future_s: num, past_s: num?, mapping: str?, "
-              "mapping_version: str, counts: Counts, last_known: time?",
+    "mapping_version: str, counts: Counts, last_known: time?",
     "Receipt": f"batch: str, {_COUNTS}, offset: int, repeated: bool",
     "Mending": f"mended: bool, batch: str, {_COUNTS}, offset: int, repeated: bool",
     "BadRow": "id: int, batch: str, row: int, code: str, raw: str, cut: bool, known: time, mended: bool, sentence_zh?: str, sentence_en?: str, remedy_zh?: str, remedy_en?: str",
@@ -53,7 +58,7 @@ SHAPES: dict[str, str] = {
     "Indicator": _INDICATOR,
     "Vital": f"{_VITAL}, spark: [any], last_action: any, finding: str?, acknowledged: bool",
     "Explained": f"{_VITAL}, {_INDICATOR}, area_name_zh: str, area_name_en: str, live: Live?, recomputed: Recomputed?, window: Window?, contributing: [Contributing], readings: Readings, "
-                 "flags: {int}, findings: [Finding], cases: [any], journal: any, ledger: any, spark: [any]",
+    "flags: {int}, findings: [Finding], cases: [any], journal: any, ledger: any, spark: [any]",
     "Live": "value: num?, at: time?",
     "Recomputed": "value: num?, at: time?, equal: bool",
     "Window": "from: time, to: time",
@@ -61,9 +66,9 @@ SHAPES: dict[str, str] = {
     "Readings": "items: [Reading], next: str?",
     "Point": "at: time, value: num?, level: str",
     "Finding": "id: str, rule: str, rule_zh: str, rule_en: str, version: str, indicator: str, area: area, area_name_zh: str, area_name_en: str, level: str, value: num?, unit: str, opened: time, "
-               "changed: time, closed: time?, evidence: any, acknowledged_by: str?, lead: str?, case: str?",
+    "changed: time, closed: time?, evidence: any, acknowledged_by: str?, lead: str?, case: str?",
     "Lead": "id: str, number: str, kind: str, source: str, class: str, title_zh: str?, title_en: str?, address: str?, area: area, area_name_zh: str, area_name_en: str, lon: num?, lat: num?, level: str?, "
-            "indicator: str?, finding: str?, state: str, state_zh: str, state_en: str, of: str?, opened: time, ended: time?, case: str?, links: [Link], voices: int, heard: [Voice], flags: [str], version: int",
+    "indicator: str?, finding: str?, state: str, state_zh: str, state_en: str, of: str?, opened: time, ended: time?, case: str?, links: [Link], voices: int, heard: [Voice], flags: [str], version: int",
     "Link": "id: int, lead: str?, request: str?, kind: str, reason_zh: str, reason_en: str, by: str?, at: time",
     "Voice": "id: str, number: str, source: str?, class: str?, text: str?, address: str?, lon: num?, lat: num?, channel: str?, photos: [any]?, state: str?, area: area, created: time",
     "Taken": "id: str, number: str",
@@ -92,8 +97,14 @@ _FIELD = re.compile(r"([a-z_0-9]+)(\??): (.+)")
 def schema(words: str) -> Schema:
     """Return the JSON schema of a type; `page of X` is `{items: [X], next}`."""
     if words.startswith("page of "):
-        return {"type": "object", "required": ["items", "next"], "properties": {
-            "items": {"type": "array", "items": schema(words.removeprefix("page of "))}, "next": {"description": "what `after` is for the next page; null at the end", "type": ["string", "integer", "null"]}}}
+        return {
+            "type": "object",
+            "required": ["items", "next"],
+            "properties": {
+                "items": {"type": "array", "items": schema(words.removeprefix("page of "))},
+                "next": {"description": "what `after` is for the next page; null at the end", "type": ["string", "integer", "null"]},
+            },
+        }
     if words.endswith("?"):
         held = schema(words[:-1])
         return held | {"type": [held["type"], "null"]} if "type" in held else {"anyOf": [held, {"type": "null"}]} if held else held
@@ -114,7 +125,8 @@ def components() -> dict[str, Schema]:
     """Return every shape as a named schema."""
     return {
         name: {"type": "object", "required": [n for n, _, always in fields(shape) if always], "properties": {n: schema(words) for n, words, _ in fields(shape)}}
-        for name, shape in SHAPES.items()}
+        for name, shape in SHAPES.items()
+    }
 
 
 def answer(gives: str) -> Schema:

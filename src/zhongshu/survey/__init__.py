@@ -13,5 +13,19 @@ from zhongshu.survey.place import Place
 from zhongshu.survey.progress import Progress, Step
 
 __all__ = [
-    "Areas", "City", "Columns", "Entities", "Note", "Place", "Progress", "Report", "Step", "Wanted", "check_zone", "gcj02_to_wgs84", "import_areas", "make", "wgs84_to_gcj02",
+    "Areas",
+    "City",
+    "Columns",
+    "Entities",
+    "Note",
+    "Place",
+    "Progress",
+    "Report",
+    "Step",
+    "Wanted",
+    "check_zone",
+    "gcj02_to_wgs84",
+    "import_areas",
+    "make",
+    "wgs84_to_gcj02",
 ]

@@ -18,23 +18,32 @@ from zhongshu.kernel.problem import declare
 from zhongshu.survey.files import CRS, read_table, write_table
 
 UNKNOWN_AREA = declare(
-    "survey.area_unknown", "unknown",
+    "survey.area_unknown",
+    "unknown",
     zh=("本市没有编码为 {code} 的区域。", "请核对 15 位区域编码。"),
     en=("This city has no area {code}.", "Check the 15-digit area code."),
 )
 NO_AREAS = declare(
-    "survey.no_areas", "unavailable",
+    "survey.no_areas",
+    "unavailable",
     zh=("{path} 里一个区域也没有。", "请重新生成城市，或重新导入区域。"),
     en=("There is not a single area in {path}.", "Make the city again, or import its areas again."),
 )
 
-SCHEMA = pa.schema([
-    pa.field("code", pa.int64(), nullable=False), pa.field("name_zh", pa.string(), nullable=False), pa.field("name_en", pa.string(), nullable=False),
-    pa.field("official", pa.string(), nullable=False), pa.field("population", pa.int64(), nullable=False),
-    pa.field("lon", pa.float64(), nullable=False), pa.field("lat", pa.float64(), nullable=False),
-    pa.field("valid_from", pa.int64(), nullable=False), pa.field("valid_to", pa.int64()),
-    pa.field("geometry", pa.binary(), metadata={"encoding": "WKB", "crs": CRS}),
-])
+SCHEMA = pa.schema(
+    [
+        pa.field("code", pa.int64(), nullable=False),
+        pa.field("name_zh", pa.string(), nullable=False),
+        pa.field("name_en", pa.string(), nullable=False),
+        pa.field("official", pa.string(), nullable=False),
+        pa.field("population", pa.int64(), nullable=False),
+        pa.field("lon", pa.float64(), nullable=False),
+        pa.field("lat", pa.float64(), nullable=False),
+        pa.field("valid_from", pa.int64(), nullable=False),
+        pa.field("valid_to", pa.int64()),
+        pa.field("geometry", pa.binary(), metadata={"encoding": "WKB", "crs": CRS}),
+    ]
+)
 
 Geometries = npt.NDArray[np.object_]
 Bounds = tuple[float, float, float, float]
@@ -127,7 +136,7 @@ class Areas:
         """Return an area and everything below it, by code."""
         low, high = interval(code)
         first, last = np.searchsorted(self.codes, [low, high])
-        return self.rows[int(first):int(last)]
+        return self.rows[int(first) : int(last)]
 
     def geometry(self, code: int) -> BaseGeometry | None:
         """Return an area's polygon (degrees, EPSG:4490), or None if it has none."""

@@ -14,12 +14,14 @@ from zhongshu.kernel.problem import declare
 from zhongshu.survey.files import FOREIGN_FILE, NOT_SURVEYED, write_whole
 
 UNKNOWN_ZONE = declare(
-    "survey.unknown_zone", "invalid",
+    "survey.unknown_zone",
+    "invalid",
     zh=("没有名为“{zone}”的时区。", "请用 IANA 时区名，例如 Asia/Shanghai。"),
     en=("There is no time zone '{zone}'.", "Use an IANA zone name, for example Asia/Shanghai."),
 )
 CITY_EXISTS = declare(
-    "survey.city_exists", "conflict",
+    "survey.city_exists",
+    "conflict",
     zh=("这个目录里已经有一座城市：{name}。", "请换一个空目录；一个目录只放一座城市。"),
     en=("There is a city in this folder already: {name}.", "Choose an empty folder; one folder holds one city."),
 )
@@ -60,9 +62,17 @@ class City:
         """Write `city.toml` and return its path; an unknown time zone is a Problem."""
         check_zone(self.time_zone)
         rows: list[tuple[str, object]] = [
-            ("name_zh", self.name_zh), ("name_en", self.name_en), ("code", show_area(self.code)), ("time_zone", self.time_zone),
-            ("centre", [self.lon, self.lat]), ("bounds", list(self.bounds)), ("population", self.population), ("sandbox", self.sandbox),
-            ("seed", self.seed), ("note_zh", self.note_zh or None), ("note_en", self.note_en or None),
+            ("name_zh", self.name_zh),
+            ("name_en", self.name_en),
+            ("code", show_area(self.code)),
+            ("time_zone", self.time_zone),
+            ("centre", [self.lon, self.lat]),
+            ("bounds", list(self.bounds)),
+            ("population", self.population),
+            ("sandbox", self.sandbox),
+            ("seed", self.seed),
+            ("note_zh", self.note_zh or None),
+            ("note_en", self.note_en or None),
         ]
         text = "".join(f"{key} = {_toml(value)}\n" for key, value in rows if value is not None)
         path = folder / "city.toml"

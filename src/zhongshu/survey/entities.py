@@ -16,13 +16,21 @@ from zhongshu.kernel.area import interval
 from zhongshu.kernel.entity import UNKNOWN_ENTITY, Entity
 from zhongshu.survey.files import CRS, read_table, write_table
 
-SCHEMA = pa.schema([
-    pa.field("id", pa.string(), nullable=False), pa.field("type", pa.string(), nullable=False),
-    pa.field("name_zh", pa.string(), nullable=False), pa.field("name_en", pa.string(), nullable=False),
-    pa.field("area", pa.int64(), nullable=False), pa.field("lon", pa.float64()), pa.field("lat", pa.float64()),
-    pa.field("owner", pa.string(), nullable=False), pa.field("grade", pa.int8(), nullable=False),
-    pa.field("facets", pa.string(), nullable=False), pa.field("geometry", pa.binary(), metadata={"encoding": "WKB", "crs": CRS}),
-])
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("type", pa.string(), nullable=False),
+        pa.field("name_zh", pa.string(), nullable=False),
+        pa.field("name_en", pa.string(), nullable=False),
+        pa.field("area", pa.int64(), nullable=False),
+        pa.field("lon", pa.float64()),
+        pa.field("lat", pa.float64()),
+        pa.field("owner", pa.string(), nullable=False),
+        pa.field("grade", pa.int8(), nullable=False),
+        pa.field("facets", pa.string(), nullable=False),
+        pa.field("geometry", pa.binary(), metadata={"encoding": "WKB", "crs": CRS}),
+    ]
+)
 
 
 class Entities:

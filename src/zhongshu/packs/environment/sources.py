@@ -7,8 +7,12 @@ from zhongshu.kernel.clock import HOUR
 from zhongshu.sense import Column, Source, Wide
 
 BEIJING_PLACES = {
-    "Aotizhongxin": (116.397, 39.982), "Dongsi": (116.417, 39.929), "Guanyuan": (116.339, 39.929),
-    "Huairou": (116.628, 40.328), "Shunyi": (116.655, 40.127), "Wanliu": (116.287, 39.987),
+    "Aotizhongxin": (116.397, 39.982),
+    "Dongsi": (116.417, 39.929),
+    "Guanyuan": (116.339, 39.929),
+    "Huairou": (116.628, 40.328),
+    "Shunyi": (116.655, 40.127),
+    "Wanliu": (116.287, 39.987),
 }
 """Six stations' (lon, lat) in degrees, ±0.001°, as found alike in three public works on the data set; it publishes none, so other stations stay unplaced."""
 

@@ -19,7 +19,8 @@ from zhongshu.sense.readers.tables import read_file
 from zhongshu.sense.source import UNKNOWN_SOURCE, Source
 
 UNREADABLE = declare(
-    "folder.unreadable", "invalid",
+    "folder.unreadable",
+    "invalid",
     zh=("文件 {name} 无法读取：{why}。", "请检查文件后重新放入；已接收的数据不受影响。"),
     en=("The file {name} cannot be read: {why}.", "Check it and put it there again; what was taken in stays."),
 )

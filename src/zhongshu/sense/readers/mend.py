@@ -14,7 +14,8 @@ from zhongshu.sense.rows import MORE
 from zhongshu.sense.source import Matrix, RequestTable, Source, Wide
 
 MORE_CELLS = declare(
-    "quarantine.more_cells", "invalid",
+    "quarantine.more_cells",
+    "invalid",
     zh=("{more} 里还有表头以外的格：{cells}。", "请把它们放到应在的列里，再删去 {more}。"),
     en=("'{more}' still holds cells beyond the header: {cells}.", "Put them where they belong and take '{more}' out."),
 )

@@ -21,7 +21,8 @@ from zhongshu.sense.intake import Intake
 from zhongshu.sense.source import UNKNOWN_SOURCE, Source
 
 BAD_URL = declare(
-    "mqtt.bad_url", "invalid",
+    "mqtt.bad_url",
+    "invalid",
     zh=("看不懂的 MQTT 地址“{url}”。", "请写成 mqtt://用户:口令@主机:1883，或 mqtts://…:8883。"),
     en=("The MQTT address '{url}' cannot be read.", "Write mqtt://user:password@host:1883, or mqtts://…:8883."),
 )

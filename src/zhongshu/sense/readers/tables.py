@@ -35,22 +35,26 @@ from zhongshu.sense.tabular import named
 from zhongshu.sense.times import BAD, EARLIEST
 
 BAD_LINE = declare(
-    "table.bad_line", "invalid",
+    "table.bad_line",
+    "invalid",
     zh=("这一行有 {found} 列，应有 {wanted} 列。", "请检查分隔符与引号。"),
     en=("This line has {found} columns where {wanted} are expected.", "Check separators and quotes."),
 )
 NO_COLUMN = declare(
-    "table.no_column", "invalid",
+    "table.no_column",
+    "invalid",
     zh=("表中没有列：{columns}。", "请核对表头，或更正数据源的映射。"),
     en=("The table has no column {columns}.", "Check the header, or correct the source's mapping."),
 )
 NO_ID = declare(
-    "request.no_id", "invalid",
+    "request.no_id",
+    "invalid",
     zh=("这一行没有可用的编号。", "请补上编号。"),
     en=("This row has no usable id.", "Give it an id."),
 )
 NO_TIME = declare(
-    "request.no_time", "invalid",
+    "request.no_time",
+    "invalid",
     zh=("这一行的受理时间“{text}”无法读取。", "请补上时间。"),
     en=("The time '{text}' at which this request was made cannot be read.", "Give a time."),
 )
@@ -236,8 +240,7 @@ def _matrix(mapping: Matrix, source: Source, intake: Intake, table: dict[str, St
     names = _entities(mapping, source, intake, ids, out)
     times = parse_time(mapping.start) + (lines - 1) * mapping.step
     rows = [(id_, name, ~np.isin(table[id_], ("", "NA", "NaN", "null"))) for id_, name in zip(ids, names, strict=True)]
-    return _decoded([
-        (np.full(int(have.sum()), name, object), mapping.property, mapping.unit, times[have], table[id_][have], lines[have]) for id_, name, have in rows])
+    return _decoded([(np.full(int(have.sum()), name, object), mapping.property, mapping.unit, times[have], table[id_][have], lines[have]) for id_, name, have in rows])
 
 
 def _entities(mapping: Wide | Matrix, source: Source, intake: Intake, ids: Strings, out: Batch) -> Strings:
@@ -275,8 +278,7 @@ def _decoded(parts: list[tuple[Strings, str, str | None, npt.NDArray[np.int64], 
         row = {"entity": entity[i], "property": props[i], "time": "" if times[i] < EARLIEST else int(times[i]), "value": value if np.isfinite(value) else str(texts[i])}
         return json.dumps(row | ({"unit": units[i]} if units[i] else {}), ensure_ascii=False)
 
-    return Decoded(
-        entity, props, units, [None] * sum(n), times, _numbers(texts), np.zeros(sum(n), np.bool_), np.concatenate([p[5] for p in parts]), sent=sent)
+    return Decoded(entity, props, units, [None] * sum(n), times, _numbers(texts), np.zeros(sum(n), np.bool_), np.concatenate([p[5] for p in parts]), sent=sent)
 
 
 def _numbers(texts: Strings) -> npt.NDArray[np.float64]:
@@ -338,16 +340,27 @@ def _from_parts(parts: list[str]) -> str:
 
 
 def _requests(
-    mapping: RequestTable, source: Source, intake: Intake, table: dict[str, Strings], lines: npt.NDArray[np.int64], refused: list[Refused], of: tuple[str, str],
+    mapping: RequestTable,
+    source: Source,
+    intake: Intake,
+    table: dict[str, Strings],
+    lines: npt.NDArray[np.int64],
+    refused: list[Refused],
+    of: tuple[str, str],
 ) -> Batch:
     """One document per row, for the journal; what has no usable id or time is refused, what is odd is flagged."""
     out = Batch("requests", source.name, *of, mapping=source.version, refused=refused)
     ids, created, state = _column(table, mapping.id, mapping.created, mapping.state)
-    times = {name: _times(_texts(table, header, mapping), source.zone) for name, header in (("created", mapping.created), ("due", mapping.due), ("closed", mapping.closed)) if header}
+    times = {
+        name: _times(_texts(table, header, mapping), source.zone) for name, header in (("created", mapping.created), ("due", mapping.due), ("closed", mapping.closed)) if header
+    }
     lon, lat, coarse = _coordinates(mapping, table, len(ids))
     area = np.where(np.isnan(lon), unplaced(intake.registry.city), intake.locate(np.nan_to_num(lon), np.nan_to_num(lat)))
-    texts = {name: _texts(table, header, mapping) for name, header in (
-        ("class", mapping.category), ("text", mapping.text), ("address", mapping.address), ("channel", mapping.channel), ("unit", mapping.unit)) if header}
+    texts = {
+        name: _texts(table, header, mapping)
+        for name, header in (("class", mapping.category), ("text", mapping.text), ("address", mapping.address), ("channel", mapping.channel), ("unit", mapping.unit))
+        if header
+    }
     for i in range(len(ids)):
         made = int(times["created"][i])
         key = next((t for t in (ids[i].strip(), *(table[h][i].strip() for h in mapping.also_id if h in table)) if t not in mapping.absent), "")
@@ -356,7 +369,15 @@ def _requests(
             out.refused.append(refusal(int(lines[i]), problem, json.dumps({h: str(c[i]) for h, c in table.items()}, ensure_ascii=False)))
             continue
         sent = json.dumps([source.version, *(str(c[i]) for c in table.values())], ensure_ascii=False)
-        document: dict[str, Any] = {"id": key[:200], "digest": hashlib.sha256(sent.encode()).hexdigest()[:24], "created": made, "area": int(area[i]), "imported": True, "state": state[i], **{n: t[i] for n, t in texts.items()}}
+        document: dict[str, Any] = {
+            "id": key[:200],
+            "digest": hashlib.sha256(sent.encode()).hexdigest()[:24],
+            "created": made,
+            "area": int(area[i]),
+            "imported": True,
+            "state": state[i],
+            **{n: t[i] for n, t in texts.items()},
+        }
         document |= {n: int(times[n][i]) for n in ("due", "closed") if n in times and times[n][i] != BAD}
         document |= {} if np.isnan(lon[i]) else {"lon": float(lon[i]), "lat": float(lat[i])}
         flags = (["coarse_place"] if coarse[i] else []) + (["unplaced"] if np.isnan(lon[i]) else []) + (["due_before_opened"] if document.get("due", made + 1) <= made else [])

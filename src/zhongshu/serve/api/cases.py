@@ -15,22 +15,26 @@ from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, Door
 
 UNKNOWN_LEAD = declare(
-    "lead.not_here", "unknown",
+    "lead.not_here",
+    "unknown",
     zh=("没有编号为 {id} 的线索。", "请刷新列表。"),
     en=("There is no lead {id}.", "Refresh the list."),
 )
 UNKNOWN_REQUEST = declare(
-    "request.not_here", "unknown",
+    "request.not_here",
+    "unknown",
     zh=("没有编号为 {id} 的诉求，或不是您反映的。", "请检查编号，或用反映时的账户登录。"),
     en=("There is no request {id}, or it is not yours.", "Check its number, or sign in with the account that made it."),
 )
 UNKNOWN_FILE = declare(
-    "evidence.not_here", "unknown",
+    "evidence.not_here",
+    "unknown",
     zh=("没有这份佐证材料。", "请刷新页面。"),
     en=("There is no such evidence.", "Refresh the page."),
 )
 OUTSIDE = declare(
-    "place.outside", "invalid",
+    "place.outside",
+    "invalid",
     zh=("经度 {lon}、纬度 {lat} 不在本市范围内。", "请核对坐标，或改为给出区域编码 area。"),
     en=("Longitude {lon}, latitude {lat} is not in this city.", "Check the coordinates, or give an area code instead."),
 )
@@ -71,7 +75,9 @@ class Step(BaseModel):
     def given(self, place: Place | None = None) -> Given:
         """Return it in act's words; `place`: where its coordinates or its area lie in this city."""
         until = None if self.until is None else parse_time(self.until)
-        return Given(self.version, self.reason, self.unit, tuple(self.evidence), self.note or self.result, class_=self.class_, until=until, answer=self.answer, once=self.once, place=place)
+        return Given(
+            self.version, self.reason, self.unit, tuple(self.evidence), self.note or self.result, class_=self.class_, until=until, answer=self.answer, once=self.once, place=place
+        )
 
 
 class OpenCase(BaseModel):
@@ -189,8 +195,19 @@ def report(asked: Door, body: Report, response: Response) -> dict[str, Any]:
 
     def work(deed: Deed) -> dict[str, Any]:
         voice = Voice(
-            "web", f"{reporter}:{body.external}" if body.external else uuid7(), deed.now, area, body.class_, body.text, body.address, body.lon, body.lat, "web", reporter=reporter,
-            photos=(body.photo,) if body.photo else ())
+            "web",
+            f"{reporter}:{body.external}" if body.external else uuid7(),
+            deed.now,
+            area,
+            body.class_,
+            body.text,
+            body.address,
+            body.lon,
+            body.lat,
+            "web",
+            reporter=reporter,
+            photos=(body.photo,) if body.photo else (),
+        )
         return take_request(deed, voice)[0]
 
     row = city.office.write(asked.principal, work)
@@ -220,11 +237,21 @@ def say_result(asked: Door, id: str, verb: str) -> dict[str, Any]:  # noqa: A002
 
 
 def cases(
-    asked: Door, state: str = "", step: str = "", area: str = "", mine: bool = False, q: str = "", order: str = "opened", limit: int = 100, after: str = "",  # noqa: FBT001, FBT002
+    asked: Door,
+    state: str = "",
+    step: str = "",
+    area: str = "",
+    mine: bool = False,  # noqa: FBT001, FBT002
+    q: str = "",
+    order: str = "opened",
+    limit: int = 100,
+    after: str = "",
 ) -> dict[str, Any]:
     """List cases within the asker's scope."""
     city = asked.city
-    wanted = CaseFilter(state, step, parse_area(area) if area else None, asked.principal if mine else None, q, "due" if order == "due" else "opened", max(1, min(limit, 500)), after)
+    wanted = CaseFilter(
+        state, step, parse_area(area) if area else None, asked.principal if mine else None, q, "due" if order == "due" else "opened", max(1, min(limit, 500)), after
+    )
     page = city.office.read(lambda conn: record.list_cases(conn, asked.scope, wanted, city.clock.now()))
     counts = city.office.read(lambda conn: record.counts(conn, asked.scope, city.clock.now(), city.zone))
     return page | {"items": [_named(city, row) for row in page["items"]], "counts": counts}

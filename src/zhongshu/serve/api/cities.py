@@ -12,7 +12,8 @@ from zhongshu.serve.city import City
 from zhongshu.serve.door import Door
 
 UNKNOWN_LEVEL = declare(
-    "area.unknown_level", "invalid",
+    "area.unknown_level",
+    "invalid",
     zh=("没有“{level}”这一级。", "请用 city、district、street、community 或 cell。"),
     en=("There is no level '{level}'.", "Use city, district, street, community or cell."),
 )
@@ -29,7 +30,10 @@ def health(asked: Door) -> dict[str, Any]:
     by_source = {name: {k: v for k, v in row.items() if k != "known"} for name, row in city.journal.counts().items()}
     total = {key: sum(row[key] for row in by_source.values()) for key in ("accepted", "quarantined", "duplicates")}
     return {
-        "status": "ok", "version": __version__, "clock": clock_of(city), "readings": total | {"by_source": by_source},
+        "status": "ok",
+        "version": __version__,
+        "clock": clock_of(city),
+        "readings": total | {"by_source": by_source},
         "journal": {"head": city.journal.head(), "lake": city.lake.offset(), "snapshot": city.lake.offset()},
     }
 
@@ -39,9 +43,19 @@ def city(asked: Door) -> dict[str, Any]:
     c, about = asked.city, asked.city.about
     devices = sum(1 for row in c.registry.rows if row.type in c.types and row.type not in {"Building", "Road", "Organisation", "Underpass", "Case", "Request"})
     return {
-        "name_zh": about.name_zh, "name_en": about.name_en, "code": show_area(about.code), "population": about.population, "time_zone": about.time_zone,
-        "centre": [about.lon, about.lat], "bounds": list(about.bounds), "sandbox": c.sandbox, "clock": clock_of(c), "devices": devices,
-        "indicators": len(c.watch.indicators), "map": "/map/city.pmtiles" if (c.folder / "map" / "city.pmtiles").exists() else None, "crs": "CGCS2000",
+        "name_zh": about.name_zh,
+        "name_en": about.name_en,
+        "code": show_area(about.code),
+        "population": about.population,
+        "time_zone": about.time_zone,
+        "centre": [about.lon, about.lat],
+        "bounds": list(about.bounds),
+        "sandbox": c.sandbox,
+        "clock": clock_of(c),
+        "devices": devices,
+        "indicators": len(c.watch.indicators),
+        "map": "/map/city.pmtiles" if (c.folder / "map" / "city.pmtiles").exists() else None,
+        "crs": "CGCS2000",
         "started": c.proof.get("started"),
     }
 
@@ -60,8 +74,11 @@ def area(asked: Door, code: str) -> dict[str, Any]:
     city, key = asked.city, parse_area(code)
     row, up = city.areas[key], parent(key)
     return _short(city, key) | {
-        "official": row.official, "population": row.population, "parent": show_area(up) if up is not None else None,
-        "children": [_short(city, child.code) for child in city.areas.children(key)[:1000]], "geometry": city.areas.geojson(key),
+        "official": row.official,
+        "population": row.population,
+        "parent": show_area(up) if up is not None else None,
+        "children": [_short(city, child.code) for child in city.areas.children(key)[:1000]],
+        "geometry": city.areas.geojson(key),
     }
 
 
@@ -87,6 +104,14 @@ def entities(asked: Door, type: str = "", area: str = "", q: str = "", limit: in
 
 def _entity(row: Entity) -> dict[str, Any]:
     return {
-        "id": row.id, "type": row.type, "name_zh": row.name_zh, "name_en": row.name_en, "area": show_area(row.area), "lon": row.lon, "lat": row.lat, "owner": row.owner,
-        "grade": row.grade, "facets": row.facets,
+        "id": row.id,
+        "type": row.type,
+        "name_zh": row.name_zh,
+        "name_en": row.name_en,
+        "area": show_area(row.area),
+        "lon": row.lon,
+        "lat": row.lat,
+        "owner": row.owner,
+        "grade": row.grade,
+        "facets": row.facets,
     }

@@ -16,12 +16,14 @@ from zhongshu.serve.door import Door
 from zhongshu.serve.problems import BROKEN, document
 
 NOT_LOCAL = declare(
-    "owner.not_local", "refused",
+    "owner.not_local",
+    "refused",
     zh=("这个地址只供本机命令使用。", "请在服务器上运行 zhongshu 命令。"),
     en=("This address is for commands on the machine itself.", "Run the zhongshu command on the server."),
 )
 UNKNOWN_COMMAND = declare(
-    "owner.unknown_command", "unknown",
+    "owner.unknown_command",
+    "unknown",
     zh=("没有命令“{command}”。", "请查看 zhongshu --help。"),
     en=("There is no command '{command}'.", "See zhongshu --help."),
 )

@@ -23,22 +23,26 @@ from zhongshu.serve.door import Door, permit
 from zhongshu.serve.problems import FOREIGN_BODY
 
 UNKNOWN_ROW = declare(
-    "quarantine.unknown", "unknown",
+    "quarantine.unknown",
+    "unknown",
     zh=("数据源 {source} 没有编号为 {id} 的问题数据。", "请刷新列表。"),
     en=("Source {source} has no quarantined row {id}.", "Refresh the list."),
 )
 STILL_BAD = declare(
-    "quarantine.still_bad", "invalid",
+    "quarantine.still_bad",
+    "invalid",
     zh=("更正后仍不能接收：{why_zh}", "请再次更正。{remedy_zh}"),
     en=("It still cannot be taken in: {why_en}", "Mend it again. {remedy_en}"),
 )
 EMPTY = declare(
-    "quarantine.empty", "invalid",
+    "quarantine.empty",
+    "invalid",
     zh=("其中没有数据。", "请填写这一行，形式与原来相同。"),
     en=("There is nothing in it.", "Fill in the row in the shape it had."),
 )
 BAD_OWNER = declare(
-    "source.taken", "conflict",
+    "source.taken",
+    "conflict",
     zh=("已有名为“{source}”的数据源，声明不同。", "请另取名称。"),
     en=("There is another source '{source}' already.", "Choose another name."),
 )
@@ -89,8 +93,17 @@ def add_source(asked: Door, body: NewSource) -> dict[str, Any]:
     """Register a source of native readings; the same declaration again changes nothing."""
     city = asked.city
     source = Source(
-        body.name, body.zh or body.name, body.en or body.name, body.owner or asked.principal.unit or "city", zone=body.zone, entities="register" if body.entities == "register" else "known",
-        rhythm=round(body.rhythm_s * 1e6), future=round(body.future_s * 1e6), past=None if body.past_s is None else round(body.past_s * 1e6), grade=body.grade)
+        body.name,
+        body.zh or body.name,
+        body.en or body.name,
+        body.owner or asked.principal.unit or "city",
+        zone=body.zone,
+        entities="register" if body.entities == "register" else "known",
+        rhythm=round(body.rhythm_s * 1e6),
+        future=round(body.future_s * 1e6),
+        past=None if body.past_s is None else round(body.past_s * 1e6),
+        grade=body.grade,
+    )
     if body.name in city.sources:
         if city.sources[body.name] != source:
             raise BAD_OWNER(source=body.name)
@@ -133,7 +146,14 @@ async def _body(request: Request) -> bytes:
 
 def show(receipt: Receipt) -> dict[str, Any]:
     """Return a receipt as a document."""
-    return {"batch": receipt.batch, "accepted": receipt.accepted, "quarantined": receipt.quarantined, "duplicates": receipt.duplicates, "offset": receipt.offset, "repeated": receipt.repeated}
+    return {
+        "batch": receipt.batch,
+        "accepted": receipt.accepted,
+        "quarantined": receipt.quarantined,
+        "duplicates": receipt.duplicates,
+        "offset": receipt.offset,
+        "repeated": receipt.repeated,
+    }
 
 
 def quarantine(asked: Door, source: str, after: int = 0, limit: int = 100) -> dict[str, Any]:
@@ -145,9 +165,17 @@ def quarantine(asked: Door, source: str, after: int = 0, limit: int = 100) -> di
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     kind = kinds().get(row["code"])
-    told = {} if kind is None else {
-        f"{what}_{lang}": getattr(Problem(kind, row["detail"]), what)(lang) for lang in ("zh", "en") for what in ("sentence", "remedy")}
-    return {"id": row["id"], "batch": row["batch"], "row": row["row"], "code": row["code"], "raw": row["raw"], "known": rfc3339(row["known"]), "mended": row["mended"] is not None, "cut": bool(row["detail"].get("cut"))} | told
+    told = {} if kind is None else {f"{what}_{lang}": getattr(Problem(kind, row["detail"]), what)(lang) for lang in ("zh", "en") for what in ("sentence", "remedy")}
+    return {
+        "id": row["id"],
+        "batch": row["batch"],
+        "row": row["row"],
+        "code": row["code"],
+        "raw": row["raw"],
+        "known": rfc3339(row["known"]),
+        "mended": row["mended"] is not None,
+        "cut": bool(row["detail"].get("cut")),
+    } | told
 
 
 def quarantine_csv(asked: Door, source: str) -> Response:
@@ -187,7 +215,13 @@ def _still_bad(problem: Problem) -> Problem:
 
 
 def readings(
-    asked: Door, entity: str = "", property: str = "", since: Annotated[str, Query(alias="from")] = "", to: str = "", after: str = "", limit: int = 200,  # noqa: A002
+    asked: Door,
+    entity: str = "",
+    property: str = "",  # noqa: A002
+    since: Annotated[str, Query(alias="from")] = "",
+    to: str = "",
+    after: str = "",
+    limit: int = 200,
 ) -> dict[str, Any]:
     """List readings by entity, property and valid time, newest first; `after` is the `next` of the page before."""
     where, bound = [], {}
@@ -209,8 +243,7 @@ def page(asked: Door, where: str, bound: dict[str, Any], after: str, limit: int)
     if after and not (after.isascii() and after.isdigit() and len(after) < 12):  # noqa: PLR2004 (no page is that far)
         raise BAD_PAGE(after=after)
     skip = int(after or 0)
-    table = asked.city.lake.query(
-        f"SELECT * FROM readings WHERE ({where}) AND ({scope}) ORDER BY valid DESC, known DESC, entity, property LIMIT {limit + 1} OFFSET {skip}", bound)
+    table = asked.city.lake.query(f"SELECT * FROM readings WHERE ({where}) AND ({scope}) ORDER BY valid DESC, known DESC, entity, property LIMIT {limit + 1} OFFSET {skip}", bound)
     rows = [_reading(asked.city, row) for row in table.slice(0, limit).to_pylist()]
     return {"items": rows, "next": str(skip + limit) if len(table) > limit else None}
 
@@ -219,9 +252,18 @@ def _reading(city: City, row: dict[str, Any]) -> dict[str, Any]:
     number = city.registry.properties.numbers.get(row["property"])
     prop = None if number is None else city.registry.property_rows[number]
     return {
-        "source": row["source"], "entity": row["entity"], "property": row["property"], "valid": rfc3339(row["valid"]), "known": rfc3339(row["known"]),
-        "value": None if prop is None else prop.value(row["ticks"]), "unit": "" if prop is None else prop.unit, "raw": row["raw"], "raw_unit": row["raw_unit"],
-        "flags": [f.name.lower() for f in Flag if row["flags"] & f and f.name], "area": show_area(row["area"]), "offset": row["offset"],
+        "source": row["source"],
+        "entity": row["entity"],
+        "property": row["property"],
+        "valid": rfc3339(row["valid"]),
+        "known": rfc3339(row["known"]),
+        "value": None if prop is None else prop.value(row["ticks"]),
+        "unit": "" if prop is None else prop.unit,
+        "raw": row["raw"],
+        "raw_unit": row["raw_unit"],
+        "flags": [f.name.lower() for f in Flag if row["flags"] & f and f.name],
+        "area": show_area(row["area"]),
+        "offset": row["offset"],
     }
 
 

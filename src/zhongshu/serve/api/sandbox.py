@@ -16,12 +16,14 @@ from zhongshu.serve.door import Asked, Door, principal_of
 from zhongshu.serve.live import PLACELESS, Listener
 
 NO_STORY = declare(
-    "story.none", "unknown",
+    "story.none",
+    "unknown",
     zh=("这座城市没有模拟剧情。", "剧情只在沙盒城市里。"),
     en=("This city has no story.", "Only a sandbox city has one."),
 )
 NO_SEAT = declare(
-    "story.no_seat", "unknown",
+    "story.no_seat",
+    "unknown",
     zh=("没有名为“{seat}”的岗位。", "请从剧情里列出的岗位中选择。"),
     en=("There is no seat '{seat}'.", "Choose one of those the story lists."),
 )

@@ -65,13 +65,23 @@ def explain(asked: Door, indicator: str, area: str) -> dict[str, Any]:
     known = city.guard.scope(asked.principal, "read", "case")
     cases = [
         case | {"may": _may(asked, "case", int(case["area"]), ("dispatch",))}
-        for case in city.office.read(lambda conn: desk.of_sign(conn, _narrow(known, code), indicator, code, city.clock.now()))]
+        for case in city.office.read(lambda conn: desk.of_sign(conn, _narrow(known, code), indicator, code, city.clock.now()))
+    ]
     below = [{**row, **_names(city, int(row["area"]))} for row in held["contributing"] if asked.scope.holds(int(row["area"]))]
-    return held | _names(city, code, "area_") | {
-        "contributing": below, "readings": rows, "flags": _flags(city, declared, code), "findings": city.office.read(lambda conn: _findings(asked, conn, declared, code)),
-        "cases": cases, "journal": {"offset": city.journal.head()}, "ledger": {"hash": city.ledger.head.hash},
-        "spark": [[rfc3339(t), v] for t, v in city.sparks.get((indicator, code), [])],
-    }
+    return (
+        held
+        | _names(city, code, "area_")
+        | {
+            "contributing": below,
+            "readings": rows,
+            "flags": _flags(city, declared, code),
+            "findings": city.office.read(lambda conn: _findings(asked, conn, declared, code)),
+            "cases": cases,
+            "journal": {"offset": city.journal.head()},
+            "ledger": {"hash": city.ledger.head.hash},
+            "spark": [[rfc3339(t), v] for t, v in city.sparks.get((indicator, code), [])],
+        }
+    )
 
 
 def _within(asked: Asked, code: int) -> None:
@@ -98,7 +108,9 @@ def _flags(city: City, declared: Indicator, code: int) -> dict[str, int]:
     at, out = city.watch.memory.at or city.clock.now(), dict[str, int]()
     for spec in declared.measures.values():
         start, end = spec.span(at)
-        table = city.lake.query(f"SELECT flags, count(*) AS n FROM readings WHERE property = {quote(spec.property)} AND area >= {low} AND area < {high} AND valid >= {start} AND valid < {end} GROUP BY 1")
+        table = city.lake.query(
+            f"SELECT flags, count(*) AS n FROM readings WHERE property = {quote(spec.property)} AND area >= {low} AND area < {high} AND valid >= {start} AND valid < {end} GROUP BY 1"
+        )
         for row in table.to_pylist():
             for flag in Flag:
                 if row["flags"] & flag and flag.name:
@@ -150,7 +162,9 @@ def with_words(asked: Asked, rows: list[dict[str, Any]], conn: Any) -> list[dict
         rule, indicator = rules.get(row["rule"]), city.watch.indicators.get(row["indicator"])
         names = {"rule_zh": rule.name.get("zh", row["rule"]) if rule else row["rule"], "rule_en": rule.name.get("en", row["rule"]) if rule else row["rule"]}
         may = _may(asked, "finding", int(row["area"]), ("acknowledge",)) + _may(asked, "lead", int(row["area"]), ("confirm",))
-        out.append(row | names | _names(city, int(row["area"]), "area_") | {"may": may, "unit": indicator.unit if indicator else ""} | {"lead": None, "case": None} | of.get(row["id"], {}))
+        out.append(
+            row | names | _names(city, int(row["area"]), "area_") | {"may": may, "unit": indicator.unit if indicator else ""} | {"lead": None, "case": None} | of.get(row["id"], {})
+        )
     return out
 
 

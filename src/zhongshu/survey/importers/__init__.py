@@ -24,20 +24,22 @@ from zhongshu.survey.progress import Progress, teller
 from zhongshu.survey.tiles import area_layers, draw_tiles
 
 NOTHING_USABLE = declare(
-    "survey.import_nothing_usable", "invalid",
+    "survey.import_nothing_usable",
+    "invalid",
     zh=("{name} 的 {count} 个要素没有一个能用；第一个的原因：{first}", "请先改正原文件。"),
     en=("None of the {count} features of {name} can be used; the first because: {first_en}", "Correct the source file first."),
 )
 BAD_LEVEL = declare(
-    "survey.bad_level", "invalid",
+    "survey.bad_level",
+    "invalid",
     zh=("不能按“{level}”导入。", "级别请取 district、street、community 或 cell。"),
     en=("Areas cannot be imported as '{level}'.", "Choose district, street, community or cell."),
 )
 BAD_CITY = declare(
-    "survey.bad_city_code", "invalid",
+    "survey.bad_city_code",
+    "invalid",
     zh=("{code} 不是可以自行编号的城市编码。", "没有官方编码的城市以 98 开头，例如 980100000000000；有官方编码的请给编码表。"),
-    en=("{code} is no city code that may be assigned.",
-        "Cities without official codes begin with 98, for example 980100000000000; with official codes, give a code table."),
+    en=("{code} is no city code that may be assigned.", "Cities without official codes begin with 98, for example 980100000000000; with official codes, give a code table."),
 )
 
 _STEPS = (

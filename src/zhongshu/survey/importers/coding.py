@@ -15,22 +15,26 @@ from zhongshu.kernel.problem import Problem, declare
 from zhongshu.survey.numbering import check_room, child_code, serials
 
 BAD_TABLE = declare(
-    "survey.bad_code_table", "invalid",
+    "survey.bad_code_table",
+    "invalid",
     zh=("编码表 {name} 读不了：{reason}", "编码表是 CSV，第一行写 key,code；key 是要素的键，code 是 15 位编码。"),
     en=("The code table {name} cannot be read: {reason}", "It is CSV whose first row says key,code: the feature's key and its 15-digit code."),
 )
 NO_CODE = declare(
-    "survey.import_no_code", "invalid",
+    "survey.import_no_code",
+    "invalid",
     zh=("编码表里没有第 {feature} 个要素的键“{key}”。", "请在编码表里补上这一行。"),
     en=("The code table has no key '{key}' of feature {feature}.", "Add this row to the code table."),
 )
 WRONG_CODE = declare(
-    "survey.import_wrong_code", "invalid",
+    "survey.import_wrong_code",
+    "invalid",
     zh=("第 {feature} 个要素的编码 {code} 不能用：{reason}。", "请在编码表里改正。"),
     en=("The code {code} of feature {feature} cannot be used: {reason_en}.", "Correct it in the code table."),
 )
 NO_CODES = declare(
-    "survey.import_no_codes", "invalid",
+    "survey.import_no_codes",
+    "invalid",
     zh=("编码表与要素没有一行对得上；用的键是“{field}”列。", "请用 key_field 指明哪一列是键。"),
     en=("Not one row of the code table fits a feature; the key column used is '{field}'.", "Say with key_field which column is the key."),
 )

@@ -15,20 +15,22 @@ from zhongshu.survey.areas import Geometries
 from zhongshu.survey.gcj02 import gcj02_to_wgs84
 
 BAD_CRS = declare(
-    "survey.bad_crs", "invalid",
+    "survey.bad_crs",
+    "invalid",
     zh=("看不懂的坐标系“{crs}”。", "请写 wgs84、cgcs2000、gcj02、EPSG:编号 或 file（用文件自带的）。"),
     en=("The coordinate system '{crs}' is not known.", "Write wgs84, cgcs2000, gcj02, EPSG:number, or file (the one the file names)."),
 )
 NO_CRS = declare(
-    "survey.no_crs", "invalid",
+    "survey.no_crs",
+    "invalid",
     zh=("{name} 没有写明坐标系。", "请指明，例如 --crs wgs84 或 --crs EPSG:4547。"),
     en=("{name} does not say its coordinate system.", "Say it, for example --crs wgs84 or --crs EPSG:4547."),
 )
 WRONG_CRS = declare(
-    "survey.wrong_crs", "invalid",
+    "survey.wrong_crs",
+    "invalid",
     zh=("{name} 的坐标不像 {crs}：例如 ({x}, {y})。", "请核对 --crs；经纬度用 wgs84、cgcs2000 或 gcj02，以米为单位的用 EPSG:编号 或 file。"),
-    en=("The coordinates of {name} do not look like {crs}: ({x}, {y}), for example.",
-        "Check --crs: wgs84, cgcs2000 or gcj02 for degrees; EPSG:number or file for metres."),
+    en=("The coordinates of {name} do not look like {crs}: ({x}, {y}), for example.", "Check --crs: wgs84, cgcs2000 or gcj02 for degrees; EPSG:number or file for metres."),
 )
 
 Points = npt.NDArray[np.float64]

@@ -17,17 +17,20 @@ from zhongshu.kernel.problem import declare
 from zhongshu.survey.areas import Geometries
 
 UNREADABLE = declare(
-    "survey.import_unreadable", "invalid",
+    "survey.import_unreadable",
+    "invalid",
     zh=("{name} 读不了：{reason}", "请给出 GeoJSON（可 .gz）、GeoPackage 或 shapefile（.shp、.shx、.dbf 一起）。"),
     en=("{name} cannot be read: {reason}", "Give GeoJSON (.gz too), GeoPackage or a shapefile (.shp, .shx and .dbf together)."),
 )
 EMPTY = declare(
-    "survey.import_empty", "invalid",
+    "survey.import_empty",
+    "invalid",
     zh=("{name} 里没有要素。", "请核对导出的图层；GeoPackage 里有几个图层时请指明图层名。"),
     en=("{name} has no features.", "Check the layer that was exported; if a GeoPackage has several layers, name one."),
 )
 NO_FIELD = declare(
-    "survey.import_no_field", "invalid",
+    "survey.import_no_field",
+    "invalid",
     zh=("{name} 里没有“{field}”这一列；有的列是：{fields}。", "请从这些列里选。"),
     en=("{name} has no column '{field}'; its columns are: {fields}.", "Choose one of these."),
 )

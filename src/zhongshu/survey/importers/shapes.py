@@ -12,27 +12,32 @@ from zhongshu.kernel.problem import Problem, ProblemKind, declare
 from zhongshu.survey.importers.coordinates import in_range
 
 NULL = declare(
-    "survey.shape_null", "invalid",
+    "survey.shape_null",
+    "invalid",
     zh=("第 {feature} 个要素没有图形。", "请在原文件里补上图形，或删去这一行。"),
     en=("Feature {feature} has no geometry.", "Draw it in the source file, or delete the row."),
 )
 NO_POLYGON = declare(
-    "survey.shape_no_polygon", "invalid",
+    "survey.shape_no_polygon",
+    "invalid",
     zh=("第 {feature} 个要素是 {kind}，不是面。", "区域必须是面；请换成面图层。"),
     en=("Feature {feature} is a {kind}, not a polygon.", "Areas are polygons; give the layer of polygons."),
 )
 OUT_OF_RANGE = declare(
-    "survey.shape_out_of_range", "invalid",
+    "survey.shape_out_of_range",
+    "invalid",
     zh=("第 {feature} 个要素的坐标超出经纬度范围。", "请核对这一行的坐标。"),
     en=("Feature {feature} has coordinates that are no degrees.", "Check this row's coordinates."),
 )
 NOTHING_LEFT = declare(
-    "survey.shape_nothing_left", "invalid",
+    "survey.shape_nothing_left",
+    "invalid",
     zh=("第 {feature} 个要素自相交，修复后没有剩下面积。", "请在原文件里重画这个面。"),
     en=("Feature {feature} crosses itself, and nothing is left after mending.", "Draw this polygon again in the source file."),
 )
 MENDED = declare(
-    "survey.shape_mended", "invalid",
+    "survey.shape_mended",
+    "invalid",
     zh=("第 {feature} 个要素自相交，已修复（{reason}）。", "请核对修复后的边界。"),
     en=("Feature {feature} crossed itself and was mended ({reason}).", "Check its border after mending."),
 )

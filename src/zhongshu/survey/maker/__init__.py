@@ -28,12 +28,14 @@ from zhongshu.survey.progress import Progress, teller
 from zhongshu.survey.tiles import draw_tiles
 
 BAD_POPULATION = declare(
-    "survey.bad_population", "invalid",
+    "survey.bad_population",
+    "invalid",
     zh=("不能生成 {population} 人的城市。", "人口请取 5000 到 10000000 之间的整数。"),
     en=("A city of {population} people cannot be made.", "Choose a whole number from 5000 to 10000000."),
 )
 BAD_SEED = declare(
-    "survey.bad_seed", "invalid",
+    "survey.bad_seed",
+    "invalid",
     zh=("种子“{seed}”不能用。", "种子请取不小于 0 的整数。"),
     en=("The seed '{seed}' cannot be used.", "Choose a whole number from 0 up."),
 )
@@ -99,9 +101,20 @@ def _chance(seed: int, part: str) -> np.random.Generator:
 
 def _city(areas: Areas, population: int, seed: int) -> City:
     bounds = areas.bounds(CITY_CODE) or (*ORIGIN, *ORIGIN)
-    return City(CITY.zh, CITY.en, CITY_CODE, "Asia/Shanghai", areas.city.lon, areas.city.lat, bounds, population, sandbox=True, seed=seed,
-                note_zh="虚构城市，画在东海海面上；与任何真实地点、单位、人员无关。",
-                note_en="A fictional city, drawn on the open East China Sea; no real place, body or person is meant.")
+    return City(
+        CITY.zh,
+        CITY.en,
+        CITY_CODE,
+        "Asia/Shanghai",
+        areas.city.lon,
+        areas.city.lat,
+        bounds,
+        population,
+        sandbox=True,
+        seed=seed,
+        note_zh="虚构城市，画在东海海面上；与任何真实地点、单位、人员无关。",
+        note_en="A fictional city, drawn on the open East China Sea; no real place, body or person is meant.",
+    )
 
 
 def _register(things: Things, ground: tuple[Plan, Land, Division], roads: Roads, buildings: Buildings, seed: int) -> Entities:
@@ -110,11 +123,9 @@ def _register(things: Things, ground: tuple[Plan, Land, Division], roads: Roads,
     things.rows += organisations(things.areas)
     _roads(things, roads)
     under = roads.underpasses
-    facets: list[Facets] = [{"road": u.road.zh, "depth_m": u.depth, "catchment_ha": u.catchment_ha, "length_m": round(float(shapely.length(u.line)), 1)}
-                            for u in under]
+    facets: list[Facets] = [{"road": u.road.zh, "depth_m": u.depth, "catchment_ha": u.catchment_ha, "length_m": round(float(shapely.length(u.line)), 1)} for u in under]
     points = np.array([[u.x, u.y] for u in under]).reshape(-1, 2) + 5  # off the road, which may be a border, to the side of its pump
-    ids = things.add("Underpass", points, lambda serial, _: under[serial - 1].name, facets,
-                     np.array([u.line for u in under], dtype=object))
+    ids = things.add("Underpass", points, lambda serial, _: under[serial - 1].name, facets, np.array([u.line for u in under], dtype=object))
     equip(Site(things, plan, land, roads, ids, Counts(int(land.people.sum())), _chance(seed, "devices")))
     _buildings(things, buildings, division)
     return Entities(things.rows, things.shapes)
@@ -124,10 +135,16 @@ def _roads(things: Things, roads: Roads) -> None:
     """Register every link with its class, length (m), lanes, free speed (km/h) and its two junctions, which make the graph."""
     ends = sorted({end for link in roads.links for end in (link.start, link.end)})
     nodes = {node: f"N{number}" for number, node in enumerate(ends, 1)}
-    facets: list[Facets] = [{"class": CLASSES[link.kind], "length_m": round(link.length, 1), "lanes": LANES[link.kind],
-                             "from": nodes[link.start], "to": nodes[link.end]} for link in roads.links]
-    things.add("Road", np.array([link.at(0.5) for link in roads.links]), lambda serial, _: roads.links[serial - 1].name, facets,
-               np.array([link.line for link in roads.links], dtype=object))
+    facets: list[Facets] = [
+        {"class": CLASSES[link.kind], "length_m": round(link.length, 1), "lanes": LANES[link.kind], "from": nodes[link.start], "to": nodes[link.end]} for link in roads.links
+    ]
+    things.add(
+        "Road",
+        np.array([link.at(0.5) for link in roads.links]),
+        lambda serial, _: roads.links[serial - 1].name,
+        facets,
+        np.array([link.line for link in roads.links], dtype=object),
+    )
 
 
 def _buildings(things: Things, buildings: Buildings, division: Division) -> None:
@@ -140,6 +157,5 @@ def _buildings(things: Things, buildings: Buildings, division: Division) -> None
     number[order] = np.arange(len(order)) - starts + 1
     points = np.column_stack(to_metres(middle[:, 0], middle[:, 1]))
     heights: list[Facets] = [{"height_m": height} for height in buildings.height.tolist()]
-    ids = things.add("Building", points, lambda serial, at: Word(
-        f"{at.zh}{number[serial - 1]}号楼", f"{at.en} Building {number[serial - 1]}"), heights)
+    ids = things.add("Building", points, lambda serial, at: Word(f"{at.zh}{number[serial - 1]}号楼", f"{at.en} Building {number[serial - 1]}"), heights)
     things.shapes.update(zip(ids, shapely.to_wkb(buildings.shapes, byte_order=1), strict=True))

@@ -17,8 +17,18 @@ from zhongshu.survey.maker.plane import Floats
 from zhongshu.survey.maker.roads import FREE_KMH, Link, Roads
 from zhongshu.survey.maker.things import Facets, Naming, Things, metres
 
-PER_300_000 = {"StreetLight": 1000, "TrashBin": 500, "ManholeCover": 600, "Camera": 400, "BusStop": 320, "ParkingLot": 180, "NoiseMonitor": 60,
-               "WaterLevelSensor manhole": 130, "WaterLevelSensor river": 10, "WeatherStation": 8}
+PER_300_000 = {
+    "StreetLight": 1000,
+    "TrashBin": 500,
+    "ManholeCover": 600,
+    "Camera": 400,
+    "BusStop": 320,
+    "ParkingLot": 180,
+    "NoiseMonitor": 60,
+    "WaterLevelSensor manhole": 130,
+    "WaterLevelSensor river": 10,
+    "WeatherStation": 8,
+}
 WARNING_CM = {"underpass": 27.0, "river": 350.0, "manhole": 30.0}
 """The depth or stage (cm) a sensor is marked with where it stands; a city's own limits are bands, not facets."""
 
@@ -68,12 +78,10 @@ def _weather(site: Site) -> None:
         streets = sorted(site.things.areas.children(district.code), key=lambda row: (-row.population, row.code))
         air += [metres(row.lon, row.lat) for row in (streets[0], streets[-1])]
     facets: list[Facets] = [{"grade": "urban"} if at % 2 == 0 else {"grade": "background"} for at in range(len(air))]
-    site.things.add("AirQualityStation", _jitter(np.array(air), 90, site.chance),
-                    lambda _, at: Word(f"{at.zh}空气质量监测站", f"{at.en} Air Station"), facets)
+    site.things.add("AirQualityStation", _jitter(np.array(air), 90, site.chance), lambda _, at: Word(f"{at.zh}空气质量监测站", f"{at.en} Air Station"), facets)
     street = site.things.areas.at(Level.STREET)
     gauges = np.array([metres(row.lon, row.lat) for row in street])
-    site.things.add("RainGauge", _jitter(gauges, 60, site.chance), lambda serial, _: Word(
-        f"{street[serial - 1].name_zh}雨量站", f"{street[serial - 1].name_en} Rain Gauge"))
+    site.things.add("RainGauge", _jitter(gauges, 60, site.chance), lambda serial, _: Word(f"{street[serial - 1].name_zh}雨量站", f"{street[serial - 1].name_en} Rain Gauge"))
     spots = _spread_out(site.land, site.many["WeatherStation"], site.chance)
     site.things.add("WeatherStation", spots, lambda _, at: Word(f"{at.zh}气象站", f"{at.en} Weather Station"))
 
@@ -83,32 +91,38 @@ def _drainage(site: Site) -> None:
     low = np.array([[u.x, u.y] for u in site.roads.underpasses]).reshape(-1, 2)
     names = [u.name for u in site.roads.underpasses]
     sensors: list[Facets] = [{"kind": "underpass", "warning_cm": WARNING_CM["underpass"], "underpass": ident} for ident in site.underpasses]
-    site.things.add("WaterLevelSensor", low + 7,
-                    lambda serial, _: Word(f"{names[serial - 1].zh}水位计", f"{names[serial - 1].en} Level Sensor"), sensors)
-    pumps: list[Facets] = [{"underpass": ident, "capacity_m3h": float(300 * round(2 + under.catchment_ha))}
-                           for ident, under in zip(site.underpasses, site.roads.underpasses, strict=True)]
-    site.things.add("PumpStation", low + 16,
-                    lambda serial, _: Word(f"{names[serial - 1].zh}泵站", f"{names[serial - 1].en} Pump Station"), pumps)
+    site.things.add("WaterLevelSensor", low + 7, lambda serial, _: Word(f"{names[serial - 1].zh}水位计", f"{names[serial - 1].en} Level Sensor"), sensors)
+    pumps: list[Facets] = [
+        {"underpass": ident, "capacity_m3h": float(300 * round(2 + under.catchment_ha))} for ident, under in zip(site.underpasses, site.roads.underpasses, strict=True)
+    ]
+    site.things.add("PumpStation", low + 16, lambda serial, _: Word(f"{names[serial - 1].zh}泵站", f"{names[serial - 1].en} Pump Station"), pumps)
     count = site.many["WaterLevelSensor river"]
     i = (np.arange(count) + 0.5) / count * site.plan.plane.columns
     river = np.column_stack(site.plan.plane.metres(i, np.full(count, site.plan.river_row)))
-    site.things.add("WaterLevelSensor", river,
-                    lambda _, at: Word(f"{RIVER.zh}{at.zh}断面水位计", f"{RIVER.en} Gauge at {at.en}"),
-                    [{"kind": "river", "warning_cm": WARNING_CM["river"], "underpass": ""}] * count)
+    site.things.add(
+        "WaterLevelSensor",
+        river,
+        lambda _, at: Word(f"{RIVER.zh}{at.zh}断面水位计", f"{RIVER.en} Gauge at {at.en}"),
+        [{"kind": "river", "warning_cm": WARNING_CM["river"], "underpass": ""}] * count,
+    )
     points, _ = _beside(site.roads.links, (LOCAL, COLLECTOR, ARTERIAL), site.many["WaterLevelSensor manhole"], 1.5, site.chance)
-    site.things.add("WaterLevelSensor", points, _plain("管网液位计", "Sewer Level Sensor"),
-                    [{"kind": "manhole", "warning_cm": WARNING_CM["manhole"], "underpass": ""}] * len(points))
+    site.things.add(
+        "WaterLevelSensor", points, _plain("管网液位计", "Sewer Level Sensor"), [{"kind": "manhole", "warning_cm": WARNING_CM["manhole"], "underpass": ""}] * len(points)
+    )
 
 
 def _traffic(site: Site) -> None:
     """Put up a detector on every section of expressway and arterial and on every second one of collectors."""
-    watched = [link for link in site.roads.sections
-               if link.kind >= ARTERIAL or (link.kind == COLLECTOR and site.chance.random() < 0.5)]  # noqa: PLR2004 (half)
+    watched = [link for link in site.roads.sections if link.kind >= ARTERIAL or (link.kind == COLLECTOR and site.chance.random() < 0.5)]  # noqa: PLR2004 (half)
     facets: list[Facets] = [{"class": CLASSES[link.kind], "length_m": round(link.length, 1), "free_kmh": FREE_KMH[link.kind]} for link in watched]
     points = np.array([link.at(0.5) for link in watched])
-    site.things.add("TrafficDetector", points, lambda serial, at: Word(
-        f"{watched[serial - 1].name.zh}{at.zh}段检测器", f"{watched[serial - 1].name.en} Detector at {at.en}"), facets,
-                    np.array([link.line for link in watched], dtype=object))
+    site.things.add(
+        "TrafficDetector",
+        points,
+        lambda serial, at: Word(f"{watched[serial - 1].name.zh}{at.zh}段检测器", f"{watched[serial - 1].name.en} Detector at {at.en}"),
+        facets,
+        np.array([link.line for link in watched], dtype=object),
+    )
 
 
 def _noise(site: Site) -> None:
@@ -123,8 +137,7 @@ def _noise(site: Site) -> None:
     track = shapely.line_interpolate_point(site.plan.rail, 0.18 + 0.64 * site.chance.random(count // 3 - count // 4), normalized=True)
     points.append(shapely.get_coordinates(track) + 25)
     zones += ["4b"] * len(track)
-    site.things.add("NoiseMonitor", np.concatenate(points), _plain("噪声监测点", "Noise Monitor"),
-                    [{"zone": zone} for zone in zones])
+    site.things.add("NoiseMonitor", np.concatenate(points), _plain("噪声监测点", "Noise Monitor"), [{"zone": zone} for zone in zones])
 
 
 def _furniture(site: Site) -> None:
@@ -132,8 +145,7 @@ def _furniture(site: Site) -> None:
     rows: tuple[tuple[str, tuple[int, ...], float, str, str, Callable[[int], Facets]], ...] = (
         ("StreetLight", (LOCAL, COLLECTOR, ARTERIAL), 9.0, "路灯", "Street Light", lambda serial: {"power_w": (120, 150, 250)[serial % 3]}),
         ("TrashBin", (LOCAL, COLLECTOR, ARTERIAL), 12.0, "垃圾桶", "Litter Bin", lambda serial: {"litres": 60 + 60 * (serial % 2)}),
-        ("ManholeCover", (LOCAL, COLLECTOR, ARTERIAL), 2.0, "井盖", "Manhole Cover",
-         lambda serial: {"network": ("storm", "sewage")[serial % 2]}),
+        ("ManholeCover", (LOCAL, COLLECTOR, ARTERIAL), 2.0, "井盖", "Manhole Cover", lambda serial: {"network": ("storm", "sewage")[serial % 2]}),
         ("BusStop", (COLLECTOR, ARTERIAL), 14.0, "公交站", "Bus Stop", lambda serial: {"shelter": serial % 2}),
     )
     for kind, classes, side, zh, en, facet in rows:
@@ -142,14 +154,16 @@ def _furniture(site: Site) -> None:
         site.things.add(kind, points, _by_road(streets, zh, en), [facet(serial) for serial in range(len(points))])
     points, at = _beside(site.roads.links, (COLLECTOR, ARTERIAL, EXPRESSWAY), site.many["Camera"], 10, site.chance)
     bearing = site.chance.integers(0, 360, len(points))
-    site.things.add("Camera", points, _by_road([site.roads.links[link].name for link in at], "摄像机", "Camera"),
-                    [{"gb28181": f"99010000001320{serial:06d}", "bearing_deg": int(turn), "view_deg": 60, "reach_m": 80}
-                     for serial, turn in enumerate(bearing, 1)])
+    site.things.add(
+        "Camera",
+        points,
+        _by_road([site.roads.links[link].name for link in at], "摄像机", "Camera"),
+        [{"gb28181": f"99010000001320{serial:06d}", "bearing_deg": int(turn), "view_deg": 60, "reach_m": 80} for serial, turn in enumerate(bearing, 1)],
+    )
     chosen = _people_first(site.land, site.many["ParkingLot"], site.chance)
     places = np.round(20 + 380 * site.chance.random(len(chosen)) ** 2).astype(int)
     middle = np.column_stack([site.land.x[chosen], site.land.y[chosen]])
-    site.things.add("ParkingLot", _jitter(middle, 25, site.chance), _plain("停车场", "Car Park"),
-                    [{"capacity": int(count)} for count in places])
+    site.things.add("ParkingLot", _jitter(middle, 25, site.chance), _plain("停车场", "Car Park"), [{"capacity": int(count)} for count in places])
 
 
 def _by_road(roads: list[Word], zh: str, en: str) -> Naming:
@@ -188,4 +202,3 @@ def _beside(links: list[Link], classes: tuple[int, ...], count: int, side: float
     sides = np.where(chance.random(count) < 0.5, side, -side)  # noqa: PLR2004 (an even chance)
     points = [links[usable[w]].at(float(s), float(d)) for w, s, d in zip(which, share, sides, strict=True)]
     return np.array(points).reshape(-1, 2), [usable[w] for w in which]
-

@@ -59,7 +59,7 @@ def _area(code: int, name: Word, people: int, point: shapely.Point) -> Area:
 
 
 def _cells(plan: Plan, land: Land) -> Geometries:
-    corner_j, corner_i = np.mgrid[0:plan.plane.rows + 1, 0:plan.plane.columns + 1]
+    corner_j, corner_i = np.mgrid[0 : plan.plane.rows + 1, 0 : plan.plane.columns + 1]
     lon, lat = plan.plane.degrees(corner_i, corner_j)
     corners = [(0, 0), (0, 1), (1, 1), (1, 0), (0, 0)]
     rings = np.stack([np.stack([lon[land.j + dj, land.i + di], lat[land.j + dj, land.i + di]], axis=-1) for dj, di in corners], axis=1)
@@ -123,7 +123,7 @@ def _cut(at: Ints, weight: Floats, line: Classes, share: float, level: Level) ->
     if high == low:
         return None
     below = np.cumsum(np.bincount(at - low, weight))[:-1] / weight.sum()
-    kinds = line[low + 1:high + 1]
+    kinds = line[low + 1 : high + 1]
     wanted = ARTERIAL if level is not Level.COMMUNITY else COLLECTOR
     offence = np.abs(below - share) * 1.6 + np.where(kinds >= wanted, 0.0, np.where(kinds >= COLLECTOR, 0.12, 0.3))
     best = int(np.argmin(offence))

@@ -65,8 +65,18 @@ def _uses(plan: Plan, i: Ints, j: Ints, central: Floats, chance: np.random.Gener
     count = int(block.max()) + 1
     core = np.bincount(block, central, count) / np.maximum(np.bincount(block, minlength=count), 1)
     draw, twist = chance.random(count), chance.random(count)
-    shares = np.stack([np.clip(0.62 - 1.5 * core, 0.0, 1), np.clip(9.0 * core - 6.6, 0, 6), np.clip(0.9 * core, 0.05, 1),
-                       0.25 + 1.0 * core, 0.35 * core, np.clip(0.34 - 0.6 * core, 0, 1), np.full(count, 0.04), np.full(count, 0.055)])
+    shares = np.stack(
+        [
+            np.clip(0.62 - 1.5 * core, 0.0, 1),
+            np.clip(9.0 * core - 6.6, 0, 6),
+            np.clip(0.9 * core, 0.05, 1),
+            0.25 + 1.0 * core,
+            0.35 * core,
+            np.clip(0.34 - 0.6 * core, 0, 1),
+            np.full(count, 0.04),
+            np.full(count, 0.055),
+        ]
+    )
     edges = np.cumsum(shares / shares.sum(axis=0), axis=0)
     of_block: Ints = np.minimum((draw[None, :] > edges).sum(axis=0), len(USES) - 1)
     use = of_block[block]
@@ -83,6 +93,6 @@ def _apportion(weight: Floats, total: int) -> Ints:
     """Share a whole number by weight so that the parts add up (largest remainder)."""
     exact = weight / weight.sum() * total
     parts: Ints = np.floor(exact).astype(np.int64)
-    rest = np.argsort(-(exact - parts), kind="stable")[:total - int(parts.sum())]
+    rest = np.argsort(-(exact - parts), kind="stable")[: total - int(parts.sum())]
     parts[rest] += 1
     return parts

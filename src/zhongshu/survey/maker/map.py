@@ -26,11 +26,9 @@ def made_layers(areas: Areas, plan: Plan, roads: Roads, buildings: Buildings) ->
     layers["water"] = [Feature(_degrees(shape), {"kind": kind, **_names(name)}, least) for kind, name, shape, least in water]
     layers["railway"] = [Feature(_degrees(plan.rail), _names(RAIL), 9)]
     lines = degrees(np.array([link.line for link in roads.links], dtype=object))
-    layers["road"] = [Feature(line, {"class": CLASSES[link.kind], **_names(link.name)}, _SHOWN_FROM[link.kind])
-                      for line, link in zip(lines, roads.links, strict=True)]
+    layers["road"] = [Feature(line, {"class": CLASSES[link.kind], **_names(link.name)}, _SHOWN_FROM[link.kind]) for line, link in zip(lines, roads.links, strict=True)]
     layers["underpass"] = [Feature(_degrees(under.line), _names(under.name), 12) for under in roads.underpasses]
-    layers["building"] = [Feature(shape, {"height": height}, 12 if height >= _TALL else 13)
-                          for shape, height in zip(buildings.shapes, buildings.height.tolist(), strict=True)]
+    layers["building"] = [Feature(shape, {"height": height}, 12 if height >= _TALL else 13) for shape, height in zip(buildings.shapes, buildings.height.tolist(), strict=True)]
     layers["label"] += [_label("underpass", under.name, shapely.Point(under.x, under.y), 14) for under in roads.underpasses]
     layers["label"] += [_label("water", name, _middle(plan, shape), least + 2) for _, name, shape, least in water]
     return {name: layers[name] for name in sorted(layers)}

@@ -95,8 +95,12 @@ def _ring(columns: Classes, rows: Classes, centre: int, river: int) -> Ring:
         return min(options, key=lambda k: abs(k - wanted)) if options else round(min(max(wanted, low), high))
 
     wide, high = len(columns) - 1, len(rows) - 1
-    return Ring(nearest(columns, wide * 0.2, 1, centre - 3), nearest(rows, high * 0.18, 1, river - 3),
-                nearest(columns, wide * 0.8, centre + 3, wide - 1), nearest(rows, high * 0.82, river + 3, high - 1))
+    return Ring(
+        nearest(columns, wide * 0.2, 1, centre - 3),
+        nearest(rows, high * 0.18, 1, river - 3),
+        nearest(columns, wide * 0.8, centre + 3, wide - 1),
+        nearest(rows, high * 0.82, river + 3, high - 1),
+    )
 
 
 def _inside(plane: Plane, columns: Classes, rows: Classes, chance: np.random.Generator) -> Mask:
@@ -190,13 +194,13 @@ def _bridges(along: Classes, columns: Classes, river: int, chance: np.random.Gen
     """Let only arterials and a third of the collectors cross the river."""
     for i, kind in enumerate(columns):
         if kind < ARTERIAL and not (kind == COLLECTOR and chance.random() < 0.34):  # noqa: PLR2004 (a third)
-            along[river - 1:river + 1, i] = 0
+            along[river - 1 : river + 1, i] = 0
 
 
 def _lay_ring(across: Classes, along: Classes, ring: Ring, centre: int, inside: Mask) -> None:
     """Raise the ring, and the two ways out of town from it, to expressway."""
-    along[ring.south:ring.north, [ring.west, ring.east]] = EXPRESSWAY
-    across[[ring.south, ring.north], ring.west:ring.east] = EXPRESSWAY
+    along[ring.south : ring.north, [ring.west, ring.east]] = EXPRESSWAY
+    across[[ring.south, ring.north], ring.west : ring.east] = EXPRESSWAY
     for part in (slice(0, ring.south), slice(ring.north, inside.shape[0])):
         edge = along[part, centre]
         edge[edge > 0] = EXPRESSWAY

@@ -48,8 +48,10 @@ class Plane:
         columns = max(12, round(float(np.sqrt(cells * 1.22))))
         rows = max(10, round(cells / columns))
         wide = columns * CELL
-        waves = tuple((amplitude * wide, length * wide * (0.9 + 0.2 * chance.random()), 2 * np.pi * chance.random())
-                      for amplitude, length in ((0.024, 0.52), (0.008, 0.43), (0.031, 0.58), (0.008, 0.47)))
+        waves = tuple(
+            (amplitude * wide, length * wide * (0.9 + 0.2 * chance.random()), 2 * np.pi * chance.random())
+            for amplitude, length in ((0.024, 0.52), (0.008, 0.43), (0.031, 0.58), (0.008, 0.47))
+        )
         angle = float(np.radians(4 + 7 * chance.random()) * (1 if chance.random() < 0.5 else -1))  # noqa: PLR2004 (an even chance)
         flat = cls(columns, rows, 1.0, angle, waves)
         return cls(columns, rows, float(np.sqrt(columns * rows * CELL**2 / flat._area())), angle, waves)

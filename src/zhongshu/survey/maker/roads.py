@@ -18,8 +18,7 @@ LANES = {LOCAL: 2, COLLECTOR: 4, ARTERIAL: 6, EXPRESSWAY: 8}
 UNDERPASS_HALF = 65.0
 """Half the length of an underpass with its ramps, in metres."""
 
-_SUFFIX = {("across", LOCAL): ("巷", "Lane"), ("along", LOCAL): ("里", "Alley"), ("along", COLLECTOR): ("街", "Street"),
-           ("along", ARTERIAL): ("大街", "Main Street")}
+_SUFFIX = {("across", LOCAL): ("巷", "Lane"), ("along", LOCAL): ("里", "Alley"), ("along", COLLECTOR): ("街", "Street"), ("along", ARTERIAL): ("大街", "Main Street")}
 
 Node = tuple[int, int]
 _Key = tuple[str, int, int]
@@ -184,8 +183,12 @@ def _underpasses(plan: Plan, sections: list[Link], chance: np.random.Generator) 
         if link.kind == ARTERIAL:
             for point in shapely.get_coordinates(shapely.intersection(link.line, plan.rail)):
                 _dig(found, link, point, Word("", ""), chance)
-    for way, fixed, side in ((0, plan.ring.west, Word("西环", " West Ring")), (0, plan.ring.east, Word("东环", " East Ring")),
-                             (1, plan.ring.south, Word("南环", " South Ring")), (1, plan.ring.north, Word("北环", " North Ring"))):
+    for way, fixed, side in (
+        (0, plan.ring.west, Word("西环", " West Ring")),
+        (0, plan.ring.east, Word("东环", " East Ring")),
+        (1, plan.ring.south, Word("南环", " South Ring")),
+        (1, plan.ring.north, Word("北环", " North Ring")),
+    ):
         low, high = (plan.ring.south, plan.ring.north) if way == 0 else (plan.ring.west, plan.ring.east)
         for link in sections:
             other = link.start[1 - way]

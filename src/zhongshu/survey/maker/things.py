@@ -18,10 +18,21 @@ from zhongshu.survey.maker.plane import DIGITS, Floats, to_degrees, to_metres
 from zhongshu.survey.place import Place
 
 OWNERS = {
-    "AirQualityStation": "dept-environment", "NoiseMonitor": "dept-environment", "WeatherStation": "dept-weather", "RainGauge": "dept-drainage",
-    "WaterLevelSensor": "dept-drainage", "PumpStation": "dept-drainage", "ManholeCover": "dept-drainage", "TrafficDetector": "dept-traffic",
-    "ParkingLot": "dept-traffic", "StreetLight": "dept-lighting", "TrashBin": "dept-sanitation", "BusStop": "dept-transport", "Camera": "dept-police",
-    "Road": "dept-road", "Underpass": "dept-road",
+    "AirQualityStation": "dept-environment",
+    "NoiseMonitor": "dept-environment",
+    "WeatherStation": "dept-weather",
+    "RainGauge": "dept-drainage",
+    "WaterLevelSensor": "dept-drainage",
+    "PumpStation": "dept-drainage",
+    "ManholeCover": "dept-drainage",
+    "TrafficDetector": "dept-traffic",
+    "ParkingLot": "dept-traffic",
+    "StreetLight": "dept-lighting",
+    "TrashBin": "dept-sanitation",
+    "BusStop": "dept-transport",
+    "Camera": "dept-police",
+    "Road": "dept-road",
+    "Underpass": "dept-road",
 }
 """Which department answers for each type; nobody for the rest."""
 
@@ -39,8 +50,7 @@ class Things:
     rows: list[Entity] = field(default_factory=list)
     shapes: dict[str, bytes] = field(default_factory=dict)
 
-    def add(self, kind: str, points: Floats, naming: Naming, facets: Sequence[Facets] | None = None,
-            shapes: Geometries | None = None) -> list[str]:
+    def add(self, kind: str, points: Floats, naming: Naming, facets: Sequence[Facets] | None = None, shapes: Geometries | None = None) -> list[str]:
         """Add things of one type at points (local metres, one per row) and return their ids; shapes are in local metres too."""
         lon, lat = to_degrees(points[:, 0], points[:, 1]) if len(points) else (np.empty(0), np.empty(0))
         code = self._codes(lon, lat)

@@ -182,8 +182,14 @@ def group(entities: list[dict[str, Any]], silent: int = 0) -> Group:
     ids = np.array([e["id"] for e in entities], object)
     seeds = np.array([_seed(e["id"]) for e in entities], np.uint64)
     return Group(
-        ids, seeds, np.array([e["lon"] for e in entities], np.float64), np.array([e["lat"] for e in entities], np.float64), [e.get("facets") or {} for e in entities],
-        (seeds % np.uint64(86_400)).astype(np.int64), seeds // np.uint64(7) % np.uint64(1000) >= silent, np.zeros(len(entities)),
+        ids,
+        seeds,
+        np.array([e["lon"] for e in entities], np.float64),
+        np.array([e["lat"] for e in entities], np.float64),
+        [e.get("facets") or {} for e in entities],
+        (seeds % np.uint64(86_400)).astype(np.int64),
+        seeds // np.uint64(7) % np.uint64(1000) >= silent,
+        np.zeros(len(entities)),
     )
 
 

@@ -23,8 +23,11 @@ def office_readings(now: int, storm: Storm | None) -> list[dict[str, Any]]:
     calls = max(0, round((2.0 + 1.5 * float(draw[0])) * busy))
     missed = 1 if calls > 3 and float(draw[1]) > 0.1 else 0  # noqa: PLR2004 (a busy moment)
     said = [
-        (RAINSTORM, "Warning.in_force", int(warned)), (RAINSTORM, "Warning.colour", YELLOW if warned else 0),
-        (HEAT, "Warning.in_force", 0), (HEAT, "Warning.colour", 0),
-        (CALLS, "CallCentre.calls", calls), (CALLS, "CallCentre.connected", calls - missed),
+        (RAINSTORM, "Warning.in_force", int(warned)),
+        (RAINSTORM, "Warning.colour", YELLOW if warned else 0),
+        (HEAT, "Warning.in_force", 0),
+        (HEAT, "Warning.colour", 0),
+        (CALLS, "CallCentre.calls", calls),
+        (CALLS, "CallCentre.connected", calls - missed),
     ]
     return [{"entity": entity, "property": prop, "time": now * 1000, "value": value} for entity, prop, value in said]

@@ -21,8 +21,14 @@ PACE, LEISURE = 1.0, 4.0
 PATIENCE = {"confirm": 18.0, "verify": 12.0, "file": 10.0, "dispatch": 14.0, "take": 20.0, "handle": 45.0, "feedback": 40.0, "check_pass": 30.0, "close": 12.0}
 """Seconds a simulated person takes over an ordinary thing."""
 NOTES = {
-    "verify": "模拟人员：已核实，情况属实。", "file": "模拟人员：符合立案条件。", "dispatch": "模拟人员：按派遣目录派出。", "take": "模拟人员：已接单，正在赶往现场。",
-    "handle": "模拟人员：已到场处置。", "feedback": "模拟人员：处置完毕，请核查。", "check_pass": "模拟人员：现场与仪表均已恢复正常。", "close": "模拟人员：予以结案。",
+    "verify": "模拟人员：已核实，情况属实。",
+    "file": "模拟人员：符合立案条件。",
+    "dispatch": "模拟人员：按派遣目录派出。",
+    "take": "模拟人员：已接单，正在赶往现场。",
+    "handle": "模拟人员：已到场处置。",
+    "feedback": "模拟人员：处置完毕，请核查。",
+    "check_pass": "模拟人员：现场与仪表均已恢复正常。",
+    "close": "模拟人员：予以结案。",
 }
 
 
@@ -240,5 +246,3 @@ def crew(city: City, story: Story, clock: Clock, seats: Iterable[str]) -> dict[s
         "checker": (Robot, ("check",), ("check_pass",)),
     }
     return {seat: kind(seat, city, story, clock, steps, verbs) for seat, (kind, steps, verbs) in rows.items() if seat in set(seats)}
-
-

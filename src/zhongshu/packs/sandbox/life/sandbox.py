@@ -44,8 +44,19 @@ SEATS = (
     Seat("citizen-3", "市民（三）", "Third citizen", "citizen"),
 )
 TYPES = (
-    "AirQualityStation", "WeatherStation", "RainGauge", "WaterLevelSensor", "PumpStation", "TrafficDetector", "NoiseMonitor", "ParkingLot",
-    "StreetLight", "TrashBin", "ManholeCover", "Camera", "BusStop",
+    "AirQualityStation",
+    "WeatherStation",
+    "RainGauge",
+    "WaterLevelSensor",
+    "PumpStation",
+    "TrafficDetector",
+    "NoiseMonitor",
+    "ParkingLot",
+    "StreetLight",
+    "TrashBin",
+    "ManholeCover",
+    "Camera",
+    "BusStop",
 )
 LENT = 600.0
 """Seconds a visitor keeps a seat at least."""
@@ -56,7 +67,13 @@ class Sandbox:
     """The sandbox's life in one city. `tokens`: seat → bearer token; a seat without one stays empty. `city`: what /api/city says."""
 
     def __init__(
-        self, base_url: str, tokens: dict[str, str], city: dict[str, Any], *, transport: httpx.AsyncBaseTransport | None = None, clock: Callable[[], float] = time.time,
+        self,
+        base_url: str,
+        tokens: dict[str, str],
+        city: dict[str, Any],
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Take the city's address and the seats' tokens. `city` may hold `accounts`: seat → account, to be shown."""
         self._base_url, self._tokens, self._about, self._transport, self._clock = base_url, dict(tokens), city, transport, clock
@@ -105,7 +122,8 @@ class Sandbox:
         """Return the story as the page shows it."""
         seats = [
             {"seat": s.name, "zh": s.zh, "en": s.en, "account": self._accounts.get(s.name), "taken_by_robot": s.name in self._tokens and s.name not in self._taken}
-            for s in SEATS if s.shown
+            for s in SEATS
+            if s.shown
         ]
         document = self._story.document(self._clock())
         return document | {"started": document["started"] or self._wanted, "seats": seats}
