@@ -290,16 +290,18 @@ class Owner:
         path.write_text(secret)
 
     def _first_sparks(self) -> None:
-        """Recall the last day's lines once, from the record."""
-        parts = self.parts
+        """Recall the last day's lines once, from the record, taking no more than a third of a processor: others have work."""
+        parts, pause = self.parts, 0.3
         for indicator in parts.watch.indicators.values():
-            if self._stop.wait(0.3):  # there is no haste, and others have work
+            if self._stop.wait(pause):
                 return
+            begun = time.monotonic()
             try:
                 for key, line in recall(parts.explainer, indicator, parts.about.code, parts.clock.now()).items():
                     self.city.sparks[key] = line + [p for p in self.city.sparks.get(key, ()) if p[0] > line[-1][0]]
             except Exception:  # noqa: BLE001 (a missing line on a tile stops nothing)
                 _log.exception("sparks.failed %s", indicator.code)
+            pause = 2 * (time.monotonic() - begun)
 
     def serve(self) -> None:
         """Serve until told to stop."""

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from zhongshu.kernel.area import Level
@@ -23,7 +24,37 @@ FARTHEST = 401 * DAY
 """How far ahead of its known time a reading may be valid, and a little more."""
 Reload = Callable[[CellSpec, int, int, int], pa.Table]
 """(spec, from pane, to pane, known) → rows (pane, area, sub, n, latest, total, low, high, last, hit, weight), `sub` an entity id, a bin, or ''."""
+SUB_BITS, SUB_ZERO = 32, 1 << 31
+"""An area's number and a sub are packed into one integer; subs may be negative."""
 _SUMS = ("n", "total", "hit", "weight")
+
+
+class _Numbered:
+    """Area codes and their numbers, in the order in which they came."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.codes = np.zeros(0, np.int64)
+        self._sorted, self._number = np.zeros(0, np.int64), np.zeros(0, np.int64)
+
+    def numbers(self, areas: Ints) -> Ints:
+        """Return the number of each area, numbering new ones."""
+        place, known = _look(self._sorted, areas)
+        if not known.all():
+            new = np.unique(areas[~known])
+            at = np.searchsorted(self._sorted, new)
+            self._sorted, self._number = np.insert(self._sorted, at, new), np.insert(self._number, at, len(self.codes) + np.arange(len(new)))
+            self.codes = np.append(self.codes, new)
+            place, _ = _look(self._sorted, areas)
+        return self._number[place]
+
+
+def _look(held: Ints, wanted: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """Return where each wanted value stands among those held, ascending, and which are there."""
+    place = np.searchsorted(held, wanted)
+    if not len(held):
+        return place, np.zeros(len(wanted), np.bool_)
+    return place, held[np.minimum(place, len(held) - 1)] == wanted
 
 
 class Cells:
@@ -36,7 +67,8 @@ class Cells:
         self.current = LOW
         self.dirty: set[int] = set()
         self.later: dict[int, list[Readings]] = defaultdict(list)
-        self._keys: dict[tuple[int, int], int] = {}
+        self._areas, self._count = _Numbered(), 0
+        self._packed, self._columns = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._room = 256
         self.areas, self.subs = np.zeros(self._room, np.int64), np.zeros(self._room, np.int64)
         self.data = {f: np.full((self.panes, self._room), BLANK[f], np.int64) for f in fields(spec)}
@@ -64,23 +96,29 @@ class Cells:
 
     def keys(self, areas: Ints, subs: Ints) -> Ints:
         """Return the column of each (area, sub), making new ones."""
-        pairs = np.stack([areas, subs], axis=1)
-        unique, inverse = np.unique(pairs, axis=0, return_inverse=True) if len(pairs) > 1 else (pairs, np.zeros(len(pairs), np.int64))
-        columns = np.array([self._key(int(a), int(s)) for a, s in unique], np.int64)
-        return columns[inverse.reshape(-1)]
-
-    def _key(self, area: int, sub: int) -> int:
-        column = self._keys.get((area, sub))
-        if column is None:
-            column = self._keys[area, sub] = len(self._keys)
-            if column == self._room:
-                self.data = {f: np.concatenate([d, np.full((self.panes, self._room), BLANK[f], np.int64)], axis=1) for f, d in self.data.items()}
-                self._window = {f: np.append(w, np.full(self._room, BLANK[f], np.int64)) for f, w in self._window.items()}
-                self.areas, self.subs = np.append(self.areas, np.zeros(self._room, np.int64)), np.append(self.subs, np.zeros(self._room, np.int64))
-                self._room *= 2
-            self.areas[column], self.subs[column] = area, sub
+        packed = self._areas.numbers(areas) << SUB_BITS | (subs + SUB_ZERO)
+        place, known = _look(self._packed, packed)
+        if not known.all():
+            new = np.unique(packed[~known])
+            columns = np.arange(self._count, self._count + len(new))
+            self._make_room(self._count + len(new))
+            self.areas[columns], self.subs[columns] = self._areas.codes[new >> SUB_BITS], (new & (2 * SUB_ZERO - 1)) - SUB_ZERO
+            at = np.searchsorted(self._packed, new)
+            self._packed, self._columns = np.insert(self._packed, at, new), np.insert(self._columns, at, columns)
+            self._count += len(new)
             self._order = None
-        return column
+            place, _ = _look(self._packed, packed)
+        return self._columns[place]
+
+    def _make_room(self, wanted: int) -> None:
+        """Make room for so many columns, at least doubling."""
+        if wanted <= self._room:
+            return
+        more = max(2 * self._room, wanted) - self._room
+        self.data = {f: np.concatenate([d, np.full((self.panes, more), BLANK[f], np.int64)], axis=1) for f, d in self.data.items()}
+        self._window = {f: np.append(w, np.full(more, BLANK[f], np.int64)) for f, w in self._window.items()}
+        self.areas, self.subs = np.append(self.areas, np.zeros(more, np.int64)), np.append(self.subs, np.zeros(more, np.int64))
+        self._room += more
 
     def turn(self, pane: int) -> bool:
         """Go on to a pane; those that leave the window are blanked. Return whether anything moved."""
@@ -127,7 +165,7 @@ class Cells:
 
     def combined(self) -> tuple[Layout, dict[str, Ints]]:
         """Return the columns, sorted by area, and each field over the whole window."""
-        k = len(self._keys)
+        k = self._count
         if self._left:
             self._seek()
         if self._order is None:
