@@ -61,7 +61,7 @@ def screen(server: Server, token: str, seconds: float) -> list[float]:
             contextlib.suppress(httpx.HTTPError),
             httpx.stream(
                 "GET",
-                f"http://127.0.0.1:{server.port}/api/live?topics=vital",
+                f"http://127.0.0.1:{server.port}/api/live?topics=vital&indicators=BNPROBE,DR01,DR02,TR01,EN01",
                 headers={"authorization": f"Bearer {server.token('duty_officer', 'screen')}"},
                 timeout=60,
                 trust_env=False,

@@ -360,5 +360,7 @@ def test_odd_event_ids(last: str) -> None:
 
 def test_news_cannot_forge_an_event() -> None:
     hub = Hub()
-    body = hub._event("case", 1, {"title": "x\n\nevent: vital\ndata: {}\n\n", "other": "\r\r"})
+    hub.publish(News("case", 1, {"title": "x\n\nevent: vital\ndata: {}\n\n", "other": "\r\r"}))
+    ((_, (seq, news, data)),) = hub._ring
+    body = hub._event(news.kind, seq, data)
     assert body.count(b"\n\n") == 1 and b"\r" not in body

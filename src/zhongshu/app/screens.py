@@ -1,9 +1,9 @@
-"""What open screens are told of values: a level that turned at once, a value that only moved once a second; and the lines on tiles.
+"""What open screens are told of values: a level that turned at once, a value that only moved each second (a street's, every five); and the lines on tiles.
 
 Down to the street; finer areas are asked for when someone looks.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
@@ -13,6 +13,7 @@ from zhongshu.judge import Explainer, Indicator, Outcome, Values, differs, extre
 from zhongshu.kernel.area import Level, interval, level_of, show_area
 from zhongshu.kernel.bus import Bus, News
 from zhongshu.kernel.clock import DAY, MINUTE, SECOND, rfc3339
+from zhongshu.kernel.live import Ints
 
 QUARTER = 15 * MINUTE
 Point = tuple[int, float | None]
@@ -25,26 +26,42 @@ class Screens:
     def __init__(self, bus: Bus) -> None:
         """Tell through a bus."""
         self._bus = bus
-        self._told: dict[str, Values] = {}
-        self._moved: dict[str, Values] = {}
-        self._at = 0
+        self._paces = (_Pace(1 * SECOND, (Level.CITY, Level.DISTRICT)), _Pace(5 * SECOND, (Level.STREET,)))
 
     def take(self, outcome: Outcome) -> None:
-        """Publish what a boundary brought, or keep it for the next full second."""
+        """Publish what a boundary brought, or keep it until it is time."""
         by_area: dict[int, list[dict[str, Any]]] = {}
         for change in outcome.changes:
-            self._moved[change.indicator] = change.values
+            for pace in self._paces:
+                pace.moved[change.indicator] = change.values
             if len(change.turned):
                 _say(by_area, change.indicator, change.values, change.turned)
-        if outcome.at // SECOND != self._at:
-            self._at = outcome.at // SECOND
-            for code, values in self._moved.items():
-                moved, turned, _ = differs(self._told.get(code), values)
-                _say(by_area, code, values, np.flatnonzero(moved & ~turned))
-                self._told[code] = values
-            self._moved.clear()
+        for pace in self._paces:
+            for code, values, places in pace.due(outcome.at):
+                _say(by_area, code, values, places)
         for area, items in by_area.items():
             self._bus.publish(News("vital", area, {"items": items}))
+
+
+class _Pace:
+    """How often areas of some levels are told of values that only moved."""
+
+    def __init__(self, every: int, levels: tuple[Level, ...]) -> None:
+        """Begin; `every`: µs."""
+        self._every, self._levels, self._at = every, levels, 0
+        self.moved: dict[str, Values] = {}
+        self._told: dict[str, Values] = {}
+
+    def due(self, at: int) -> Iterator[tuple[str, Values, Ints]]:
+        """Yield (sign, values, places) that moved since they were last told of, once it is time."""
+        if at // self._every == self._at:
+            return
+        self._at = at // self._every
+        for code, values in self.moved.items():
+            moved, turned, _ = differs(self._told.get(code), values)
+            yield code, values, np.flatnonzero(moved & ~turned & np.isin(values.keys & 7, self._levels))
+            self._told[code] = values
+        self.moved.clear()
 
 
 def _say(by_area: dict[int, list[dict[str, Any]]], code: str, values: Values, places: Iterable[int]) -> None:

@@ -99,8 +99,8 @@ def ledger(asked: Door, after: int = 0, limit: int = 100) -> dict[str, Any]:
     return {"items": [dict(row) for row in rows], "next": rows[-1]["seq"] if len(rows) == limit else None}
 
 
-async def live(asked: Door, request: Request, topics: str = "") -> StreamingResponse:
-    """Stream changes as server-sent events, within the asker's scope of each kind; resumes by Last-Event-ID."""
+async def live(asked: Door, request: Request, topics: str = "", indicators: str = "") -> StreamingResponse:
+    """Stream changes as server-sent events, within the asker's scope of each kind, of signs to those named in `indicators` if any are; resumes by Last-Event-ID."""
     city = asked.city
     scopes = {kind: city.guard.scope(asked.principal, "read", kind) for kind in ("vital", "finding", "lead", "case", "request")}
     wanted = frozenset(t for t in topics.split(",") if t in {*scopes, *PLACELESS})
@@ -115,5 +115,5 @@ async def live(asked: Door, request: Request, topics: str = "") -> StreamingResp
             return False
         return same and all(city.guard.scope(asked.principal, "read", kind) == scope for kind, scope in scopes.items())
 
-    stream = city.hub.stream(Listener(scopes, wanted, asyncio.get_running_loop(), still), last)
+    stream = city.hub.stream(Listener(scopes, wanted, asyncio.get_running_loop(), still, frozenset(filter(None, indicators.split(",")))), last)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
