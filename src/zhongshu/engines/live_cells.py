@@ -6,6 +6,7 @@ that has passed, is read again from the record through `reload`.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -57,8 +58,17 @@ def _look(held: Ints, wanted: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
     return place, held[np.minimum(place, len(held) - 1)] == wanted
 
 
+def shared(spec: CellSpec) -> CellSpec:
+    """Return the spec under which cells are kept: specs that read the same rows by the same subs keep theirs together."""
+    if spec.each:  # of an entity's value its weight is asked later
+        return replace(spec, measure="distinct", each="", when=None, weight="")
+    if spec.measure in {"distinct", "p95"}:
+        return replace(spec, when=None)
+    return replace(spec, measure="share" if spec.when is not None else "count")
+
+
 class Cells:
-    """The panes of one spec: a ring of `window / hop` rows over keys (area, sub), sub being an entity, a histogram bin or nothing."""
+    """The panes of specs that share them: a ring of `window / hop` rows over keys (area, sub), sub being an entity, a histogram bin or nothing."""
 
     def __init__(self, spec: CellSpec) -> None:
         """Start empty, at no time."""
@@ -71,12 +81,23 @@ class Cells:
         self._packed, self._columns = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._room = 256
         self.areas, self.subs = np.zeros(self._room, np.int64), np.zeros(self._room, np.int64)
-        self.data = {f: np.full((self.panes, self._room), BLANK[f], np.int64) for f in fields(spec)}
-        self._window = {f: np.full(self._room, BLANK[f], np.int64) for f in self.data} if self.panes > 1 else {}
+        self.data: dict[str, Ints] = {}
+        self._window: dict[str, Ints] = {}
+        self.want(fields(spec))
         self._left = False
         self._order: Ints | None = None
         self._layout = Layout(np.zeros(0, np.int64), np.zeros(0, np.int64))
         self._column_of, self._area_of = np.full(1024, -1, np.int64), np.zeros(1024, np.int64)
+
+    def want(self, wanted: Iterable[str]) -> None:
+        """Keep these fields too. What cells hold already is then read again from the record."""
+        for f in wanted:
+            if f not in self.data:
+                self.data[f] = np.full((self.panes, self._room), BLANK[f], np.int64)
+                if self.panes > 1:
+                    self._window[f] = np.full(self._room, BLANK[f], np.int64)
+                if self.current != LOW:
+                    self.dirty.update(range(self.current - self.panes + 1, self.current + 1))
 
     def columns(self, entity: Ints, areas: Ints, subs: Ints | None) -> Ints:
         """Return the column of each reading. An entity keeps its column while it keeps its area; only others are looked up by key."""
@@ -89,7 +110,7 @@ class Cells:
         found = self._column_of[entity]
         new = (found < 0) | (self._area_of[entity] != areas)
         if new.any():
-            by_entity = bool(self.spec.each) or self.spec.measure == "distinct"
+            by_entity = self.spec.measure == "distinct"
             found[new] = self.keys(areas[new], entity[new] if by_entity else np.zeros(int(new.sum()), np.int64))
             self._column_of[entity[new]], self._area_of[entity[new]] = found[new], areas[new]
         return found
@@ -208,17 +229,26 @@ class LiveCells:
         self._rows = {p.name: p for p in properties}
         self._roll_up = RollUp(self._rows, facets, sources, numbers)
         self._folded: dict[CellSpec, Folded] = {}
+        self._kept_under: dict[CellSpec, CellSpec] = {}
+        self._specs: dict[CellSpec, set[CellSpec]] = defaultdict(set)
+        self._combined: dict[CellSpec, tuple[Layout, dict[str, Ints]]] = {}
 
     def declare(self, specs: Iterable[CellSpec]) -> None:
         """Keep cells for specs; those kept already stay as they are."""
         for spec in specs:
-            if spec not in self._cells:
-                cells = self._cells[spec] = Cells(spec)
+            if spec in self._kept_under:
+                continue
+            base = self._kept_under[spec] = shared(spec)
+            self._specs[base].add(spec)
+            if base not in self._cells:
+                cells = self._cells[base] = Cells(base)
                 self._by_property[spec.property].append(cells)
+            self._cells[base].want(fields(spec))
 
     def restore(self, at: int) -> None:
         """Stand at a boundary with what the record knows at it; panes ahead that hold something already are read when they come."""
         self._folded.clear()
+        self._combined.clear()
         for cells in self._cells.values():
             cells.current, cells.dirty = LOW, set()
             cells.later.clear()
@@ -260,16 +290,16 @@ class LiveCells:
         seen = Rows(rows.ticks, rows.entity, rows.flags, rows.source)
         values = {"at": rows.valid, "total": rows.ticks, "low": rows.ticks, "high": rows.ticks, "last": rows.ticks}
         keep = np.ones(len(rows), np.bool_) if spec.where is None else holds(spec.where, seen, prop, self._facets, self._sources)
-        if not spec.each and spec.when is not None:
+        if spec.when is not None:
             values["hit"] = holds(spec.when, seen, prop, self._facets, self._sources).astype(np.int64)
-        if not spec.each and spec.weight:
+        if spec.weight:
             weight, known = self._roll_up.weights(spec.weight, rows.entity)
             keep &= known
             values |= {"weight": weight, "total": rows.ticks * weight}
         if keep.any():
-            subs = bins(rows.ticks[keep]) if spec.measure == "p95" and not spec.each else None
+            subs = bins(rows.ticks[keep]) if spec.measure == "p95" else None
             column = cells.columns(rows.entity[keep].astype(np.int64), rows.area[keep], subs)
-            cells.add(pane[keep], column, {f: values[f][keep] for f in (*fields(spec), "at") if f in values})
+            cells.add(pane[keep], column, {f: values[f][keep] for f in cells.data if f in values})
 
     def advance(self, at: int) -> set[CellSpec]:
         """Go to a boundary: turn panes, load what was revised, and return what may have changed."""
@@ -284,7 +314,10 @@ class LiveCells:
                     cells.blank(pane)
                     self._fill(cells, self._reload(cells.spec, pane, pane, at))
                 self._changed.add(cells.spec)
-        changed, self._changed = self._changed, set()
+        changed = {spec for base in self._changed for spec in self._specs[base]}
+        for base in self._changed:
+            self._combined.pop(base, None)
+        self._changed = set()
         for spec in changed:
             self._folded.pop(spec, None)
         return changed
@@ -298,5 +331,8 @@ class LiveCells:
         """Return the parts of a spec at the boundary, at some levels."""
         folded = self._folded.get(spec)
         if folded is None:
-            folded = self._folded[spec] = self._roll_up.fold(spec, *self._cells[spec].combined())
+            base = self._kept_under[spec]
+            if base not in self._combined:
+                self._combined[base] = self._cells[base].combined()
+            folded = self._folded[spec] = self._roll_up.fold(spec, *self._combined[base])
         return folded.parts(levels)
