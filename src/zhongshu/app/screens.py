@@ -1,19 +1,18 @@
-"""What open screens are told of values: a level that turned at once, a value that only moved each second (a street's, every five); and the lines on tiles.
+"""What open screens are told of values: a level that turned at once, a value that only moved within the second; and the lines on tiles.
 
 Down to the street; finer areas are asked for when someone looks.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from zhongshu.judge import Explainer, Indicator, Outcome, Values, differs, extremes
-from zhongshu.kernel.area import Level, interval, level_of, show_area
+from zhongshu.judge import Explainer, Indicator, Outcome, Values, extremes
+from zhongshu.kernel.area import Codes, Level, interval, level_of, show_area
 from zhongshu.kernel.bus import Bus, News
 from zhongshu.kernel.clock import DAY, MINUTE, SECOND, rfc3339
-from zhongshu.kernel.live import Ints
 
 QUARTER = 15 * MINUTE
 Point = tuple[int, float | None]
@@ -26,42 +25,25 @@ class Screens:
     def __init__(self, bus: Bus) -> None:
         """Tell through a bus."""
         self._bus = bus
-        self._paces = (_Pace(1 * SECOND, (Level.CITY, Level.DISTRICT)), _Pace(5 * SECOND, (Level.STREET,)))
+        self._moved: dict[str, tuple[Values, list[Codes]]] = {}
+        self._at = 0
 
     def take(self, outcome: Outcome) -> None:
-        """Publish what a boundary brought, or keep it until it is time."""
+        """Publish what a boundary brought, or keep it for the next full second."""
         by_area: dict[int, list[dict[str, Any]]] = {}
         for change in outcome.changes:
-            for pace in self._paces:
-                pace.moved[change.indicator] = change.values
+            _, keys = self._moved.get(change.indicator, (change.values, []))
+            self._moved[change.indicator] = change.values, [*keys, change.values.keys[change.places]]
             if len(change.turned):
                 _say(by_area, change.indicator, change.values, change.turned)
-        for pace in self._paces:
-            for code, values, places in pace.due(outcome.at):
-                _say(by_area, code, values, places)
+        if outcome.at // SECOND != self._at:
+            self._at = outcome.at // SECOND
+            by_area.clear()  # what turned just now is among what moved since the last second
+            for code, (values, moved) in self._moved.items():
+                _say(by_area, code, values, np.flatnonzero(np.isin(values.keys, np.concatenate(moved))))
+            self._moved.clear()
         for area, items in by_area.items():
             self._bus.publish(News("vital", area, {"items": items}))
-
-
-class _Pace:
-    """How often areas of some levels are told of values that only moved."""
-
-    def __init__(self, every: int, levels: tuple[Level, ...]) -> None:
-        """Begin; `every`: µs."""
-        self._every, self._levels, self._at = every, levels, 0
-        self.moved: dict[str, Values] = {}
-        self._told: dict[str, Values] = {}
-
-    def due(self, at: int) -> Iterator[tuple[str, Values, Ints]]:
-        """Yield (sign, values, places) that moved since they were last told of, once it is time."""
-        if at // self._every == self._at:
-            return
-        self._at = at // self._every
-        for code, values in self.moved.items():
-            moved, turned, _ = differs(self._told.get(code), values)
-            yield code, values, np.flatnonzero(moved & ~turned & np.isin(values.keys & 7, self._levels))
-            self._told[code] = values
-        self.moved.clear()
 
 
 def _say(by_area: dict[int, list[dict[str, Any]]], code: str, values: Values, places: Iterable[int]) -> None:

@@ -9,7 +9,7 @@ from zhongshu.judge.pulse import Pulse
 from zhongshu.judge.rule import Rule, read_rule
 from zhongshu.judge.sql import panes_sql, parts_sql, to_parts
 from zhongshu.judge.statics import Statics
-from zhongshu.judge.value import Judge, Values, differs
+from zhongshu.judge.value import Judge, Values
 from zhongshu.judge.watch import Memory, Outcome, Watch
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "Values",
     "Watch",
     "cost",
-    "differs",
     "extremes",
     "panes_sql",
     "parts_sql",

@@ -29,7 +29,8 @@ UNKNOWN_INDICATOR = declare(
     en=("There is no vital sign {code}.", "See the list of indicators."),
 )
 
-FINEST = 2 * MINUTE
+FINEST, MOST_TIMES = 2 * MINUTE, 720
+"""A line is looked at no more often, and at no more times: over a day every two minutes, over a month every hour."""
 Point = TypeVar("Point", bound=tuple[Any, ...])
 Query = Callable[[str, int | None], pa.Table]
 """Answer SQL over readings known by a time (µs; None: now)."""
@@ -165,7 +166,7 @@ class Explainer:
         return sorted(rows, key=lambda r: (order[str(r["level"])], str(r["area"])))[:200]
 
     def series(self, indicator: Indicator, area: int, start: int, end: int, points: int = 48) -> list[tuple[int, float | None, str]]:
-        """Return (time, value, level) of one area over an interval: of each of `points` equal parts the least, the greatest and the last value, so that no peak is lost."""
+        """Return (time, value, level) of one area over an interval: of each of `points` equal parts the least, the greatest and the last value, so that a peak is not lost."""
         level, step = level_of(area), max((end - start) // points, 1)
         seen = [(v.seen, v, v.find(area)) for v in self.history(indicator, (level,), start, end, step, interval(area))]
         line = [(t, None if i is None else _plain(v.value[i]), str(Status.STALE) if i is None else str(v.status[i])) for t, v, i in seen]
@@ -173,7 +174,7 @@ class Explainer:
 
     def history(self, indicator: Indicator, levels: tuple[Level, ...], start: int, end: int, step: int, within: tuple[int, int]) -> list[Values]:
         """Return a sign's values of the areas in an interval of codes, from the record by one scan per measure: at the end of every step, more often where its window is shorter."""
-        short = min(step, max(min(spec.window for spec in indicator.measures.values()), FINEST))
+        short = min(step, max(min(spec.window for spec in indicator.measures.values()), FINEST, (end - start) // MOST_TIMES))
         fine = step // -(-step // short)
         times = [*range(end, start, -fine)][::-1]
         held = {spec: self._windows(spec, times, levels, within) for spec in set(indicator.specs())}
