@@ -338,6 +338,9 @@ def test_the_ledger_keeps_what_was_asked_and_what_came_in(town: Town) -> None:
 
     digests = [hashlib.sha256(content).hexdigest()[:16] for content in (answer.content, b"somebody")]
     read_ = line("read", "/api/cases")
+    town.refused("acceptor", "GET", "/api/cases/no-such-case", 404)
+    sought = line("read", "/api/cases/no-such-case")
+    assert sought is not None and json.loads(sought["detail"]) == {"refused": "case.unknown"}
     assert read_ is not None and "somebody" not in str(read_)
     assert json.loads(read_["detail"]) == {"count": len(answer.json()["items"]), "digest": digests[0], "query.limit": "5", "query.q": digests[1]}
     until = time.monotonic() + 20

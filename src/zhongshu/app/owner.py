@@ -342,7 +342,7 @@ class Owner:
         for thread in self._threads:
             thread.join(timeout=30)
         self.pipe.close()
-        self.parts.lake.commit()
+        self._note_intake(self.parts.lake.commit())
         self.parts.close()
         self.lock.release()
 

@@ -48,19 +48,19 @@ class Asked:
     path: str = ""
     query: tuple[tuple[str, str], ...] = ()
 
-    def note(self, count: int | None, body: bytes) -> None:
-        """Leave the ledger's line of a read: what was asked, how many things were given, and the digest of the answer."""
+    def note(self, **told: object) -> None:
+        """Leave the ledger's line of a read: what was asked, and what came of it."""
         if self.reads:
-            told: dict[str, object] = {f"query.{name}": _digest(value.encode()) if name == "q" else value for name, value in self.query}
-            told |= {"digest": _digest(body)} | ({} if count is None else {"count": count})
-            self.city.ledger.note_read(self.principal.id, self.reads, self.path, told)
+            asked = {f"query.{name}": digest(value.encode()) if name == "q" else value for name, value in self.query}
+            self.city.ledger.note_read(self.principal.id, self.reads, self.path, asked | told)
 
     def narrow(self, area: str | None) -> int | None:
         """Read an area parameter; None stays None."""
         return None if not area else parse_area(area)
 
 
-def _digest(content: bytes) -> str:
+def digest(content: bytes) -> str:
+    """Return the digest of an answer or of words sought, as the ledger keeps it."""
     return hashlib.sha256(content).hexdigest()[:16]
 
 

@@ -1,9 +1,10 @@
 """The table of routes: method, address, handler, and the permission the guard is asked for. Nothing is served that does not stand here."""
 
+import contextlib
 import functools
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -21,7 +22,7 @@ from zhongshu import __version__
 from zhongshu.kernel.problem import Problem
 from zhongshu.serve.api import cases, cities, owner, readings, sandbox, sessions, vitals
 from zhongshu.serve.city import City
-from zhongshu.serve.door import Asked, permit
+from zhongshu.serve.door import Asked, digest, permit
 from zhongshu.serve.hot import HotRoutes
 from zhongshu.serve.page import HEADERS, NO_STORE, SecurityHeaders, documentation, mount
 from zhongshu.serve.problems import on_broken, on_http, on_problem, on_validation
@@ -166,14 +167,15 @@ def _encoded(handler: Callable[..., Any]) -> Callable[..., Any]:
     """Encode what a handler gives at once: the framework would first go through it value by value."""
 
     def answer(given: Any, kwargs: dict[str, Any]) -> Response:  # noqa: ANN401 (JSON, or an answer already)
-        if isinstance(given, Response):
-            if isinstance(kwargs.get("asked"), Asked):
-                kwargs["asked"].note(None, bytes(getattr(given, "body", b"")))
+        asked: Asked = kwargs["asked"]
+        if isinstance(given, StreamingResponse):  # notes its own beginning and end
             return given
-        asked, set_ = kwargs.get("asked"), kwargs.get("response")
-        body = _encode(given)
-        if isinstance(asked, Asked):
-            asked.note(len(given["items"]) if isinstance(given, dict) and isinstance(given.get("items"), list) else None, body)
+        if isinstance(given, Response):
+            body = getattr(given, "body", None)  # a file has none
+            asked.note(**({} if body is None else {"digest": digest(bytes(body))}))
+            return given
+        set_, body = kwargs.get("response"), _encode(given)
+        asked.note(digest=digest(body), **({"count": len(given["items"])} if isinstance(given, dict) and isinstance(given.get("items"), list) else {}))
         made = Response(body, 200 if set_ is None else set_.status_code or 200, media_type="application/json")
         made.raw_headers.extend([] if set_ is None else [row for row in set_.raw_headers if row[0] not in {b"content-length", b"content-type"}])
         return made
@@ -182,15 +184,27 @@ def _encoded(handler: Callable[..., Any]) -> Callable[..., Any]:
 
         @functools.wraps(handler)
         async def waiting(*args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 (the handler's own)
-            return answer(await handler(*args, **kwargs), kwargs)
+            with _noted(kwargs["asked"]):
+                return answer(await handler(*args, **kwargs), kwargs)
 
         return waiting
 
     @functools.wraps(handler)
     def plain(*args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 (the handler's own)
-        return answer(handler(*args, **kwargs), kwargs)
+        with _noted(kwargs["asked"]):
+            return answer(handler(*args, **kwargs), kwargs)
 
     return plain
+
+
+@contextlib.contextmanager
+def _noted(asked: Asked) -> Iterator[None]:
+    """Leave a line of a read that was refused, too: who looks for what is not theirs is seen."""
+    try:
+        yield
+    except Problem as problem:
+        asked.note(refused=problem.kind.code)
+        raise
 
 
 _encode = msgspec.json.Encoder().encode

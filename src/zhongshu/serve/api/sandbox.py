@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import Request, Response
@@ -115,5 +116,14 @@ async def live(asked: Door, request: Request, topics: str = "", indicators: str 
             return False
         return same and all(city.guard.scope(asked.principal, "read", kind) == scope for kind, scope in scopes.items())
 
-    stream = city.hub.stream(Listener(scopes, wanted, asyncio.get_running_loop(), still, frozenset(filter(None, indicators.split(",")))), last)
-    return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+    news = city.hub.stream(Listener(scopes, wanted, asyncio.get_running_loop(), still, frozenset(filter(None, indicators.split(",")))), last)
+
+    async def stream() -> AsyncIterator[bytes]:
+        """Pass the news on; when it ends, for whatever reason, the ledger hears of it."""
+        try:
+            async for event in news:
+                yield event
+        finally:
+            city.ledger.note_read(asked.principal.id, "vital", "live", action="stream_end")
+
+    return StreamingResponse(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
