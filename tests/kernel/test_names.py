@@ -36,6 +36,11 @@ def test_a_urn_is_one_whatever_the_name(name: str, kind: str) -> None:
     assert is_urn(urn(kind, name))
 
 
+@given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9-]{1,31}", fullmatch=True), st.from_regex(r"[0-9A-Za-z._~%-]{0,40}", fullmatch=True), st.text("abz019._~:%-", max_size=40))
+def test_a_urn_names_something_within_its_type(space: str, kind: str, name: str) -> None:
+    assert is_urn(f"urn:{space}:{kind}:{name}") is (name != "")
+
+
 @pytest.mark.parametrize(
     ("text", "is_one"),
     [
@@ -47,6 +52,10 @@ def test_a_urn_is_one_whatever_the_name(name: str, kind: str) -> None:
         ("urn:zs:x\n", False),
         ("urn:zs:" + "x" * 201, False),
         ("URN:zs:x", False),
+        ("urn:zs:Gauge:", False),
+        ("urn:ngsi-ld:Device:", False),
+        ("urn:zs::", False),
+        ("urn:zs:Gauge:a:", True),
     ],
 )
 def test_what_is_a_urn(text: str, is_one: bool) -> None:

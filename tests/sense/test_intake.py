@@ -88,6 +88,7 @@ ODD: list[tuple[dict[str, Any] | str, str]] = [
     ({"entity": ""}, "entity.bad_id"),
     ({"entity": 7}, "reading.unreadable"),
     ({"entity": "urn:zs:Gauge:" + "x" * 300}, "entity.bad_id"),
+    ({"entity": "urn:zs:Gauge:"}, "entity.bad_id"),
     ({"property": "Gauge.wind"}, "reading.unknown_property"),
     ({"property": "Loop.speed"}, "reading.unknown_property"),
     ({"property": ""}, "reading.unknown_property"),

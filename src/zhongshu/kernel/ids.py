@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 
-_URN = re.compile(r"urn:[A-Za-z0-9][A-Za-z0-9-]{1,31}:\S{1,200}")
+_URN = re.compile(r"urn:[A-Za-z0-9][A-Za-z0-9-]{1,31}:(?![^\s:]*:\Z)\S{1,200}")
 _lock = threading.Lock()
 _last = 0
 
@@ -29,7 +29,7 @@ def stable_id(*parts: object) -> str:
 
 
 def is_urn(text: str) -> bool:
-    """Tell whether `text` has the form of a URN (RFC 8141, abridged)."""
+    """Tell whether `text` has the form of a URN (RFC 8141, abridged); a type with nothing after its colon names no entity."""
     return _URN.fullmatch(text) is not None
 
 
