@@ -21,11 +21,11 @@ START = parse_time("2026-07-01T08:00:00+08:00")
 CITY, STREET, CELL = 990100000000000, 990101001000000, 990101001001001
 PUMP = Evidence("a" * 64, "image/jpeg", 1000)
 PHOTO = Evidence("b" * 64, "image/jpeg", 2000)
-CATALOGUE = """class,zh,en,unit,unit_zh,unit_en,helpers,limit_minutes,warn_minutes,check,normal_minutes,danger,words,basis,valid_from,evidence
-ponding,道路积水,Ponding,dept-drainage,排水处,Drainage office,dept-traffic;dept-road,240,60,instrument,2,0,积水;水淹,目录 2.1,2025-01-01,
-garbage,暴露垃圾,Rubbish,dept-sanitation,环卫处,Sanitation office,,240,,person,,0,垃圾,目录 5.1,2025-01-01,
-garbage,暴露垃圾,Rubbish,dept-sanitation,环卫处,Sanitation office,,120,,person,,0,垃圾,目录 5.1（新）,2026-08-01,
-consult,政策咨询,Question,dept-hotline,热线中心,Hotline,,480,,callback,,no,咨询,目录 5.14,2025-01-01,none
+CATALOGUE = """class,zh,en,unit,unit_zh,unit_en,helpers,limit_minutes,warn_minutes,check,normal_minutes,danger,words,basis,basis_en,valid_from,evidence
+ponding,道路积水,Ponding,dept-drainage,排水处,Drainage office,dept-traffic;dept-road,240,60,instrument,2,0,积水;水淹,目录 2.1,Catalogue 2.1,2025-01-01,
+garbage,暴露垃圾,Rubbish,dept-sanitation,环卫处,Sanitation office,,240,,person,,0,垃圾,目录 5.1,,2025-01-01,
+garbage,暴露垃圾,Rubbish,dept-sanitation,环卫处,Sanitation office,,120,,person,,0,垃圾,目录 5.1（新）,,2026-08-01,
+consult,政策咨询,Question,dept-hotline,热线中心,Hotline,,480,,callback,,no,咨询,目录 5.14,,2025-01-01,none
 """
 
 

@@ -167,6 +167,8 @@ def test_the_dispatch_catalogue_is_dated_and_has_a_basis() -> None:
         assert int(row["limit_minutes"]) > 0
         assert row["check"] in {"person", "instrument", "callback"}
         assert (row["check"] == "instrument") == bool(row["normal_minutes"])
+        assert row["basis_en"].isascii() and "fictional" in row["basis_en"]
+        assert row["basis"].split()[-1] == row["basis_en"].split()[-1], "both name the same clause"
         assert "虚构" in row["basis"] and re.fullmatch(r"\d{4}-\d\d-\d\d", row["valid_from"])
     ponding = next(row for row in all_rows if row["class"] == "drainage.ponding")
     assert (ponding["unit"], ponding["check"], ponding["normal_minutes"]) == ("dept-drainage", "instrument", "2")

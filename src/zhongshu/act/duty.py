@@ -25,7 +25,7 @@ BAD_ROW = declare(
 )
 
 COLUMNS = ("class", "zh", "en", "unit", "helpers", "limit_minutes", "check", "normal_minutes", "danger", "basis", "valid_from")
-OPTIONAL = ("unit_zh", "unit_en", "words", "warn_minutes", "calendar", "evidence")
+OPTIONAL = ("unit_zh", "unit_en", "words", "warn_minutes", "calendar", "evidence", "basis_en")
 CHECKS = ("person", "instrument", "callback")
 _EVIDENCE_AT = "handle feedback"
 
@@ -77,7 +77,7 @@ def suggest(connection: Connection, class_: str, at: int) -> _Row | None:
         "unit_zh": row["unit_zh"],
         "unit_en": row["unit_en"],
         "reason_zh": f"派遣目录“{row['zh']}”：{row['unit_zh']} 主办{f'，限 {hours} 小时' if hours else ''}（{row['basis']}）",
-        "reason_en": f"Dispatch catalogue, '{row['en']}': {row['unit_en']} leads{f', within {hours} h' if hours else ''} ({row['basis']})",
+        "reason_en": f"Dispatch catalogue, '{row['en']}': {row['unit_en']} leads{f', within {hours} h' if hours else ''} ({row['basis_en']})",
         "row": {key: value for key, value in row.items() if key != "words"},
     }
 
@@ -141,6 +141,7 @@ def _read(deed: Deed, source: str, line: int, raw: Mapping[str, str | None]) -> 
         "basis": wanted("basis"),
         "source": source,
         "valid_from": take("valid_from", day, 0),
+        "basis_en": text["basis_en"] or text["basis"],
     }
 
 

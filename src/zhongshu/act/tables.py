@@ -53,6 +53,7 @@ duty_row = Table(
     _text("basis"),
     _text("source"),
     _int("valid_from"),
+    _text("basis_en"),
     Index("duty_row_dated", "class", "valid_from", "source", unique=True),
 )
 
