@@ -8,7 +8,7 @@
 import importlib
 import pkgutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import zhongshu
@@ -105,10 +105,7 @@ def indicators() -> str:
 def sign(indicator: Indicator) -> tuple[str, ...]:
     """Return a sign's row."""
     longest = max((m.window for m in indicator.measures.values()), default=0)
-    bands = [
-        f"{' '.join(filter(None, (b.source.get('doc', ''), b.source.get('clause', ''))))}: " + ", ".join(f"{s.level} {s.op} {s.facet or f'{s.value:g}'}" for s in b.steps)
-        for b in indicator.bands
-    ]
+    bands = [f"{cited(b.source)}: " + ", ".join(f"{s.level} {s.op} {s.facet or f'{s.value:g}'}" for s in b.steps) for b in indicator.bands]
     formula = indicator.words
     return (
         f"`{indicator.code}`",
@@ -117,6 +114,12 @@ def sign(indicator: Indicator) -> tuple[str, ...]:
         show_duration(longest) if longest else "",
         "; ".join(bands) or "未定标 unset",
     )
+
+
+def cited(source: Mapping[str, str]) -> str:
+    """Return a band's document and clause, in Chinese and then in English."""
+    said = (between.join(filter(None, (source.get(f"doc{tail}"), source.get(f"clause{tail}")))) for tail, between in (("", " "), ("_en", ", ")))
+    return " ".join(filter(None, said))
 
 
 def way() -> str:

@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from zhongshu.app import installed_packs
 from zhongshu.govern import KINDS
+from zhongshu.judge import read_packs
 from zhongshu.kernel.problem import kinds
 from zhongshu.settings import SETTINGS
 
@@ -24,6 +26,16 @@ def test_every_setting_and_every_problem_has_its_line() -> None:
     settings, problems = ((DOCS / "reference" / f"{name}.md").read_text("utf-8") for name in ("settings", "problems"))
     assert [s.name for s in SETTINGS if f"`ZS_{s.name.upper()}`" not in settings] == []
     assert [code for code in kinds() if not code.startswith("test.") and f"`{code}`" not in problems] == []
+
+
+def test_every_source_of_a_band_is_told_in_both_languages() -> None:
+    told, packs = (DOCS / "reference" / "indicators.md").read_text("utf-8"), installed_packs()
+    signs, _ = read_packs([(p.name, p.folder) for p in packs], {p.name: p for pack in packs for p in pack.properties}, 990000000000000)
+    sources = [(sign.code, band.source) for sign in signs for band in sign.bands]
+    assert len(sources) > len(signs) / 2
+    assert [(code, key) for code, source in sources for key in ("doc", "clause") if source.get(key) and not source.get(f"{key}_en")] == []
+    said = [(code, source[key]) for code, source in sources for key in ("doc", "doc_en", "clause", "clause_en") if source.get(key)]
+    assert [(code, words) for code, words in said if words.replace("|", "\\|") not in told] == []
 
 
 def test_every_link_leads_somewhere() -> None:
