@@ -104,6 +104,9 @@ def test_a_token_s_name_is_any_short_text_also_while_the_city_runs(city: Running
         assert (who["name_zh"], [r["role"] for r in who["roles"]]) == (name, ["admin"])
         accounts.add(who["account"])
     assert len(accounts) == 7 and not accounts & {"owner", "handler"}
+    other = CliRunner().invoke(cli.app, ["token", "--role", "steward", "--name", "X", "--data", str(folder)])
+    assert other.exit_code == 2 and "identity.other_roles" in other.stderr
+    assert [r["role"] for r in city.get("/api/session", key)["principal"]["roles"]] == ["admin"]
 
 
 def test_a_command_s_problem_is_told_in_both_languages_also_while_the_city_runs(city: Running, folder: Path) -> None:

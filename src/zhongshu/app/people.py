@@ -29,17 +29,13 @@ OWNER = "owner"
 
 
 def make_token(parts: Assembly, name: str, role: str, area: str | None) -> str:
-    """Return a new bearer token for a service of this name and role; the service is made if it is new."""
+    """Return a new bearer token for a service of this name and role; the service is made if it is new, and one with other roles is refused."""
     identity, place, name = parts.identity, _places(parts, area)[0], name.strip()
     if not 0 < len(name) <= LONGEST:
         raise BAD_NAME(most=LONGEST)
     services = {p["account"]: p["kind"] == "service" and p["account"] != OWNER for p in identity.parties()} | {OWNER: False}
     account = next(a for a in (_account(name), f"service-{stable_id(name)[:12]}") if services.get(a, True))
-    held = next((p["id"] for p in identity.parties() if p["account"] == account), None)
-    if held is None:
-        held = identity.add_party(Party(account, name, name, (Grant(role, place),), kind="service"), actor="operator")
-    else:
-        identity.set_roles(held, [Grant(role, place)], actor="operator")
+    held = identity.service(Party(account, name, name, (Grant(role, place),), kind="service"), actor="operator")
     return identity.issue_token(held, name, actor="operator")[1]
 
 

@@ -188,15 +188,12 @@ class Identity:
     def add_party(self, new: Party, *, actor: str, password: str = "") -> str:
         """Add a party with its roles, with a password or without one; return its id."""
         hashed, now = self._hashed(password) if password else "", self._clock.now()
+        return self._desk.write(lambda conn: self._add(conn, new, hashed, now, actor))
 
-        def work(conn: Connection) -> str:
-            id_ = parties.add(conn, new, now)
-            if hashed:
-                parties.set_secret(conn, id_, hashed, now)
-            self._ledger.witness(conn, actor, "manage", "user", id_, {"change": "add", "roles": len(new.grants), "demo": int(new.demo)})
-            return id_
-
-        return self._desk.write(work)
+    def service(self, new: Party, *, actor: str) -> str:
+        """Return the id of the service of this account, added if it is new; one that stands keeps its roles. Raises `identity.other_roles`, `.account_taken`."""
+        now = self._clock.now()
+        return self._desk.write(lambda conn: parties.service(conn, new, now) or self._add(conn, new, "", now, actor))
 
     def set_password(self, id_: str, password: str, *, actor: str) -> None:
         """Set a password and end the party's sessions; raises `identity.weak_password`."""
@@ -283,6 +280,13 @@ class Identity:
         ]
 
     # within
+
+    def _add(self, conn: Connection, new: Party, hashed: str, now: int, actor: str) -> str:
+        id_ = parties.add(conn, new, now)
+        if hashed:
+            parties.set_secret(conn, id_, hashed, now)
+        self._ledger.witness(conn, actor, "manage", "user", id_, {"change": "add", "roles": len(new.grants), "demo": int(new.demo)})
+        return id_
 
     def _hashed(self, password: str) -> str:
         if not SHORTEST <= len(password) <= LONGEST:

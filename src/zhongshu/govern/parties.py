@@ -29,6 +29,15 @@ TAKEN = declare(
     zh=("账户 {account} 已经存在。", "换一个账户名，或修改已有的账户。"),
     en=("The account {account} exists already.", "Choose another, or change the one there is."),
 )
+OTHER_ROLES = declare(
+    "identity.other_roles",
+    "conflict",
+    zh=("服务账户 {account} 已经存在，它的角色是 {held}，不是 {asked}；没有改动。", "请换一个名称，或用它现有的角色；要给它添加角色，请用 zhongshu user grant {account}。"),
+    en=(
+        "The service {account} exists already with the roles {held}, not {asked}; nothing was changed.",
+        "Choose another name, or ask for the roles it has; to give it one more, use zhongshu user grant {account}.",
+    ),
+)
 UNKNOWN_PARTY = declare(
     "identity.unknown",
     "unknown",
@@ -114,6 +123,30 @@ def add(conn: Connection, new: Party, now: int) -> str:
     )
     regrant(conn, id_, new.grants, now)
     return id_
+
+
+def service(conn: Connection, new: Party, now: int) -> str | None:
+    """Return the id of the service that has this account and exactly these roles, or None where there is no such account.
+
+    Raises `identity.other_roles`, `.unknown_role`, `.bad_area`, and `.account_taken` for a person's account.
+    """
+    for grant in new.grants:
+        check_grant(grant)
+    found = find(conn, new.account)
+    if found is None:
+        return None
+    if found.kind != "service":
+        raise TAKEN(account=found.account)
+    lasting = or_(role_grant.c.valid_to.is_(None), role_grant.c.valid_to > now)
+    held = {(row.role, row.area) for row in conn.execute(select(role_grant).where(role_grant.c.party == found.id, lasting))}
+    asked = {(grant.role, grant.area) for grant in new.grants}
+    if held != asked:
+        raise OTHER_ROLES(account=found.account, held=_told(held), asked=_told(asked))
+    return str(found.id)
+
+
+def _told(roles: set[tuple[str, int]]) -> str:
+    return ", ".join(f"{role} {area:015d}" for role, area in sorted(roles)) or "–"
 
 
 def find(conn: Connection, account: str) -> Row[Any] | None:
