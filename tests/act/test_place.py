@@ -122,3 +122,16 @@ def test_to_be_able_to_place_or_recall_is_no_work_that_waits(city: Any) -> None:
         mine = record.CaseFilter(mine=city.people[who])
         assert city.desk.read(lambda c, mine=mine: record.list_cases(c, ALL, mine, city.clock.at))["items"] == []
     assert {"place", "recall"} <= machine.ASIDE
+
+
+def test_a_districts_sign_is_a_place_for_the_department(city: Any) -> None:
+    district = city.street // 10**9 * 10**9
+    case = city.open(area=district, indicator="DR04")
+    sent = city.do("dispatcher", case, "dispatch", unit="dept-drainage")
+    officer = city.person("department", unit="dept-drainage")
+    stranger = city.person("department", unit="dept-road", tail="2")
+    refused("case.not_held", lambda: city.do(stranger, sent, "take"))
+    refused("case.not_yours", lambda: city.do(city.person("handler", city.street, "dept-drainage"), sent, "take"))
+    assert city.to_check(sent, officer)["step"] == "check"
+    by_hand = city.open(area=district)
+    refused("case.not_placed", lambda: city.do("dispatcher", by_hand, "dispatch", unit="dept-drainage"))

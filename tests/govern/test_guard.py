@@ -71,6 +71,7 @@ READS = {
     "guest": {"area", "entity", "indicator", "vital", "reading", "finding", "lead", "case", "evidence", "story"},
     "citizen": {"area", "indicator", "vital", "finding", "story", "request", "case", "evidence"},
     "steward": {"area", "entity", "indicator", "vital", "reading", "finding", "story", "source", "quarantine", "ledger"},
+    "department": {"area", "entity", "indicator", "vital", "reading", "finding", "story", "case", "evidence"},
     "source_writer": set[str](),
     "admin": set(KINDS),
     **{
@@ -87,6 +88,7 @@ WRITES = {
     "admin": {"source", "reading", "request", "entity"},
     "dispatcher": {"evidence", "case"},
     "handler": {"evidence", "case"},
+    "department": {"evidence"},
     "checker": {"evidence"},
     "acceptor": {"request", "lead", "case", "evidence"},
     "duty_officer": {"lead", "case", "evidence"},
@@ -97,6 +99,7 @@ CASE_VERBS = {
     "dispatcher": {"dispatch", "recall", "place", "acknowledge"},
     "duty_officer": {"verify", "file", "dispatch", "recall", "void", "close", "park", "resume", "place", "acknowledge"},
     "handler": {"take", "handle", "feedback", "return"},
+    "department": {"take", "handle", "feedback", "return"},
     "checker": {"check_pass", "check_fail"},
     "collector": {"verify", "check_pass", "check_fail"},
 }

@@ -56,6 +56,7 @@ class Town:
         for name, role, area in (
             ("handler-here", "handler", self.here),
             ("handler-there", "handler", self.there),
+            ("drainage-office", "department", self.city),
             ("checker-there", "checker", self.there),
             ("acceptor", "acceptor", self.city),
             ("acceptor-here", "acceptor", self.here),
@@ -69,8 +70,8 @@ class Town:
             self.clients[name] = self._client({"authorization": f"Bearer {self.token(name, role, area)}"})
 
     def token(self, name: str, role: str, area: int) -> str:
-        """Return a token of a new party of one role; handlers are the drainage office's."""
-        if role != "handler":
+        """Return a token of a new party of one role; handlers and the department's officer are the drainage office's."""
+        if role not in {"handler", "department"}:
             return make_token(self.owner.parts, name, role, show_area(area))
         identity = self.owner.parts.identity
         held = identity.add_party(Party(name, name, name, (Grant(role, area),), DRAINAGE, kind="service"), actor="test")

@@ -349,3 +349,30 @@ def test_the_ledger_keeps_what_was_asked_and_what_came_in(town: Town) -> None:
     assert brought is not None
     told = json.loads(brought["detail"])
     assert (told["accepted"], told["quarantined"], told["duplicates"]) == (1, 1, 0) and told["offset"] > 0
+
+
+# a department's officer
+
+
+def test_a_department_sees_what_is_with_it_in_every_street_and_nothing_else(town: Town, theirs: Any, ours: Any) -> None:
+    other = town.case(town.here, "路口有一堆垃圾。", "hotline.garbage")
+    recalled = town.ok("dispatcher", "POST", f"/api/cases/{other['id']}/recall", json={"reason": "应派环卫处"})
+    town.ok("dispatcher", "POST", f"/api/cases/{other['id']}/dispatch", json={"unit": "dept-sanitation", "version": recalled["version"]})
+    seen = {row["id"] for row in town.ok("drainage-office", "GET", "/api/cases")["items"]}
+    assert {theirs["id"], ours["id"]} <= seen
+    assert other["id"] not in seen
+    town.refused("drainage-office", "GET", f"/api/cases/{other['id']}", 404)
+    town.refused("drainage-office", "POST", f"/api/cases/{other['id']}/take", 404, json={})
+    town.refused("drainage-office", "GET", "/api/leads", 403)
+    town.refused("drainage-office", "POST", f"/api/cases/{ours['id']}/close", 403, json={})
+    assert town.as_("drainage-office", "GET", f"/api/evidence/{theirs['photo']}").status_code == 200
+    assert {row["verb"] for row in town.ok("drainage-office", "GET", f"/api/cases/{ours['id']}")["verbs"]} == {"take", "return"}
+
+
+def test_a_department_is_told_only_of_what_is_with_it(town: Town) -> None:
+    stream = Stream(town, "drainage-office")
+    ours = town.case(town.there, "雨水口又堵了。", "drainage.blocked")
+    until(lambda: any(told["id"] == ours["id"] for told in stream.of("case")), "news of a case of the department")
+    stream.close()
+    assert {told["unit"] for told in stream.of("case")} == {DRAINAGE}
+    assert not stream.of("lead")

@@ -138,6 +138,7 @@ ROLES = {
     "dispatcher": ("派遣员", "dispatcher"),
     "duty_officer": ("值班长", "duty officer"),
     "handler": ("处置员", "handler"),
+    "department": ("部门经办人", "department officer"),
     "checker": ("核查员", "checker"),
     "collector": ("信息采集员", "collector"),
     "system": ("系统", "the system"),
@@ -148,7 +149,7 @@ _SYSTEM = frozenset({"system"})
 _INTAKE = frozenset({"acceptor", "duty_officer", "system"})
 _SENDER = frozenset({"dispatcher", "duty_officer"})
 _CITIZEN = frozenset({"citizen"})
-_HANDLER = frozenset({"handler"})
+_HANDLER = frozenset({"handler", "department"})
 _CHECKER = frozenset({"checker", "collector", "instrument"})
 _ANYONE = frozenset({"citizen", "collector", "acceptor", "dispatcher", "duty_officer", "handler", "system"})
 _STAFF = frozenset({"acceptor", "dispatcher", "duty_officer"})

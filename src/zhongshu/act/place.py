@@ -40,9 +40,9 @@ class Place:
 
 
 def usable(row: Mapping[Any, Any]) -> bool:
-    """Tell whether someone could be sent to a case's, lead's or request's place: a point in the city, or a street or finer."""
+    """Tell whether someone could be sent to a case's, lead's or request's place: a point in the city, a street or finer, or the area of the sign that caused it."""
     area = int(row["area"])
-    return area != unplaced(area) and (level_of(area) >= Level.STREET or (row["lon"] is not None and row["lat"] is not None))
+    return area != unplaced(area) and (level_of(area) >= Level.STREET or bool(row.get("indicator")) or (row["lon"] is not None and row["lat"] is not None))
 
 
 def changes(place: Place) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from zhongshu.govern import DemoAccount, Grant, Identity, Party
 from zhongshu.kernel.area import Level
 from zhongshu.survey import Areas
 
-STREET_ROLES = {"handler", "checker", "collector"}
+STREET_ROLES = {"handler", "collector"}
 
 
 def seat_accounts(seats: tuple[Any, ...], areas: Areas) -> list[DemoAccount]:

@@ -11,6 +11,7 @@ const HOMES: [string, string][] = [
   ['checker', '/desk/queue'],
   ['steward', '/data'],
   ['handler', '/field'],
+  ['department', '/desk/queue'],
   ['collector', '/field'],
   ['admin', '/screen'],
 ]

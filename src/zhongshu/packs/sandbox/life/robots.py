@@ -125,6 +125,19 @@ class Robot:
         return await self.city.evidence(self.seat, f"{verb}.jpg", image)
 
 
+CREWED = frozenset({"dept-drainage", "dept-sanitation"})
+"""The departments that have a crew in the streets: their officer at the desk leaves the streets' cases to it."""
+
+
+@dataclass(slots=True)
+class Officer(Robot):
+    """A department's officer: does what lies in no one street, such as a district's sign, and, where there is no crew, the rest."""
+
+    def _ripe(self, case: Item, since: float) -> bool:
+        in_a_street = int(case["area"]) // 10**6 % 1000 > 0
+        return not (case["unit"] in CREWED and in_a_street) and Robot._ripe(self, case, since)
+
+
 @dataclass(slots=True)
 class Acceptor(Robot):
     """The acceptor also reviews leads: what is linked to a filed one is a duplicate, the rest is confirmed."""
@@ -245,4 +258,6 @@ def crew(city: City, story: Story, clock: Clock, seats: Iterable[str]) -> dict[s
         "crew": (Robot, ("handle", "feedback"), ("take", "handle", "feedback")),
         "checker": (Robot, ("check",), ("check_pass",)),
     }
+    office = (Officer, ("handle", "feedback"), ("take", "handle", "feedback"))
+    rows |= dict.fromkeys(("drainage-office", "traffic-office", "environment-office", "emergency-office", "sensing-centre"), office)
     return {seat: kind(seat, city, story, clock, steps, verbs) for seat, (kind, steps, verbs) in rows.items() if seat in set(seats)}
