@@ -111,18 +111,18 @@ def ingest(
 
 @app.command()
 def recompute(
-    indicator: str,
+    indicator: Annotated[str, typer.Argument(help="Code of the vital sign; every sign if not given.")] = "",
     data: Data = None,
     level: Annotated[str, typer.Option(help="city, district, street, community or cell.")] = "city",
     at: Annotated[str | None, typer.Option(help="RFC 3339; the last boundary if not given.")] = None,
 ) -> None:
-    """Compute a vital sign again from the warehouse alone, one JSON line an area."""
+    """Compute a vital sign, or all of them, again from the warehouse alone, one JSON line a value."""
     settings, moment = read({"data": data}), parse_time(at) if at else 0
     rows = _through(
         settings,
         "recompute",
         {"indicator": indicator, "level": level, "at": moment},
-        lambda held, _: assembly.shown(held, assembly.recompute(held, indicator, Level[level.upper()], moment)),
+        lambda held, _: assembly.shown(held, assembly.recompute(held, Level[level.upper()], moment, indicator)),
     )
     for row in rows:
         print(json.dumps(row, ensure_ascii=False))

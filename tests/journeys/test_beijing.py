@@ -84,7 +84,7 @@ def test_the_index_of_every_hour_is_what_the_files_say(beijing: Path, hourly: Me
     with opened(beijing) as parts:
         for hour in range(24):
             at = to_us(datetime(2016, month, day, hour, 30, tzinfo=BEIJING))
-            values = app.recompute(parts, "EN01", Level.CITY, at)
+            values = app.recompute(parts, Level.CITY, at, "EN01")["EN01"]
             assert values.value.tolist() == [by_hand(hourly[2016, month, day, hour])], hour
             assert values.status.tolist() == [_level(values.value[0])]
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import shutil
 import sqlite3
 import threading
@@ -74,6 +75,10 @@ def test_commands_go_through_the_process_that_runs_the_city(city: Running, folde
     assert (receipt["accepted"], receipt["quarantined"]) == (1, 0)
     soon = rfc3339(time.time_ns() // 1000 + SECOND)
     assert '"value": 12.5' in command("recompute", "DR02", "--data", folder, "--level", "city", "--at", soon)
+    every = [json.loads(line) for line in command("recompute", "--data", folder, "--level", "street", "--at", soon).splitlines()]
+    one = [json.loads(line) for line in command("recompute", "DR02", "--data", folder, "--level", "street", "--at", soon).splitlines()]
+    assert [row for row in every if row["indicator"] == "DR02"] == one
+    assert len({row["indicator"] for row in every}) > 10
     assert "whole" in command("verify", "--data", folder)
     settled(folder, counts["accepted"])
     archive = tmp_path / "city.tar"

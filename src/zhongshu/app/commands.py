@@ -176,16 +176,31 @@ def wiring(parts: Assembly) -> list[str]:
     return lines + [f"refused {problem.sentence('zh')} {problem.sentence()} {problem.remedy()}" for problem in parts.refused]
 
 
-def recompute(parts: Assembly, indicator: str, level: Level, at: int) -> Values:
-    """Compute one sign's values of a level from the record alone: at a time of one's choice with all that is known now, or (0) at the last boundary as it was known then."""
-    return parts.explainer.recompute(parts.explainer.indicator(indicator), level, at or parts.watch.memory.at, hindsight=at > 0)
+def recompute(parts: Assembly, level: Level, at: int, indicator: str = "") -> dict[str, Values]:
+    """Compute one sign, or without a name every sign, for the areas of a level from the record alone.
+
+    At a time of one's choice with all that is known now, or (0) at the last boundary as it was known then. Many signs share one scan of what they read.
+    """
+    explainer, when = parts.explainer, at or parts.watch.memory.at
+    if indicator:
+        return {indicator: explainer.recompute(explainer.indicator(indicator), level, when, hindsight=at > 0)}
+    known = [sign for sign in parts.watch.indicators.values() if level in sign.levels]
+    return explainer.recompute_all(known, when, hindsight=at > 0, levels=(level,))
 
 
-def shown(parts: Assembly, values: Values) -> list[dict[str, Any]]:
-    """Return values as rows for people."""
+def shown(parts: Assembly, values: dict[str, Values]) -> list[dict[str, Any]]:
+    """Return signs' values as rows for people."""
     return [
-        {"area": show_area(int(c)), "name": parts.areas.name(int(c)), "value": None if v != v else float(v), "level": str(s), "readings": int(n)}  # noqa: PLR0124 (NaN)
-        for c, v, s, n in zip(values.codes, values.value, values.status, values.count, strict=True)
+        {
+            "indicator": code,
+            "area": show_area(int(c)),
+            "name": parts.areas.name(int(c)),
+            "value": None if v != v else float(v),  # noqa: PLR0124 (NaN)
+            "level": str(s),
+            "readings": int(n),
+        }
+        for code, of in values.items()
+        for c, v, s, n in zip(of.codes, of.value, of.status, of.count, strict=True)
     ]
 
 

@@ -243,7 +243,7 @@ class Owner:
         return take_file(self.parts, self.pipe, Path(given["path"]), given["source"], given.get("start", ""), tell)
 
     def _recompute(self, given: dict[str, Any], _: Tell) -> list[dict[str, Any]]:
-        return shown(self.parts, recompute(self.parts, given["indicator"], Level[given["level"].upper()], given["at"]))
+        return shown(self.parts, recompute(self.parts, Level[given["level"].upper()], given["at"], given["indicator"]))
 
     def _verify(self, _: dict[str, Any], tell: Tell) -> list[str]:
         return verify(self.parts, tell)

@@ -58,8 +58,8 @@ class Explainer:
 
         return self.judge.values(indicator, (level,), at, ask)
 
-    def recompute_all(self, indicators: Iterable[Indicator], at: int, *, hindsight: bool = False) -> dict[str, Values]:
-        """Compute many signs at all their levels: every set of measures that reads the same rows is answered by one scan, and folded here for every level."""
+    def recompute_all(self, indicators: Iterable[Indicator], at: int, *, hindsight: bool = False, levels: tuple[Level, ...] = ()) -> dict[str, Values]:
+        """Compute many signs at all their levels, or those named: what reads the same rows is answered by one scan, and folded here for every level."""
         held: dict[CellSpec, Folded] = {}
         wanted = list(indicators)
         for specs in scans(spec for i in wanted for spec in i.specs()):
@@ -67,7 +67,7 @@ class Explainer:
             for k, spec in enumerate(specs):
                 names = {f: f"{'latest' if f == 'at' else f}_{k}" for f in fields(spec)}
                 held[spec] = self._fold(spec, table.select(["area", "sub", *names.values()]).rename_columns(["area", "sub", *("latest" if f == "at" else f for f in names)]))
-        return {i.code: self.judge.values(i, i.levels, at, lambda spec, levels: held[spec].parts(levels)) for i in wanted}
+        return {i.code: self.judge.values(i, levels or i.levels, at, lambda spec, levels: held[spec].parts(levels)) for i in wanted}
 
     def row(self, indicator: Indicator, area: int, now: int) -> dict[str, Any]:
         """Return the value, level, band and age of one area: what a tile shows."""

@@ -63,14 +63,14 @@ class Robot:
         self._forget({(c["id"], c["step"], c["version"]) for c in cases})
         for case in cases:
             since = self.seen.setdefault((case["id"], case["step"], case["version"]), self.clock())
-            if not self.taken and self._ripe(case, since) and await self._act(case):
+            if not self.taken and self.ripe(case, since) and await self._act(case):
                 return True
         return False
 
     def _forget(self, current: set[tuple[str, str, int]]) -> None:
         self.seen = {key: since for key, since in self.seen.items() if key in current}
 
-    def _ripe(self, case: Item, since: float) -> bool:
+    def ripe(self, case: Item, since: float) -> bool:
         """Tell cheaply whether any of the seat's verbs could be due."""
         now = self.clock()
         if case["id"] == self.story.case:
@@ -133,9 +133,10 @@ CREWED = frozenset({"dept-drainage", "dept-sanitation"})
 class Officer(Robot):
     """A department's officer: does what lies in no one street, such as a district's sign, and, where there is no crew, the rest."""
 
-    def _ripe(self, case: Item, since: float) -> bool:
+    def ripe(self, case: Item, since: float) -> bool:
+        """Tell whether a case is the desk's to do, and due."""
         in_a_street = int(case["area"]) // 10**6 % 1000 > 0
-        return not (case["unit"] in CREWED and in_a_street) and Robot._ripe(self, case, since)
+        return not (case["unit"] in CREWED and in_a_street) and Robot.ripe(self, case, since)
 
 
 @dataclass(slots=True)
