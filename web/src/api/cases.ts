@@ -126,6 +126,7 @@ export interface Deal extends Spot {
   version: number
   reason?: string
   unit?: string
+  class?: string
   evidence?: string[]
   note?: string
   result?: string
@@ -167,5 +168,25 @@ export interface CasePage extends Page<Case> {
 
 export const listCases = (query: CaseQuery) => get<CasePage>('/api/cases', query)
 export const readCase = async (id: string) => settled(await get<Told>(`/api/cases/${part(id)}`))
+/** A class of the duty catalogue; `sample`: a case of it that still waits for a unit, if there is one. */
+export interface CaseClass {
+  class: string
+  class_zh: string
+  class_en: string
+  sample: string | null
+}
+
+const WAITING = ['file', 'dispatch']
+
+/** The classes that cases here have had: the catalogue itself has no address, so a class nobody used yet is not among them. */
+export async function listClasses(): Promise<CaseClass[]> {
+  const found = new Map<string, CaseClass>()
+  for (const one of (await listCases({ limit: 500 })).items) {
+    if (!one.class) continue
+    const held = found.get(one.class) ?? { class: one.class, class_zh: one.class_zh, class_en: one.class_en, sample: null }
+    found.set(one.class, { ...held, sample: held.sample ?? (WAITING.includes(one.step) ? one.id : null) })
+  }
+  return [...found.values()]
+}
 export const openCase = (body: Record<string, unknown>) => send<Case>('POST', '/api/cases', body)
 export const dealCase = (id: string, verb: string, deal: Deal) => send<CaseFull>('POST', `/api/cases/${part(id)}/${part(verb)}`, deal)

@@ -9,7 +9,7 @@ export interface Changes {
   finding: Finding
   lead: Partial<Lead>
   case: { id: string; number: string; step: string; holder: string | null; area: string; [key: string]: unknown }
-  clock: { now: string; speed: number; delay_ms: number }
+  clock: { now: string; speed: number; delay_ms: number | null }
   reading: { source: string; total: number }
   story: unknown
   reset: unknown

@@ -39,13 +39,17 @@ function raised(base: { id: string; source: string; 'source-layer': string }, in
   }
 }
 
-export const LABELS = ['label-district', 'label-street', 'label-community', 'label-place']
+export const LABELS = ['label-device', 'label-district', 'label-street', 'label-community', 'label-place']
+
+/** The areas' edges where no base map draws them. */
+const edges = (ink: Ink): LayerSpecification => ({ id: 'area-edges', type: 'line', source: 'areas', paint: { 'line-color': ink.edge, 'line-width': 0.7 } })
 
 export function mapStyle(tiles: string | null, dark: boolean): StyleSpecification {
   const style = wholeStyle(tiles ?? '', dark)
   if (tiles) return style
   const { base: _unused, ...sources } = style.sources
-  return { ...style, sources, layers: style.layers.filter((layer) => !('source' in layer) || layer.source !== 'base') }
+  const own = style.layers.filter((layer) => !('source' in layer) || layer.source !== 'base')
+  return { ...style, sources, layers: own.flatMap((layer) => (layer.id === 'area-touch' ? [layer, edges(dark ? DARK : LIGHT)] : [layer])) }
 }
 
 function wholeStyle(tiles: string, dark: boolean): StyleSpecification {
@@ -91,7 +95,7 @@ function wholeStyle(tiles: string, dark: boolean): StyleSpecification {
         type: 'circle',
         source: 'devices',
         paint: {
-          'circle-radius': ['interpolate', ['linear'], ['zoom'], 10, ['case', ['get', 'bad'], 5, 2], 15, ['case', ['get', 'bad'], 8, 5]],
+          'circle-radius': ['interpolate', ['linear'], ['zoom'], 10, ['case', ['get', 'bad'], 5, ['get', 'named'], 4, 2], 15, ['case', ['get', 'bad'], 8, 5]],
           'circle-color': ['case', ['get', 'bad'], TONE, INK.ground],
           'circle-stroke-color': ['case', ['get', 'bad'], TONE, INK.device],
           'circle-stroke-width': 1,
@@ -101,6 +105,14 @@ function wholeStyle(tiles: string, dark: boolean): StyleSpecification {
       label('label-community', ['community'], 14, 12, INK.label, INK.ground),
       label('label-street', ['street'], 11.2, 14, INK.label, INK.ground),
       label('label-district', ['district'], 8, 16, INK.strong, INK.ground),
+      {
+        id: 'label-device',
+        type: 'symbol',
+        source: 'devices',
+        filter: ['get', 'named'],
+        layout: { 'text-field': labelField(), 'text-font': FONT, 'text-size': 14, 'text-variable-anchor': ['left', 'right', 'top', 'bottom'], 'text-radial-offset': 0.7, 'text-justify': 'auto' },
+        paint: { 'text-color': INK.label, 'text-halo-color': INK.ground, 'text-halo-width': 1.4 },
+      },
     ],
   }
 }

@@ -12,11 +12,11 @@ export function useTime() {
   const { t, locale } = useI18n()
   const city = useCity()
 
-  function format(at: Told, options: Intl.DateTimeFormatOptions): string {
+  function format(at: Told, options: Intl.DateTimeFormatOptions, language = locale.value === 'zh-CN' ? 'zh-CN' : 'en-GB'): string {
     if (at === null || at === undefined || at === '') return '—'
     const when = new Date(at)
     if (Number.isNaN(when.getTime())) return '—'
-    return new Intl.DateTimeFormat(locale.value === 'zh-CN' ? 'zh-CN' : 'en-GB', {
+    return new Intl.DateTimeFormat(language, {
       timeZone: city.zone,
       hourCycle: 'h23',
       ...options,
@@ -27,6 +27,8 @@ export function useTime() {
   const minute = (at: Told) => format(at, { hour: '2-digit', minute: '2-digit' })
   const day = (at: Told) => format(at, { month: 'short', day: 'numeric', weekday: 'short' })
   const full = (at: Told) => format(at, { month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit' })
+  /** A day and a minute that no one can take for today's. */
+  const stamp = (at: Told) => format(at, { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' }, 'sv-SE')
   const sameDay = (at: Told) => format(at, { dateStyle: 'short' }) === format(city.now, { dateStyle: 'short' })
   const soon = (at: Told) => (sameDay(at) ? t('time.today', { at: minute(at) }) : format(at, { month: 'numeric', day: 'numeric', hour: '2-digit', minute: '2-digit' }))
 
@@ -40,6 +42,12 @@ export function useTime() {
     return t('time.dh', { d: Math.floor(s / DAY), h: Math.floor((s % DAY) / HOUR) })
   }
 
+  /** How long ago, in words; "just now" under a second, and nothing where it is not known. */
+  function ago(seconds: number | null | undefined): string {
+    if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return ''
+    return seconds < 1 ? t('time.justNow') : t('tile.age', { for: lasting(seconds) })
+  }
+
   const since = (at: Told) => (at ? (city.now - new Date(at).getTime()) / 1000 : null)
   const left = (at: Told) => (at ? (new Date(at).getTime() - city.now) / 1000 : null)
 
@@ -50,5 +58,5 @@ export function useTime() {
     return s >= 0 ? t('time.left', { for: lasting(s) }) : t('time.over', { for: lasting(s) })
   }
 
-  return { clock, minute, day, full, soon, lasting, since, left, remaining }
+  return { clock, minute, day, full, stamp, soon, lasting, ago, since, left, remaining }
 }

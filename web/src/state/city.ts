@@ -9,6 +9,7 @@ export const useCity = defineStore('city', () => {
   const problem = ref<Problem | null>(null)
   const now = ref(Date.now())
   const speed = ref(1)
+  const mode = ref('live')
   let told = Date.now()
   let toldAt = performance.now()
 
@@ -33,6 +34,7 @@ export const useCity = defineStore('city', () => {
       try {
         city.value = await readCity()
         problem.value = null
+        mode.value = city.value.clock.mode
         setClock(city.value.clock)
       } catch (error) {
         problem.value = asProblem(error)
@@ -46,5 +48,7 @@ export const useCity = defineStore('city', () => {
   const zone = computed(() => city.value?.time_zone ?? 'Asia/Shanghai')
   const code = computed(() => city.value?.code ?? '')
   const sandbox = computed(() => city.value?.sandbox ?? false)
-  return { city, problem, now, speed, zone, code, sandbox, load, setClock }
+  /** Whether the city's time is everyone's: neither played again nor faster. */
+  const live = computed(() => mode.value === 'live' && speed.value === 1)
+  return { city, problem, now, speed, mode, live, zone, code, sandbox, load, setClock }
 })

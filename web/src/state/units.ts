@@ -10,6 +10,8 @@ export interface Unit {
   name_en: string
 }
 
+const CODE = /^(dept|street|unit|org)-[\w-]+$/
+
 export const shortId = (id: string) => id.replace(/^urn:zs:\w+:/, '')
 
 export const useUnits = defineStore('units', () => {
@@ -28,11 +30,10 @@ export const useUnits = defineStore('units', () => {
     return asked
   }
 
-  /** The unit's name in the reader's language, or what was told if it is not registered. */
-  function name(told: string | null | undefined, language: string): string {
-    if (!told) return ''
-    return take(units.value.get(shortId(told)), 'name', language) || told
-  }
+  /** The unit's name in the reader's language; nothing if it is not registered. */
+  const named = (told: string | null | undefined, language: string): string => (told ? take(units.value.get(shortId(told)), 'name', language) : '')
+  /** Whether what stands for a name is a unit's code. */
+  const coded = (told: string): boolean => units.value.has(told) || CODE.test(told)
 
-  return { units, load, name }
+  return { units, load, named, coded }
 })
