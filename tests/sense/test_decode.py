@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,7 @@ def test_a_body_that_cannot_be_read_is_a_problem(body: bytes, media: str, form: 
     with pytest.raises(Problem) as told:
         decode(body, media)
     assert told.value.kind.code == "intake.unreadable" and form in told.value.sentence() and told.value.remedy("zh") and told.value.remedy("en")
+    assert not re.search(r"[a-z]+ [a-z]+", told.value.sentence("zh")), "no English within the Chinese"
 
 
 @pytest.mark.parametrize(

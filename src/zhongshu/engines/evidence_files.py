@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 
 from zhongshu.kernel.evidence import Evidence
 from zhongshu.kernel.problem import declare
+from zhongshu.kernel.reason import why
 
 MAX_BYTES = 12 * 1024 * 1024
 MAX_PIXELS = 64_000_000
@@ -34,8 +35,8 @@ BAD_TYPE = declare(
 BROKEN = declare(
     "evidence.broken",
     "invalid",
-    zh=("这个文件打不开：{why}。", "请重新拍照或重新导出后再传。"),
-    en=("The file cannot be opened: {why}.", "Take or export it again, and send that."),
+    zh=("这个文件打不开：{why_zh}。", "请重新拍照或重新导出后再传。"),
+    en=("The file cannot be opened: {why_en}.", "Take or export it again, and send that."),
 )
 UNKNOWN = declare(
     "evidence.unknown",
@@ -160,17 +161,17 @@ def _check(content: bytes, content_type: str) -> None:
     """Refuse what does not open to its end, and what unfolds to more than a picture can be."""
     if content_type == "application/pdf":
         if b"%%EOF" not in content[-2048:]:
-            raise BROKEN(why="PDF: no end")
+            raise BROKEN(why_zh="PDF 没有结尾", why_en="the PDF has no end")
         return
     try:
         with Image.open(io.BytesIO(content), formats=[_FORMATS[content_type]]) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
-                raise BROKEN(why=f"{width}×{height} > {MAX_PIXELS}")
+                raise BROKEN(why_zh=f"图片太大：{width}×{height} 超过 {MAX_PIXELS} 像素", why_en=f"it is too large: {width}×{height} is more than {MAX_PIXELS} pixels")
             image.draft("RGB", (max(width // 8, 1), max(height // 8, 1)))
             image.load()
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise BROKEN(why=error) from error
+        raise BROKEN(**why(error)) from error
 
 
 def _sync(folder: Path) -> None:

@@ -18,12 +18,13 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from zhongshu.engines.migrations import copy_store, migrate
 from zhongshu.kernel.problem import Problem, declare
+from zhongshu.kernel.reason import why
 
 NOT_WRITTEN = declare(
     "desk.not_written",
     "unavailable",
-    zh=("业务库没有写成：{why}。", "什么都没有改变。请检查磁盘，然后重试。"),
-    en=("The desk could not write: {why}.", "Nothing was changed. Check the disk, then try again."),
+    zh=("业务库没有写成：{why_zh}。", "什么都没有改变。请检查磁盘，然后重试。"),
+    en=("The desk could not write: {why_en}.", "Nothing was changed. Check the disk, then try again."),
 )
 BUSY = declare(
     "desk.busy",
@@ -164,7 +165,7 @@ def _raw(connection: Connection) -> Any:  # noqa: ANN401 (the driver's own conne
 
 
 def _problem(error: BaseException) -> BaseException:
-    return error if isinstance(error, Problem) else NOT_WRITTEN(why=error)
+    return error if isinstance(error, Problem) else NOT_WRITTEN(**why(error, "库没有接受这次写入"))
 
 
 def _engine(path: Path, connections: int, *, query_only: bool) -> Engine:

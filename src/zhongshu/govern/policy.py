@@ -20,8 +20,8 @@ from zhongshu.kernel.problem import declare
 UNREADABLE = declare(
     "policy.unreadable",
     "invalid",
-    zh=("{name} 的策略无法读取：{why}", "请对照文档中的 Cedar 语法、角色、动作和对象种类修改后再安装。"),
-    en=("The policies of {name} cannot be read: {why}", "Mend them by Cedar's syntax and the documented roles, actions and kinds, then install again."),
+    zh=("{name} 的策略无法读取：{why_zh}。", "请对照文档中的 Cedar 语法、角色、动作和对象种类修改后再安装。"),
+    en=("The policies of {name} cannot be read: {why_en}.", "Mend them by Cedar's syntax and the documented roles, actions and kinds, then install again."),
 )
 OVERREACH = declare(
     "policy.overreach",
@@ -46,6 +46,7 @@ action {", ".join(ACTIONS)} appliesTo {{
 Outcome = frozenset[tuple[int, bool]]
 """What a decision permits: pairs of (grade, whether only one's own is meant)."""
 
+_SYNTAX = "不合 Cedar 的语法，或用了没有的角色、动作、种类"
 _FIRST = ((GRADES[0], False), (GRADES[0], True))
 _REST = tuple(product(GRADES[1:], (False, True)))
 
@@ -128,11 +129,11 @@ def _validate(name: str, text: str) -> Any:  # noqa: ANN401 (Cedar's own JSON)
         parsed = json.loads(cedarpy.policies_to_json_str(text))
         result = cedarpy.validate_policies(text, SCHEMA)
     except ValueError as error:
-        raise UNREADABLE(name=name, why=str(error)) from None
+        raise UNREADABLE(name=name, why_zh=_SYNTAX, why_en=str(error).rstrip(".")) from None
     if not result.validation_passed:
-        raise UNREADABLE(name=name, why="; ".join(str(error) for error in result.errors))
+        raise UNREADABLE(name=name, why_zh=_SYNTAX, why_en="; ".join(str(error) for error in result.errors).rstrip("."))
     if parsed["templates"]:
-        raise UNREADABLE(name=name, why="a template is not a policy")
+        raise UNREADABLE(name=name, why_zh="模板不是策略", why_en="a template is not a policy")
     return parsed
 
 

@@ -10,12 +10,13 @@ from sqlglot import exp
 
 from zhongshu.kernel.expression import FUNCTIONS, Call, Expression, Name, Number, Text
 from zhongshu.kernel.problem import declare
+from zhongshu.kernel.reason import why
 
 BAD_FORMULA = declare(
     "formula.unreadable",
     "invalid",
-    zh=("看不懂的公式“{text}”：{why}。", "可用四则运算、比较、and/or/not，以及 max_of、min_of、ceil、floor、round、abs、if_null、piecewise、total。"),
-    en=("The formula '{text}' cannot be read: {why}.", "Use arithmetic, comparisons, and/or/not, and max_of, min_of, ceil, floor, round, abs, if_null, piecewise, total."),
+    zh=("看不懂的公式“{text}”：{why_zh}。", "可用四则运算、比较、and/or/not，以及 max_of、min_of、ceil、floor、round、abs、if_null、piecewise、total。"),
+    en=("The formula '{text}' cannot be read: {why_en}.", "Use arithmetic, comparisons, and/or/not, and max_of, min_of, ceil, floor, round, abs, if_null, piecewise, total."),
 )
 
 _BINARY: dict[type[exp.Expression], str] = {
@@ -41,15 +42,15 @@ def parse(text: str) -> Expression:
     try:
         tree = sqlglot.parse_one(text, read="duckdb", into=exp.Condition)
     except (sqlglot.errors.SqlglotError, RecursionError) as error:
-        raise BAD_FORMULA(text=text, why=str(error).split("\n")[0]) from None
+        raise BAD_FORMULA(text=text, **why(error, "写法不对")) from None
     if tree is None:
-        raise BAD_FORMULA(text=text, why="empty")
+        raise BAD_FORMULA(text=text, why_zh="它是空的", why_en="it is empty")
     return _convert(tree, text, 0)
 
 
 def _convert(node: Any, text: str, depth: int) -> Expression:  # noqa: ANN401, C901 (sqlglot's nodes; one branch a kind of node)
     if depth > MAX_DEPTH:
-        raise BAD_FORMULA(text=text, why="nested too deeply")
+        raise BAD_FORMULA(text=text, why_zh="嵌套太深", why_en="it is nested too deeply")
 
     def of(*args: Any) -> tuple[Expression, ...]:  # noqa: ANN401 (sqlglot's nodes)
         return tuple(_convert(a, text, depth + 1) for a in args)
@@ -60,7 +61,7 @@ def _convert(node: Any, text: str, depth: int) -> Expression:  # noqa: ANN401, C
         return Text(node.this) if node.is_string else Number(node.this)
     if isinstance(node, exp.Column):
         if len(node.parts) > 2:  # noqa: PLR2004 (owner and name)
-            raise BAD_FORMULA(text=text, why=f"{node.sql()} has too many dots")
+            raise BAD_FORMULA(text=text, why_zh=f"{node.sql()} 里的点太多", why_en=f"{node.sql()} has too many dots")
         return Name(node.name, node.table)
     if type(node) in _BINARY:
         return _good(Call(_BINARY[type(node)], of(node.this, node.expression)))
@@ -70,7 +71,7 @@ def _convert(node: Any, text: str, depth: int) -> Expression:  # noqa: ANN401, C
         return Call(_UNARY[type(node)], of(node.this))
     if isinstance(node, exp.Anonymous) and node.name.lower() in FUNCTIONS:
         return Call(node.name.lower(), of(*node.expressions))
-    raise BAD_FORMULA(text=text, why=f"{node.sql()} is not allowed")
+    raise BAD_FORMULA(text=text, why_zh=f"不能用 {node.sql()}", why_en=f"{node.sql()} is not allowed")
 
 
 def _good(call: Call) -> Expression:

@@ -19,12 +19,13 @@ from zhongshu.kernel.ids import stable_id
 from zhongshu.kernel.live import EACH, MEASURES, CellSpec
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.kernel.quantity import Property, known_unit
+from zhongshu.kernel.reason import why
 
 BAD_INDICATOR = declare(
     "indicator.invalid",
     "invalid",
-    zh=("体征指标 {code} 的声明有误：{why}。", "请更正声明；其余指标不受影响。"),
-    en=("The declaration of vital sign {code} is wrong: {why}.", "Correct the declaration; the other signs are not affected."),
+    zh=("体征指标 {code} 的声明有误：{why_zh}。", "请更正声明；其余指标不受影响。"),
+    en=("The declaration of vital sign {code} is wrong: {why_en}.", "Correct the declaration; the other signs are not affected."),
 )
 
 MAX_PANES = 60
@@ -144,10 +145,8 @@ def read_indicator(row: dict[str, Any], properties: Mapping[str, Property], pack
             pack,
             stable_id(json.dumps(row, sort_keys=True, default=str)),
         )
-    except Problem as problem:
-        raise BAD_INDICATOR(code=code, why=problem.sentence()) from problem
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BAD_INDICATOR(code=code, why=f"{type(error).__name__} {error}") from error
+    except (Problem, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BAD_INDICATOR(code=code, **why(error)) from error
 
 
 def _measures(row: dict[str, Any], properties: Mapping[str, Property]) -> tuple[dict[str, CellSpec], dict[str, float]]:

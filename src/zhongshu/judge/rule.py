@@ -16,12 +16,13 @@ from zhongshu.kernel.expression import Call, Expression, Name, Number, Text
 from zhongshu.kernel.finding import SEVERITY, Status
 from zhongshu.kernel.ids import stable_id
 from zhongshu.kernel.problem import Problem, declare
+from zhongshu.kernel.reason import why
 
 BAD_RULE = declare(
     "rule.invalid",
     "invalid",
-    zh=("规则 {code} 的声明有误：{why}。", "请更正声明；其余规则不受影响。"),
-    en=("The declaration of rule {code} is wrong: {why}.", "Correct the declaration; the other rules are not affected."),
+    zh=("规则 {code} 的声明有误：{why_zh}。", "请更正声明；其余规则不受影响。"),
+    en=("The declaration of rule {code} is wrong: {why_en}.", "Correct the declaration; the other rules are not affected."),
 )
 
 _RATE = re.compile(r"(\d+)/(\d*[a-z]+)")
@@ -83,10 +84,8 @@ def read_rule(row: dict[str, Any], pack: str = "") -> Rule:
             pack,
             stable_id(sorted((k, str(v)) for k, v in row.items())),
         )
-    except Problem as problem:
-        raise BAD_RULE(code=code, why=problem.sentence()) from problem
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BAD_RULE(code=code, why=f"{type(error).__name__} {error}") from error
+    except (Problem, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BAD_RULE(code=code, **why(error)) from error
 
 
 def _rate(text: str) -> tuple[int, int] | None:

@@ -22,8 +22,8 @@ WRONG_UNIT = declare(
 BAD_PROPERTY = declare(
     "property.invalid",
     "invalid",
-    zh=("属性 {property} 的声明有误：{why}。", "请更正声明。"),
-    en=("The declaration of property {property} is wrong: {why}.", "Correct the declaration."),
+    zh=("属性 {property} 的声明有误：{why_zh}。", "请更正声明。"),
+    en=("The declaration of property {property} is wrong: {why_en}.", "Correct the declaration."),
 )
 
 NULL = np.int64(-(2**63))
@@ -94,11 +94,11 @@ class Property:
     def __post_init__(self) -> None:
         """Refuse a declaration that could not be kept."""
         if not _NAME.fullmatch(self.name):
-            raise BAD_PROPERTY(property=self.name, why="the name is not Type.attribute")
+            raise BAD_PROPERTY(property=self.name, why_zh="名称不是“类型.属性”的写法", why_en="the name is not Type.attribute")
         if known_unit(self.unit) is None:
-            raise BAD_PROPERTY(property=self.name, why=f"unknown unit {self.unit}")
+            raise BAD_PROPERTY(property=self.name, why_zh=f"没有单位 {self.unit}", why_en=f"unknown unit {self.unit}")
         if not self.low < self.high or max(abs(self.low), abs(self.high)) / float(self.tick) > MAX_TICKS:
-            raise BAD_PROPERTY(property=self.name, why="the range is empty or over 2^40 ticks")
+            raise BAD_PROPERTY(property=self.name, why_zh="范围为空，或超过 2^40 格", why_en="the range is empty or over 2^40 ticks")
 
     @property
     def type(self) -> str:

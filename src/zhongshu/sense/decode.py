@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zhongshu.kernel.problem import Problem
+from zhongshu.kernel.reason import why
 from zhongshu.sense.rows import (
     BAD_BODY,
     BAD_PLACE,
@@ -50,14 +51,14 @@ def unpack(body: bytes, encoding: str) -> bytes:
         raise TOO_LARGE(limit=MAX_BODY)
     encoding = encoding.strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip"}:
-        raise BAD_BODY(form=encoding, why="only gzip is undone here")
+        raise BAD_BODY(form=encoding, why_zh="这里只解 gzip 压缩", why_en="only gzip is undone here")
     if "gzip" not in encoding and not body.startswith(_GZIP):
         return body
     try:
         with gzip.open(io.BytesIO(body)) as stream:
             plain = stream.read(MAX_BODY + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise BAD_BODY(form="gzip", why=str(error)) from None
+        raise BAD_BODY(form="gzip", **why(error)) from None
     if len(plain) > MAX_BODY:
         raise TOO_LARGE(limit=MAX_BODY)
     return plain
@@ -149,7 +150,7 @@ def _whole(body: bytes) -> Lines:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         text(body, "JSON")
         problem = _why(error, body)
-        raise BAD_BODY(form="JSON", why=str(error)) if problem.kind is BAD_ROW else problem from None
+        raise BAD_BODY(form="JSON", **why(error)) if problem.kind is BAD_ROW else problem from None
     return Lines(rows, np.zeros(1, np.int64), [], lambda _: body.decode())
 
 
@@ -179,7 +180,7 @@ def _held(body: bytes, error: Exception) -> list[bytes]:
         return [json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace") for row in rows]
     except (msgspec.DecodeError, ValueError, RecursionError):
         text(body, "JSON")
-        raise BAD_BODY(form="JSON", why=str(error)) from None
+        raise BAD_BODY(form="JSON", **why(error)) from None
 
 
 def _loaded(raw: bytes) -> Any:  # noqa: ANN401 (JSON)
@@ -199,21 +200,15 @@ def _why(error: Exception, raw: bytes) -> Problem:
         raw.decode()
     except UnicodeDecodeError:
         return ROW_NOT_UTF8()
-    row, said = _loaded(raw), str(error)
-    if row is None:
-        return BAD_ROW(why_zh=f"不是完整的 JSON（{said}）" if raw.strip() != b"null" else "它是 null", why_en=said)
-    if not isinstance(row, dict):
-        return BAD_ROW(why_zh="它不是一个对象", why_en="it is no object")
-    if said.startswith(_MISSING):
-        name = said.removeprefix(_MISSING).partition("`")[0]
-        return BAD_ROW(why_zh=f"缺少 {name}", why_en=f"{name} is missing")
+    row = _loaded(raw)
+    if not isinstance(row, dict) or str(error).startswith(_MISSING):
+        return BAD_ROW(**why(error))
     if not _is_number(value := row.get("value")):
         return NOT_A_NUMBER(text=value if isinstance(value, str) else json.dumps(value))
     lon, lat = row.get("lon"), row.get("lat")
     if any(not _is_number(degrees) or abs(degrees or 0) > most for degrees, most in ((lon, 180), (lat, 90))):
         return BAD_PLACE(lon=lon, lat=lat)
-    at = said.partition("`$.")[2].partition("`")[0]
-    return BAD_ROW(why_zh=f"{at} 的类型不对" if at else said, why_en=f"{at} is of the wrong type: {said}" if at else said)
+    return BAD_ROW(**why(error))
 
 
 def _is_number(value: Any) -> bool:  # noqa: ANN401 (JSON)

@@ -21,6 +21,7 @@ from zhongshu.kernel.journal import Batch, Refused
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.kernel.quantity import NULL, WRONG_UNIT, known_unit, to_ticks
 from zhongshu.kernel.reading import Flag, Readings, join
+from zhongshu.kernel.reason import why
 from zhongshu.sense.decode import columns, decode, is_list, read, unpack
 from zhongshu.sense.registry import Registry, to_document
 from zhongshu.sense.rows import BAD_BODY, BAD_ROW, NOT_A_NUMBER, Decoded, Lines, refusal, text
@@ -105,7 +106,7 @@ class Intake:
             try:
                 out.documents.append(self._request(json.loads(line), source.zone))
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, Problem) as error:
-                problem = error if isinstance(error, Problem) else _unreadable(error)
+                problem = error if isinstance(error, Problem) else BAD_ROW(**why(error))
                 out.refused.append(refusal(number, problem, line))
         return out
 
@@ -172,9 +173,9 @@ class Intake:
         good = fits & (rows.time >= EARLIEST) & (rows.time <= now + source.future)
         if source.past is not None:
             good &= rows.time >= now - source.past
-        ticks, inside, units, why = self._measure(rows, prop)
+        ticks, inside, units, unfit = self._measure(rows, prop)
         good &= inside
-        refused = [] if good.all() else self._explain(source, rows, entity, fits, inside, good, why, now)
+        refused = [] if good.all() else self._explain(source, rows, entity, fits, inside, good, unfit, now)
         flags = self._flags(rows, prop, now)
         areas = registry.areas()
         area = np.where(entity >= 0, areas[np.maximum(entity, 0)], 0) if len(areas) else np.zeros(len(entity), np.int64)
@@ -233,7 +234,7 @@ class Intake:
         numbers = {u: -1 if u is None else words.number(u) if known_unit(u) is not None else _UNKNOWN_UNIT for u in set(rows.unit)}
         units = np.array([numbers[u] for u in rows.unit], np.int32)
         ticks, inside = np.zeros(len(prop), np.int64), np.zeros(len(prop), np.bool_)
-        why: dict[int, Problem] = {}
+        unfit: dict[int, Problem] = {}
         pairs = prop.astype(np.int64) << 32 | (units.astype(np.int64) + 2)
         for pair in set(pairs.tolist()):
             at = np.flatnonzero(pairs == pair)
@@ -244,13 +245,13 @@ class Intake:
             try:
                 scale, shift = row.factor(None if unit == -1 else words.names[unit] if unit >= 0 else str(rows.unit[at[0]]))
             except Problem:
-                why |= {i: WRONG_UNIT(property=row.name, canonical=row.unit, unit=rows.unit[i]) for i in at.tolist()}
+                unfit |= {i: WRONG_UNIT(property=row.name, canonical=row.unit, unit=rows.unit[i]) for i in at.tolist()}
                 continue
             ticks[at], inside[at] = to_ticks(rows.value[at], scale, shift, row)
         ticks[rows.missing], inside[rows.missing] = NULL, True
-        for i in why:
+        for i in unfit:
             inside[i] = False
-        return ticks, inside, units, why
+        return ticks, inside, units, unfit
 
     def _flags(self, rows: Decoded, prop: npt.NDArray[np.int32], now: int) -> npt.NDArray[np.int32]:
         flags = np.zeros(len(prop), np.int32)
@@ -270,7 +271,7 @@ class Intake:
         fits: npt.NDArray[np.bool_],
         inside: npt.NDArray[np.bool_],
         good: npt.NDArray[np.bool_],
-        why: dict[int, Problem],
+        unfit: dict[int, Problem],
         now: int,
     ) -> list[tuple[int, Refused]]:
         """Say of every refused row, by place, what is wrong with it: the first check that failed."""
@@ -288,8 +289,8 @@ class Intake:
                 problem = NO_OFFSET(text=said) if time == BAD and local(said) is not None else BAD_READING_TIME()
             elif time > now + source.future:
                 problem = FUTURE(time=_show(time), limit_s=source.future // 1_000_000)
-            elif i in why:
-                problem = why[i]
+            elif i in unfit:
+                problem = unfit[i]
             elif not inside[i] and np.isnan(rows.value[i]):
                 problem = NOT_A_NUMBER(text=_told(rows, i))
             elif not inside[i]:
@@ -311,19 +312,10 @@ def _documents(plain: bytes) -> list[tuple[int, str]]:
     try:
         held = json.loads(said) if whole or said.split("\n", 1)[0].strip() == "{" else None
     except (ValueError, RecursionError) as error:
-        raise BAD_BODY(form="JSON", why=str(error)) from None
+        raise BAD_BODY(form="JSON", **why(error)) from None
     if held is None:
         return [(number, line) for number, line in enumerate(said.split("\n")) if line.strip()]
     return [(number, json.dumps(d, ensure_ascii=False)) for number, d in enumerate(held if whole else [held])]
-
-
-def _unreadable(error: Exception) -> Problem:
-    """Say why a request could not be read."""
-    if isinstance(error, KeyError):
-        return BAD_ROW(why_zh=f"缺少 {error.args[0]}", why_en=f"{error.args[0]} is missing")
-    if isinstance(error, json.JSONDecodeError):
-        return BAD_ROW(why_zh=f"不是完整的 JSON（{error}）", why_en=f"it is no whole JSON: {error}")
-    return BAD_ROW(why_zh=f"{type(error).__name__} {error}", why_en=f"{type(error).__name__} {error}")
 
 
 def _told(rows: Decoded, i: int) -> str:

@@ -17,8 +17,8 @@ from zhongshu.kernel.problem import Problem, declare
 BAD_BODY = declare(
     "intake.unreadable",
     "invalid",
-    zh=("无法读取提交的内容（{form}）：{why}。", "请检查格式与编码（UTF-8）后重新提交，未记入任何数据。"),
-    en=("The body cannot be read as {form}: {why}.", "Check its format and encoding (UTF-8) and send it again; nothing was taken in."),
+    zh=("无法读取提交的内容（{form}）：{why_zh}。", "请检查格式与编码（UTF-8）后重新提交，未记入任何数据。"),
+    en=("The body cannot be read as {form}: {why_en}.", "Check its format and encoding (UTF-8) and send it again; nothing was taken in."),
 )
 TOO_LARGE = declare(
     "intake.too_large",

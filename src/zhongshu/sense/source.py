@@ -17,8 +17,8 @@ from zhongshu.kernel.problem import declare
 BAD_SOURCE = declare(
     "source.invalid",
     "invalid",
-    zh=("数据源“{source}”的声明有误：{why}。", "请更正后再提交。"),
-    en=("The declaration of source '{source}' is wrong: {why}.", "Correct it and send it again."),
+    zh=("数据源“{source}”的声明有误：{why_zh}。", "请更正后再提交。"),
+    en=("The declaration of source '{source}' is wrong: {why_en}.", "Correct it and send it again."),
 )
 UNKNOWN_SOURCE = declare(
     "source.unknown",
@@ -145,17 +145,17 @@ class Source:
     def __post_init__(self) -> None:
         """Refuse what no reader could follow; hash what is declared."""
         if not self.name or any(c.isspace() or c == "/" for c in self.name) or len(self.name) > 100:  # noqa: PLR2004
-            raise BAD_SOURCE(source=self.name, why="the name is empty, too long or holds a space or a slash")
+            raise BAD_SOURCE(source=self.name, why_zh="名称为空、太长，或含有空格或斜线", why_en="the name is empty, too long or holds a space or a slash")
         try:
             ZoneInfo(self.zone or "UTC")
         except (KeyError, ValueError, OSError):
-            raise BAD_SOURCE(source=self.name, why=f"unknown time zone {self.zone}") from None
+            raise BAD_SOURCE(source=self.name, why_zh=f"没有时区 {self.zone}", why_en=f"unknown time zone {self.zone}") from None
         if isinstance(self.mapping, Wide | RequestTable) and not self.zone:
-            raise BAD_SOURCE(source=self.name, why="a table's times need a time zone")
+            raise BAD_SOURCE(source=self.name, why_zh="表格里的时间须写明时区", why_en="a table's times need a time zone")
         if self.future < 0 or self.rhythm <= 0 or not 1 <= self.grade <= 4:  # noqa: PLR2004 (four grades)
-            raise BAD_SOURCE(source=self.name, why="future, rhythm or grade is out of range")
+            raise BAD_SOURCE(source=self.name, why_zh="future、rhythm 或 grade 超出范围", why_en="future, rhythm or grade is out of range")
         if self.future > 400 * DAY:
-            raise BAD_SOURCE(source=self.name, why="a valid time may not lie more than 400 days ahead")
+            raise BAD_SOURCE(source=self.name, why_zh="有效时间不能晚于 400 天以后", why_en="a valid time may not lie more than 400 days ahead")
         declared = {key: value for key, value in dataclasses.asdict(self).items() if key != "version"}
         object.__setattr__(self, "version", stable_id(json.dumps(declared, sort_keys=True, default=str))[:12])
 

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from zhongshu.kernel.journal import Refused
+from zhongshu.kernel.reason import why
 from zhongshu.sense.rows import BAD_BODY, BAD_PLACE, CELLS, MAX_BODY, MAX_LINE, MAX_ROWS, MORE, NOT_UTF8, TOO_LARGE, Called, Decoded, number, refusal, text
 from zhongshu.sense.times import BAD, read_times, scale
 
@@ -31,7 +32,7 @@ def read_arrow(body: bytes) -> pa.Table:
         table = (pa.ipc.open_file(body) if body.startswith(b"ARROW1") else pa.ipc.open_stream(body)).read_all()
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise BAD_BODY(form="Arrow IPC", why=str(error).split("\n")[0]) from None
+        raise BAD_BODY(form="Arrow IPC", **why(error)) from None
     return table
 
 
@@ -53,7 +54,7 @@ def read_csv(body: bytes) -> Decoded:
             convert_options=pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
         )
     except pa.ArrowException as error:
-        raise BAD_BODY(form="CSV", why=str(error).split("\n")[0]) from None
+        raise BAD_BODY(form="CSV", **why(error)) from None
     out = from_table(table, "CSV")
     bad = {r.row for r in refused}
     if bad:
@@ -93,7 +94,7 @@ def from_table(table: pa.Table, form: str) -> Decoded:
         raise TOO_LARGE(limit=4 * MAX_BODY)
     wrong = [name for name in _WORDS[:3] + _WORDS[5:] if names.count(name) != 1] + [name for name in (*_WORDS[3:5], *_CALLED) if names.count(name) > 1]
     if wrong:
-        raise BAD_BODY(form=form, why=f"it must have one column {', '.join(wrong)}")
+        raise BAD_BODY(form=form, why_zh=f"以下各列应有且只有一列：{'、'.join(wrong)}", why_en=f"it must have one column {', '.join(wrong)}")
     try:
         table, line, refused = _placed(table.combine_chunks())
         held = {name: _joined(table[name]) for name in _WORDS if name in names}
@@ -102,7 +103,7 @@ def from_table(table: pa.Table, form: str) -> Decoded:
         }
         times, values = _column_of_times(held["time"]), _column_of_values(held["value"])
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise BAD_BODY(form=form, why=str(error).split("\n")[0]) from None
+        raise BAD_BODY(form=form, **why(error)) from None
 
     def called(i: int) -> Called:
         lon, lat = (_cell(name, _shown(table, name, i)) for name in _CALLED[:2])

@@ -94,7 +94,7 @@ def permit(action: str, kind: str) -> Callable[[Request], Awaitable[None]]:
     async def check(request: Request) -> None:
         city: City = request.app.state.city
         if "\x00" in request.scope["path"] or b"%00" in request.scope["query_string"]:
-            raise BAD_REQUEST(field="address", why="it holds a zero byte, which no store can look for")
+            raise BAD_REQUEST(field="address", why_zh="其中有零字节，没有库能查它", why_en="it holds a zero byte, which no store can look for")
         if b"limit=" in request.scope["query_string"] and (limit := request.query_params.get("limit", "")).lstrip("+-").isdecimal() and int(limit[:20]) < 1:
             raise BAD_LIMIT(limit=limit)
         principal, secret = principal_of(request, city)

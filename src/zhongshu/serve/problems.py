@@ -9,12 +9,13 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from zhongshu.kernel.problem import Problem, Sort, declare
+from zhongshu.kernel.reason import why
 
 BAD_REQUEST = declare(
     "request.invalid",
     "invalid",
-    zh=("请求的“{field}”不正确：{why}。", "请按接口文档 /docs 更正。"),
-    en=("The request's '{field}' is not right: {why}.", "Correct it by the API's documentation at /docs."),
+    zh=("请求的“{field}”不正确：{why_zh}。", "请按接口文档 /docs 更正。"),
+    en=("The request's '{field}' is not right: {why_en}.", "Correct it by the API's documentation at /docs."),
 )
 FOREIGN_BODY = declare(
     "request.foreign_media",
@@ -83,7 +84,7 @@ async def on_validation(request: Request, error: Exception) -> JSONResponse:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if first["loc"][0] == "body" and media and "json" not in media and not media.startswith("multipart/"):
         return answer(FOREIGN_BODY(media=media))
-    return answer(BAD_REQUEST(field=".".join(str(p) for p in first["loc"]), why=first["msg"]))
+    return answer(BAD_REQUEST(field=".".join(str(p) for p in first["loc"]), **why(first["msg"])))
 
 
 async def on_http(request: Request, error: Exception) -> JSONResponse:
@@ -93,7 +94,7 @@ async def on_http(request: Request, error: Exception) -> JSONResponse:
         return answer(WRONG_METHOD(method=request.method))
     if error.status_code == STATUS["unknown"]:
         return answer(NOT_FOUND(path=request.url.path))
-    return answer(BAD_REQUEST(field="body", why=str(error.detail)))
+    return answer(BAD_REQUEST(field="body", **why(error.detail)))
 
 
 async def on_broken(_: Request, error: Exception) -> JSONResponse:

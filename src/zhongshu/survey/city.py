@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from zhongshu.kernel.area import parse_area, show_area
 from zhongshu.kernel.problem import declare
+from zhongshu.kernel.reason import why
 from zhongshu.survey.files import FOREIGN_FILE, NOT_SURVEYED, write_whole
 
 UNKNOWN_ZONE = declare(
@@ -56,7 +57,7 @@ class City:
             lon, lat = map(float, held.pop("centre"))
             return cls(code=parse_area(held.pop("code")), lon=lon, lat=lat, bounds=(west, south, east, north), **held)
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-            raise FOREIGN_FILE(name=path.name, reason=error) from error
+            raise FOREIGN_FILE(name=path.name, **why(error)) from error
 
     def save(self, folder: Path) -> Path:
         """Write `city.toml` and return its path; an unknown time zone is a Problem."""

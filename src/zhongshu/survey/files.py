@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from zhongshu.kernel.problem import declare
+from zhongshu.kernel.reason import why
 
 CRS = "EPSG:4490"
 
@@ -22,8 +23,8 @@ NOT_SURVEYED = declare(
 FOREIGN_FILE = declare(
     "survey.foreign_file",
     "unsupported",
-    zh=("{name} 读不了：{reason}", "请从备份恢复这个文件，或重新生成、导入城市。"),
-    en=("{name} cannot be read: {reason}", "Restore the file from a backup, or make or import the city again."),
+    zh=("{name} 读不了：{why_zh}。", "请从备份恢复这个文件，或重新生成、导入城市。"),
+    en=("{name} cannot be read: {why_en}.", "Restore the file from a backup, or make or import the city again."),
 )
 
 
@@ -53,4 +54,4 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
         table = pq.read_table(path, columns=schema.names, partitioning=None)
         return table.cast(schema)
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError, ValueError) as error:
-        raise FOREIGN_FILE(name=path.name, reason=error) from error
+        raise FOREIGN_FILE(name=path.name, **why(error)) from error

@@ -16,16 +16,18 @@ from shapely.geometry.base import BaseGeometry
 
 from zhongshu.kernel.area import Area, Level, show_area
 from zhongshu.kernel.problem import declare
+from zhongshu.kernel.reason import why
 from zhongshu.survey.areas import Areas
 from zhongshu.survey.files import write_whole
 
 NO_TILES = declare(
     "survey.no_tiles",
     "unavailable",
-    zh=("底图没有画成：{reason}", "请核对 tippecanoe 是否装好、磁盘是否有空间，然后重来。"),
-    en=("The base map was not drawn: {reason}", "Check that tippecanoe is installed and the disk has room, then try again."),
+    zh=("底图没有画成：{why_zh}。", "请核对 tippecanoe 是否装好、磁盘是否有空间，然后重来。"),
+    en=("The base map was not drawn: {why_en}.", "Check that tippecanoe is installed and the disk has room, then try again."),
 )
 ZOOMS = (8, 14)
+_UNDONE = "tippecanoe 没有做完"
 
 _NAMED = {Level.DISTRICT: 8, Level.STREET: 10, Level.COMMUNITY: 12}
 _LABELLED = {Level.CITY: (8, 9), Level.DISTRICT: (9, 12), Level.STREET: (11, 14), Level.COMMUNITY: (13, 14)}
@@ -97,9 +99,9 @@ def draw_tiles(path: Path, layers: Layers, title: str) -> None:
         try:
             done = subprocess.run(command, executable=str(program), cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 (our own words)
         except OSError as error:
-            raise NO_TILES(reason=error) from error
+            raise NO_TILES(**why(error, _UNDONE)) from error
         if done.returncode != 0:
-            raise NO_TILES(reason=(done.stderr.strip().splitlines() or ["tippecanoe"])[-1])
+            raise NO_TILES(**why((done.stderr.strip().splitlines() or ["tippecanoe"])[-1], _UNDONE))
         write_whole(path, (folder / "city.pmtiles").read_bytes())
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zhongshu.kernel.problem import declare
+from zhongshu.kernel.reason import why
 
 NEWER = declare(
     "desk.newer",
@@ -23,14 +24,14 @@ NEWER = declare(
 NOT_A_DESK = declare(
     "desk.unreadable",
     "invalid",
-    zh=("打不开业务库文件 {path}：{why}。", "请检查文件，或从备份恢复。"),
-    en=("The desk's file {path} cannot be opened: {why}.", "Check the file, or restore a backup."),
+    zh=("打不开业务库文件 {path}：{why_zh}。", "请检查文件，或从备份恢复。"),
+    en=("The desk's file {path} cannot be opened: {why_en}.", "Check the file, or restore a backup."),
 )
 BAD_COPY = declare(
     "desk.bad_copy",
     "unavailable",
-    zh=("业务库的副本不完整：{why}。", "请检查磁盘后重新备份；原库没有改动。"),
-    en=("The copy of the desk is not whole: {why}.", "Check the disk and back up again; the desk itself is untouched."),
+    zh=("业务库的副本不完整：{why_zh}。", "请检查磁盘后重新备份；原库没有改动。"),
+    en=("The copy of the desk is not whole: {why_en}.", "Check the disk and back up again; the desk itself is untouched."),
 )
 
 HERE = Path(__file__).parent
@@ -84,7 +85,7 @@ def migrate(path: Path, folder: Path = HERE) -> int:
                 store.execute("INSERT INTO migration VALUES (?, ?, ?)", (row.number, row.name, time.time_ns() // 1000))
             store.execute("COMMIT")
     except sqlite3.DatabaseError as error:
-        raise NOT_A_DESK(path=path, why=error) from error
+        raise NOT_A_DESK(path=path, **why(error)) from error
     sync_folder(path.parent)
     return len(rows)
 
@@ -104,7 +105,7 @@ def copy_store(source: Path, target: Path) -> None:
         store.backup(copy)
         copy.execute("PRAGMA journal_mode=DELETE")
         if (found := copy.execute("PRAGMA quick_check").fetchone()[0]) != "ok":
-            raise BAD_COPY(why=found)
+            raise BAD_COPY(**why(found, "检查未通过"))
     with part.open("rb+") as file:
         os.fsync(file.fileno())
     part.replace(target)

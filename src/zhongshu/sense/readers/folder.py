@@ -14,6 +14,7 @@ from typing import Any
 
 from zhongshu.kernel.journal import Batch, Receipt
 from zhongshu.kernel.problem import Problem, declare
+from zhongshu.kernel.reason import why
 from zhongshu.sense.intake import Intake
 from zhongshu.sense.readers.tables import read_file
 from zhongshu.sense.source import UNKNOWN_SOURCE, Source
@@ -21,8 +22,8 @@ from zhongshu.sense.source import UNKNOWN_SOURCE, Source
 UNREADABLE = declare(
     "folder.unreadable",
     "invalid",
-    zh=("文件 {name} 无法读取：{why}。", "请检查文件后重新放入；已接收的数据不受影响。"),
-    en=("The file {name} cannot be read: {why}.", "Check it and put it there again; what was taken in stays."),
+    zh=("文件 {name} 无法读取：{why_zh}。", "请检查文件后重新放入；已接收的数据不受影响。"),
+    en=("The file {name} cannot be read: {why_en}.", "Check it and put it there again; what was taken in stays."),
 )
 
 SETTLED = 2.0
@@ -110,7 +111,7 @@ class FolderReader:
             self._refuse(path, problem)
         except (OSError, ValueError, LookupError, TypeError, ArithmeticError) as error:
             _log.exception("inbox.unreadable %s", path.name)
-            self._refuse(path, UNREADABLE(name=path.name, why=f"{type(error).__name__} {error}"))
+            self._refuse(path, UNREADABLE(name=path.name, **why(error)))
         else:
             _log.info("inbox.taken %s %s %s", source.name, path.name, counts)
             _move(path, path.parent / DONE)

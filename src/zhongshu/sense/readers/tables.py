@@ -28,6 +28,7 @@ from zhongshu.kernel.entity import Entity
 from zhongshu.kernel.ids import stable_id, urn, uuid7
 from zhongshu.kernel.journal import Batch, Refused
 from zhongshu.kernel.problem import declare
+from zhongshu.kernel.reason import why
 from zhongshu.sense.intake import Intake
 from zhongshu.sense.rows import BAD_BODY, LONG_LINE, MAX_BODY, MAX_LINE, TOO_LARGE, Decoded, number, refusal, text
 from zhongshu.sense.source import BAD_SOURCE, DATE_FORMATS, Matrix, RequestTable, Source, Wide
@@ -142,12 +143,12 @@ def _content(path: Path) -> bytes:
             with gzip.open(path) as stream:
                 raw = stream.read(MAX_FILE + 1)
         except (OSError, EOFError, zlib.error) as error:
-            raise BAD_BODY(form="gzip", why=str(error)) from None
+            raise BAD_BODY(form="gzip", **why(error)) from None
     if len(raw) > MAX_FILE:
         raise TOO_LARGE(limit=MAX_FILE)
     text(raw, "CSV")
     if not raw.strip():
-        raise BAD_BODY(form="CSV", why="it is empty")
+        raise BAD_BODY(form="CSV", why_zh="它是空的", why_en="it is empty")
     return raw.removeprefix(b"\xef\xbb\xbf")
 
 
@@ -189,7 +190,7 @@ def _slices(content: bytes) -> tuple[list[str], Iterator[_Slice]]:
     header = [name.strip() for name in next(csv.reader(lines[:1]))]
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise BAD_BODY(form="CSV", why=f"it has more than one column {', '.join(twice)}")
+        raise BAD_BODY(form="CSV", why_zh=f"以下各列不止一列：{'、'.join(twice)}", why_en=f"it has more than one column {', '.join(twice)}")
     size = max(1, min(SLICE, CELLS // len(header)))
 
     def slices() -> Iterator[_Slice]:
@@ -299,7 +300,7 @@ def _times(texts: list[str], zone: str, parts: int = 1) -> npt.NDArray[np.int64]
         try:
             local = pc.assume_timezone(stamps, zone, ambiguous="earliest", nonexistent="latest")
         except pa.ArrowInvalid as error:
-            raise BAD_SOURCE(source=zone, why=str(error)) from None
+            raise BAD_SOURCE(source=zone, **why(error, "没有这个时区")) from None
         days = np.asarray(pc.fill_null(pc.day(stamps), 0))
         read = np.asarray(pc.fill_null(local.cast(pa.int64()), int(BAD))).copy()
         spilled = {text: _is_no_day(text, form) for text in {texts[i].strip() for i in open_[(days > 0) & (days <= _SPILL)]}}

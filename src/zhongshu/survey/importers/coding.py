@@ -12,13 +12,14 @@ from pathlib import Path
 
 from zhongshu.kernel.area import Level, city_of, level_of, parse_area, unplaced
 from zhongshu.kernel.problem import Problem, declare
+from zhongshu.kernel.reason import why
 from zhongshu.survey.numbering import check_room, child_code, serials
 
 BAD_TABLE = declare(
     "survey.bad_code_table",
     "invalid",
-    zh=("编码表 {name} 读不了：{reason}", "编码表是 CSV，第一行写 key,code；key 是要素的键，code 是 15 位编码。"),
-    en=("The code table {name} cannot be read: {reason}", "It is CSV whose first row says key,code: the feature's key and its 15-digit code."),
+    zh=("编码表 {name} 读不了：{why_zh}。", "编码表是 CSV，第一行写 key,code；key 是要素的键，code 是 15 位编码。"),
+    en=("The code table {name} cannot be read: {why_en}.", "It is CSV whose first row says key,code: the feature's key and its 15-digit code."),
 )
 NO_CODE = declare(
     "survey.import_no_code",
@@ -29,8 +30,8 @@ NO_CODE = declare(
 WRONG_CODE = declare(
     "survey.import_wrong_code",
     "invalid",
-    zh=("第 {feature} 个要素的编码 {code} 不能用：{reason}。", "请在编码表里改正。"),
-    en=("The code {code} of feature {feature} cannot be used: {reason_en}.", "Correct it in the code table."),
+    zh=("第 {feature} 个要素的编码 {code} 不能用：{why_zh}。", "请在编码表里改正。"),
+    en=("The code {code} of feature {feature} cannot be used: {why_en}.", "Correct it in the code table."),
 )
 NO_CODES = declare(
     "survey.import_no_codes",
@@ -67,7 +68,7 @@ def read_table(path: Path) -> dict[str, str]:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise BAD_TABLE(name=path.name, reason=error.strerror) from error
+        raise BAD_TABLE(name=path.name, **why(error.strerror)) from error
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -75,11 +76,11 @@ def read_table(path: Path) -> dict[str, str]:
     rows = csv.DictReader(io.StringIO(text))
     fields = {(field or "").strip().lower(): field for field in rows.fieldnames or ()}
     if not {"key", "code"} <= fields.keys():
-        raise BAD_TABLE(name=path.name, reason=f"columns {', '.join(fields) or '-'}")
+        raise BAD_TABLE(name=path.name, why_zh=f"它的列是 {'、'.join(fields) or '–'}", why_en=f"its columns are {', '.join(fields) or '–'}")
     try:
         return {(row[fields["key"]] or "").strip(): (row[fields["code"]] or "").strip() for row in rows}
     except csv.Error as error:
-        raise BAD_TABLE(name=path.name, reason=error) from error
+        raise BAD_TABLE(name=path.name, **why(error)) from error
 
 
 def tabled(table: Mapping[str, str], keys: Sequence[str], features: Sequence[int], level: Level, field: str) -> Coded:
@@ -118,4 +119,4 @@ def _read(text: str | None, key: str, feature: int, level: Level) -> int | Probl
 
 
 def _wrong(feature: int, code: str, zh: str, en: str) -> Problem:
-    return WRONG_CODE(feature=feature, code=code, reason=zh, reason_en=en)
+    return WRONG_CODE(feature=feature, code=code, why_zh=zh, why_en=en)

@@ -14,13 +14,14 @@ import pyogrio
 import shapely
 
 from zhongshu.kernel.problem import declare
+from zhongshu.kernel.reason import why
 from zhongshu.survey.areas import Geometries
 
 UNREADABLE = declare(
     "survey.import_unreadable",
     "invalid",
-    zh=("{name} 读不了：{reason}", "请给出 GeoJSON（可 .gz）、GeoPackage 或 shapefile（.shp、.shx、.dbf 一起）。"),
-    en=("{name} cannot be read: {reason}", "Give GeoJSON (.gz too), GeoPackage or a shapefile (.shp, .shx and .dbf together)."),
+    zh=("{name} 读不了：{why_zh}。", "请给出 GeoJSON（可 .gz）、GeoPackage 或 shapefile（.shp、.shx、.dbf 一起）。"),
+    en=("{name} cannot be read: {why_en}.", "Give GeoJSON (.gz too), GeoPackage or a shapefile (.shp, .shx and .dbf together)."),
 )
 EMPTY = declare(
     "survey.import_empty",
@@ -75,7 +76,7 @@ class Features:
 def read_features(path: Path, layer: str | None = None) -> Features:
     """Read every feature of a file; a file that cannot be read or has none is a Problem."""
     if not path.is_file():
-        raise UNREADABLE(name=path.name, reason="no such file")
+        raise UNREADABLE(name=path.name, **why("No such file"))
     source = f"/vsigzip/{path.resolve()}" if path.suffix == ".gz" else str(path)
     try:
         with warnings.catch_warnings():
@@ -84,7 +85,7 @@ def read_features(path: Path, layer: str | None = None) -> Features:
             shapes: Geometries = shapely.from_wkb(wkb, on_invalid="fix") if wkb is not None else np.empty(0, dtype=object)
     except (*_GDAL, ValueError, OSError) as error:
         reason = str(error).split("; It might help")[0]  # the rest is advice for programmers
-        raise UNREADABLE(name=path.name, reason=reason.replace(source, path.name).replace(str(path.resolve()), path.name)) from error
+        raise UNREADABLE(name=path.name, **why(reason.replace(source, path.name).replace(str(path.resolve()), path.name))) from error
     if not len(shapes):
         raise EMPTY(name=path.name)
     return Features(path.name, shapes, dict(zip(meta["fields"], columns, strict=True)), meta["crs"] or "")

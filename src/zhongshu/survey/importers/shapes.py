@@ -9,6 +9,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from zhongshu.kernel.problem import Problem, ProblemKind, declare
+from zhongshu.kernel.reason import why
 from zhongshu.survey.importers.coordinates import in_range
 
 NULL = declare(
@@ -38,8 +39,8 @@ NOTHING_LEFT = declare(
 MENDED = declare(
     "survey.shape_mended",
     "invalid",
-    zh=("第 {feature} 个要素自相交，已修复（{reason}）。", "请核对修复后的边界。"),
-    en=("Feature {feature} crossed itself and was mended ({reason}).", "Check its border after mending."),
+    zh=("第 {feature} 个要素自相交，已修复（{why_zh}）。", "请核对修复后的边界。"),
+    en=("Feature {feature} crossed itself and was mended ({why_en}).", "Check its border after mending."),
 )
 
 
@@ -61,7 +62,7 @@ def judge(shape: BaseGeometry | None, feature: int) -> Judged:
         return Judged(None, NO_POLYGON(feature=feature, kind=shape.geom_type))
     problem = None
     if not shape.is_valid:
-        problem = MENDED(feature=feature, reason=shapely.is_valid_reason(shape))
+        problem = MENDED(feature=feature, **why(shapely.is_valid_reason(shape), "边界不合法"))
     mended = _surface(shape if problem is None else shapely.make_valid(shape))
     if mended is None:
         return _refused(NOTHING_LEFT, feature)

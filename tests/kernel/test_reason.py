@@ -1,0 +1,99 @@
+"""Why something could not be read: each language in its own words."""
+
+import gzip
+import io
+import json
+import re
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from zhongshu.kernel.problem import Problem, ProblemKind
+from zhongshu.kernel.reason import FOREIGN, why
+
+HAN = re.compile(r"[\u4e00-\u9fff]")
+PACKED = gzip.compress(b"x" * 1000)
+
+
+class Row(msgspec.Struct):
+    entity: str
+    time: str | int = 0
+
+
+class Asked(BaseModel):
+    id: int
+    level: str = Field(default="city", max_length=4)
+    share: float = Field(default=1, ge=0, lt=2)
+
+
+def error_of(make: Callable[[], object]) -> Exception:
+    try:
+        make()
+    except Exception as error:
+        return error
+    raise AssertionError
+
+
+def unpacked(body: bytes) -> Callable[[], object]:
+    return lambda: gzip.open(io.BytesIO(body)).read()
+
+
+def decoded(body: bytes) -> Callable[[], object]:
+    return lambda: msgspec.json.decode(body, type=list[Row])
+
+
+def asked(**given: Any) -> str:
+    with pytest.raises(ValidationError) as told:
+        TypeAdapter(Asked).validate_python(given)
+    return str(told.value.errors()[0]["msg"])
+
+
+@pytest.mark.parametrize(
+    ("error", "zh", "en"),
+    [
+        (error_of(decoded(b'[{"entity":"a"')), "内容不完整，中途断了", "it is cut off"),
+        (error_of(decoded(b"[}")), "第 2 个字节处不是合法的 JSON", "it is not JSON at byte 2"),
+        (error_of(decoded(b'{"entity":"a"}')), "应为列表，实为对象", "expected a list, got an object"),
+        (error_of(decoded(b'[{"entity":1}]')), "[0].entity 应为文字，实为整数", "[0].entity: expected text, got a whole number"),
+        (error_of(decoded(b'[{"entity":"a","time":1.5}]')), "[0].time 应为整数或文字，实为数字", "[0].time: expected a whole number or text, got a number"),
+        (error_of(decoded(b"[{}]")), "[0] 缺少 entity", "[0]: entity is missing"),
+        (error_of(lambda: json.loads('{"a":\n}')), "第 2 行第 1 个字处不是合法的 JSON", "it is not JSON at line 2 column 1"),
+        (error_of(lambda: json.loads("[" * 100_000)), "嵌套太深", "it is nested too deeply"),
+        (error_of(b"ab\xff".decode), "从第 3 个字节起不是 UTF-8", "it is not UTF-8 from byte 3 on"),
+        (error_of(unpacked(PACKED[:-9])), "内容不完整，中途断了", "it is cut off"),
+        (error_of(unpacked(b"plain")), "它不是 gzip", "it is not gzip"),
+        (error_of(unpacked(PACKED[:-8] + bytes(8))), "内容已损坏", "it is damaged"),
+        (error_of(lambda: zlib.decompress(b"\x1f\x8b" * 9)), "内容已损坏", "it is damaged"),
+        (KeyError("created"), "缺少 created", "created is missing"),
+        (asked(), "缺少这一项", "it is missing"),
+        (asked(id="soon"), "应为整数", "expected a whole number"),
+        (asked(id=1, level="street"), "应有至多 4 个字", "expected at most 4 characters"),
+        (asked(id=1, share=-1), "应不小于 0", "expected at least 0"),
+        (asked(id=1, share=2), "应小于 2", "expected below 2"),
+        ("Ring Self-intersection[121.5 31.2]", "交于 121.5 31.2", "it crosses itself at 121.5 31.2"),
+        (OSError(28, "No space left on device"), "磁盘已满", "the disk is full"),
+        ("JSON decode error", "不是合法的 JSON", "it is not JSON"),
+        (Problem(ProblemKind("test.nested", "invalid", "甲是{x}。", "A is {x}.", "", ""), {"x": 7}), "甲是7", "A is 7"),
+    ],
+    ids=lambda told: str(told)[:40],
+)
+def test_an_error_is_told_in_both_languages(error: object, zh: str, en: str) -> None:
+    assert why(error) == {"why_zh": zh, "why_en": en}
+
+
+@given(st.text())
+def test_what_nobody_knows_stays_out_of_the_chinese(said: str) -> None:
+    told = why(ValueError(f"zxqv {said}"))
+    assert HAN.search(told["why_zh"]) and "zxqv" not in told["why_zh"]
+    assert told["why_zh"] != FOREIGN or ("zxqv" in told["why_en"] and "\n" not in told["why_en"])
+
+
+def test_what_says_nothing_is_told_by_its_name() -> None:
+    assert why(ValueError()) == {"why_zh": FOREIGN, "why_en": "ValueError"}
+    assert why(OSError("who knows"), "磁盘没有应答") == {"why_zh": "磁盘没有应答", "why_en": "who knows"}
