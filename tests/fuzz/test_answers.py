@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import time
 from typing import Any
 
@@ -51,6 +52,23 @@ def test_requests_may_come_packed(client: Any) -> None:
     assert answer.status_code == 202 and answer.json()["accepted"] == 1
     refused = client("admin").request("POST", "/api/sources/sandbox.voices/requests", content=body, headers={"content-encoding": "br"})
     assert refused.json()["code"] == "intake.unreadable"
+
+
+@pytest.mark.parametrize(
+    ("url", "content", "zh", "en"),
+    [
+        (f"{DEVICES}/readings", b'[{"entity":', "不完整", "cut off"),
+        (f"{DEVICES}/readings", b"[}", "第 2 个字节", "byte 2"),
+        ("/api/session", b'{"account":', "JSON", "JSON"),
+        ("/api/session", b'{"account":"acceptor"}', "缺少", "missing"),
+        ("/api/session", b'{"account":7,"password":"x"}', "应为文字", "expected text"),
+    ],
+)
+def test_each_language_says_why_in_its_own_words(client: Any, url: str, content: bytes, zh: str, en: str) -> None:
+    told = client("admin").request("POST", url, content=content, headers={"content-type": "application/json"}).json()
+    assert told["code"] in {"intake.unreadable", "request.invalid"}
+    assert zh in told["zh"]["sentence"] and en in told["en"]["sentence"]
+    assert not re.search(r"[a-z]+ [a-z]+", told["zh"]["sentence"])
 
 
 def test_what_is_not_unicode_is_told_how_to_convert_it(client: Any) -> None:
