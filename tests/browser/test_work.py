@@ -102,10 +102,37 @@ def test_seat_of_the_dispatcher_by_keyboard(after_storm: Any, city: Any, page_of
     expect(current).not_to_have_text(first)
 
 
-def report(city: Any, class_: str) -> None:
+def test_seat_of_the_dispatcher_gives_a_case_its_class(after_storm: Any, city: Any, page_of: Any) -> None:
+    assert after_storm
+    city.as_("").post("/api/story/seats/dispatcher").raise_for_status()
+    report(city, "hotline.streetlight")
+    report(city, "", "有一件事说不清，请派人来。")
+    waiting = [one for one in city.get("/api/cases?state=open&limit=500", "duty")["items"] if one["step"] == "dispatch"]
+    one = next(one for one in waiting if not one["class"])
+    assert one["due"] is None
+    page = page_of(f"/desk/case/{one['id']}", "dispatcher")
+    page.locator(".work").wait_for()
+    page.keyboard.press("1")
+    form = page.locator(".work .form")
+    class_ = form.get_by_role("combobox", name="类别")
+    expect(class_).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.type("路灯")
+    expect(page.get_by_role("option", name="路灯不亮")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(form).to_contain_text("照明处")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".told")).to_contain_text("已派遣")
+    held = city.get(f"/api/cases/{one['id']}", "duty")
+    assert (held["class"], held["unit"], held["step"]) == ("hotline.streetlight", "dept-lighting", "handle")
+    assert held["due"] is not None
+
+
+def report(city: Any, class_: str, text: str = "请来看看。") -> None:
     """Have a citizen report something, and the duty officer make it a case, unless a robot was quicker."""
     place = city.get("/api/entities?type=TrashBin&limit=30")["items"][{"hotline.garbage": 0, "hotline.streetlight": 14}.get(class_, 25)]
-    said = {"text": "请来看看。", "lon": place["lon"], "lat": place["lat"], "class": class_}
+    said = {"text": text, "lon": place["lon"], "lat": place["lat"], "class": class_}
     city.as_("citizen").post("/api/requests", json=said).raise_for_status()
     for lead in city.get("/api/leads?state=open", "duty")["items"]:
         city.as_("duty").post(f"/api/leads/{lead['id']}/confirm", json={"version": lead["version"]})
