@@ -250,6 +250,22 @@ def week(*more: DayRow, **span: Any) -> Calendar:
     return build("office", SHANGHAI, rows, span.get("first", date(2026, 3, 2)), span.get("last", date(2026, 3, 15)))
 
 
+def test_hours_that_the_clock_leaps_over_are_none() -> None:
+    def sunday(hours: str) -> Calendar:
+        rows = [DayRow("c", "work", hours, day=date(2026, 3, 8)), DayRow("c", "work", "09:00-10:00", day=date(2026, 3, 9)), DayRow("c", "rest", day=date(2026, 3, 7))]
+        return build("c", ZoneInfo("America/New_York"), rows)
+
+    start = parse_time("2026-03-07T12:00:00-05:00")
+    assert sunday("02:00-03:00").due(start, 1, "days") == parse_time("2026-03-09T10:00:00-04:00"), "no working day"
+    assert sunday("01:00-01:30;02:00-02:30").due(start, 1, "days") == parse_time("2026-03-08T01:30:00-05:00")
+    assert sunday("01:30-02:30").due(start, 30, "hours") == parse_time("2026-03-08T03:00:00-04:00") == parse_time("2026-03-08T02:00:00-05:00")
+
+
+def test_hours_may_touch() -> None:
+    calendar = load(WEEK + "office,2026-03-07,,,,work,09:00-12:00;12:00-13:00,,,\n")
+    assert calendar.due(parse_time("2026-03-07T08:00:00+08:00"), 240, "hours") == parse_time("2026-03-07T13:00:00+08:00")
+
+
 def test_a_warning_comes_a_working_day_ahead() -> None:
     calendar = week()
     closing, within = parse_time("2026-03-09T18:00:00+08:00"), parse_time("2026-03-09T10:00:00+08:00")
@@ -263,6 +279,8 @@ def test_a_pause_outside_working_hours_moves_nothing() -> None:
     calendar = week()
     due = parse_time("2026-03-09T18:00:00+08:00")
     assert calendar.shift(due, parse_time("2026-03-06T18:00:00+08:00"), parse_time("2026-03-09T09:00:00+08:00"), "days") == due
+    early = parse_time("2026-03-09T08:00:00+08:00")
+    assert calendar.shift(early, parse_time("2026-03-07T10:00:00+08:00"), parse_time("2026-03-08T10:00:00+08:00"), "hours") == early, "nor to the evening before"
     with pytest.raises(Problem, match=r"calendar\.bad_pause"):
         calendar.shift(due, due, due - 1, "wall")
 
@@ -270,7 +288,8 @@ def test_a_pause_outside_working_hours_moves_nothing() -> None:
 def test_beyond_its_dates_it_says_what_to_load() -> None:
     calendar = week(first=date(2026, 12, 21), last=date(2026, 12, 31))
     start = parse_time("2026-12-30T10:00:00+08:00")
-    for amount, mode in ((16 * 60, "hours"), (2, "days"), (2, "days_exact")):
+    beyond: list[tuple[int, calendars.Mode]] = [(16 * 60, "hours"), (2, "days"), (2, "days_exact")]
+    for amount, mode in beyond:
         with pytest.raises(Problem, match=r"calendar\.too_short") as told:
             calendar.due(start, amount, mode)
         assert told.value.particulars["year"] == 2027
@@ -278,7 +297,7 @@ def test_beyond_its_dates_it_says_what_to_load() -> None:
         assert "2027" in told.value.remedy("en")
     assert calendar.due(start, 1, "days") == parse_time("2026-12-31T18:00:00+08:00")
     for at in ("2026-12-20T23:59:59+08:00", "2027-01-01T00:00:01+08:00"):
-        for mode in ("hours", "days"):
+        for _, mode in beyond[:2]:
             with pytest.raises(Problem, match=r"calendar\.too_short"):
                 calendar.due(parse_time(at), 1, mode)
     with pytest.raises(Problem, match=r"calendar\.too_short.*2027"):

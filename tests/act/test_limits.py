@@ -187,8 +187,9 @@ def test_any_order_tells_the_same_and_the_rule_is_kept(rows: list[Limit], chance
             held = of(rows, class_, "case", condition, 2)
             assert of(mixed, class_, "case", condition, 2) == held
             fit = [r for r in rows if r.step == "case" and r.valid_from <= 2 and r.class_ in ("*", class_) and r.condition in ("", condition)]
-            for wanted in (lambda r: r.class_ == class_, lambda r: r.condition == condition, lambda r: r.valid_from == max(f.valid_from for f in fit)):
-                fit = [r for r in fit if wanted(r)] or fit
+            fit = [r for r in fit if r.class_ == class_] or fit
+            fit = [r for r in fit if r.condition == condition] or fit
+            fit = [r for r in fit if r.valid_from == max(f.valid_from for f in fit)]
             assert (held in fit) if fit else held is None
     assert contradictions(mixed) == contradictions(rows)
 
