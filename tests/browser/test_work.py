@@ -57,6 +57,7 @@ def test_seat_of_the_dispatcher_by_keyboard(after_storm: Any, city: Any, page_of
     page.wait_for_url("**/desk/queue")
     for class_ in ("hotline.garbage", "hotline.streetlight", "hotline.tree"):
         report(city, class_)
+    page.get_by_role("link", name=re.compile("派遣$")).first.click()  # where nothing waited at first, it had opened on another step
     rows = page.locator(".queue .row")
     expect(rows.nth(2)).to_be_visible(timeout=60_000)
     current = page.locator(".queue .row[aria-current=true] .title")
