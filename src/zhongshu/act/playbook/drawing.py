@@ -126,9 +126,9 @@ def version_of(source: bytes) -> str:
 
 
 def draw(root: Element) -> Drawing | Fault:
-    """Return the drawing of the one executable process, or why there is none."""
+    """Return the drawing of the one executable process, or of the only one there is; or why there is none."""
     processes = root.findall(f"{BPMN}process")
-    to_run = [process for process in processes if process.get("isExecutable", "false").strip() in {"true", "1"}]
+    to_run = [process for process in processes if is_executable(process)] or (processes if len(processes) == 1 else [])
     if not to_run:
         return fault("no_process", processes[0].get("id", "") if processes else "", "process" if processes else "definitions")
     if len(to_run) > 1:
@@ -139,6 +139,11 @@ def draw(root: Element) -> Drawing | Fault:
         return fault("too_many", to_run[0].get("id", ""), "process", limit=MOST_NODES)
     others = tuple(process for process in processes if process is not to_run[0])
     return Drawing(root, to_run[0], {node.id: node for node in found.nodes}, tuple(found.flows), others)
+
+
+def is_executable(process: Element) -> bool:
+    """Say whether a process says of itself that it is to be run; one that is silent is not, as in the standard."""
+    return str(process.get("isExecutable", "false")).strip() in {"true", "1"}
 
 
 def kind_of(element: Element) -> str:

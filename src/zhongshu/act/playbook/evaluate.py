@@ -112,8 +112,6 @@ def _script(text: str) -> tuple[tuple[str, ast.expr], ...]:
             raise _at(line, "脚本里只能写“名称 = 表达式”", "a script holds 'name = expression' only")
         target = line.targets[0]
         _check_name(target)
-        if target.id in FUNCTIONS:
-            raise _at(target, f"{target.id} 是函数名，不能赋值", f"{target.id} is a function and cannot be set")
         _check(line.value)
         read.append((target.id, line.value))
     return tuple(read)
@@ -154,7 +152,7 @@ def _parts(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 (one case a kind o
             yield from node.values
         case ast.UnaryOp() if isinstance(node.op, ast.Not) or type(node.op) in _SIGNS:
             yield node.operand
-        case ast.BinOp() if type(node.op) in _ARITHMETIC:
+        case ast.BinOp() if type(node.op) in _ARITHMETIC and (isinstance(node.op, ast.Add) or (not _is_text(node.left) and not _is_text(node.right))):
             yield from (node.left, node.right)
         case ast.Compare() if all(type(op) in _COMPARE for op in node.ops):
             yield from (node.left, *node.comparators)
@@ -168,6 +166,10 @@ def _parts(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 (one case a kind o
             yield from node.args
         case _:
             raise _at(node, f"这里不允许 {_called(node)}", f"{_called(node)} is not allowed here")
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _called(node: ast.AST) -> str:
@@ -195,6 +197,8 @@ def _check_name(node: ast.Name) -> None:
         raise _at(
             node, f"名称 {node.id[:60]} 应以小写字母开头，只含小写字母、数字和下划线", f"the name {node.id[:60]} must be lower-case letters, digits and underscores, a letter first"
         )
+    if node.id in FUNCTIONS:
+        raise _at(node, f"{node.id} 是函数名，不能当数据", f"{node.id} is a function and no name of data")
 
 
 def _at(node: ast.AST | None, zh: str, en: str) -> Refusal:

@@ -191,6 +191,18 @@ ROWS: dict[str, tuple[str, str, str, str]] = {
         "Write a condition, or make it the default.",
     ),
     "bad_default": ("默认路径 {ref} 不是离开它的线。", "Its default {ref} is no line out of it.", "请重新指定默认路径。", "Choose the default anew."),
+    "deadlock": (
+        "会有一次汇合永远等不到：有的走法不会把每条进线都走到。",
+        "It may wait for ever: there are ways on which not every line into it is taken.",
+        "请让分开与汇合用同一种网关；定时补出来的一支直接接到结束。",
+        "Part and meet at gateways of the same kind; lead what a timer adds straight to the end.",
+    ),
+    "doubled": (
+        "同一条进线上可能来两次，引擎会丢掉一次。",
+        "The same line may bring it two tokens, of which the engine would lose one.",
+        "请先用并行网关汇合，再往下走。",
+        "Let the ways meet at a parallel gateway first.",
+    ),
     "engine": ("引擎不接受：{why_zh}。", "The engine does not accept it: {why_en}.", "请对照说明改画这一处。", "Draw this place anew as the guide says."),
     # warnings: it runs, but look
     "gap": (

@@ -21,6 +21,7 @@ from zhongshu.act.playbook.drawing import (
     definitions_of,
     draw,
     is_bpmn,
+    is_executable,
     kind_of,
     open_file,
     references_of,
@@ -30,6 +31,7 @@ from zhongshu.act.playbook.fault import Fault, fault
 from zhongshu.act.playbook.form import form_faults, given_names, limitless
 from zhongshu.act.playbook.spec import engine_fault
 from zhongshu.act.playbook.timer import READERS
+from zhongshu.act.playbook.tokens import token_faults
 from zhongshu.act.playbook.way import gaps, way_faults
 
 ID = re.compile(r"[A-Za-z_][\w.-]{0,79}", re.ASCII)
@@ -88,9 +90,14 @@ def examine(raw: bytes) -> Examined:
     drawing = draw(root)
     if isinstance(drawing, Fault):
         return Examined((*faults, drawing))
-    faults += _id_faults(drawing)
+    if not is_executable(drawing.process):
+        faults.append(fault("no_process", drawing.process.get("id", ""), "process"))
+    ids = [*_id_faults(drawing)]
+    faults += ids
+    if not ids:
+        faults += [*_node_faults(drawing), *form_faults(drawing), *way_faults(drawing), *_name_faults(drawing)]
     if not faults:
-        faults = [*_node_faults(drawing), *form_faults(drawing), *way_faults(drawing), *_name_faults(drawing)]
+        faults = [*token_faults(drawing)]
     if not faults and (last := engine_fault(drawing)):
         faults = [last]
     return Examined(tuple(dict.fromkeys(faults)), tuple(dict.fromkeys(_warnings(drawing))), drawing)
