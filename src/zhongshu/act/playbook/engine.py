@@ -262,7 +262,7 @@ def _engine(run: _Run, work: Any) -> None:  # noqa: ANN401 (a call without argum
         work()
     except Refusal as refusal:
         raise STUCK(why_zh=refusal.zh, why_en=refusal.en) from None
-    except SpiffWorkflowException as error:
+    except (SpiffWorkflowException, RecursionError, LookupError, TypeError, ValueError, AttributeError) as error:  # a library's slip is no reason to lose a case
         told = "网关的条件都不成立，又没有默认路径" if "No conditions satisfied" in str(error) else "引擎走不下去"
         raise STUCK(**why(error, told)) from None
     _count(run)

@@ -191,6 +191,13 @@ ROWS: dict[str, tuple[str, str, str, str]] = {
         "Write a condition, or make it the default.",
     ),
     "bad_default": ("默认路径 {ref} 不是离开它的线。", "Its default {ref} is no line out of it.", "请重新指定默认路径。", "Choose the default anew."),
+    "never_ends": ("从这里走不到结束。", "No way leads from here to an end.", "请画一条走向结束事件的线。", "Draw a way to an end event."),
+    "join_in_loop": (
+        "回路里的并行或包容汇合，第二圈会等错。",
+        "A parallel or inclusive join inside a loop would wait for the wrong ones the second time round.",
+        "请把分开到汇合这一段放进子流程。",
+        "Put what is between parting and meeting into a sub-process.",
+    ),
     "deadlock": (
         "会有一次汇合永远等不到：有的走法不会把每条进线都走到。",
         "It may wait for ever: there are ways on which not every line into it is taken.",

@@ -24,6 +24,7 @@ def way_faults(drawing: Drawing) -> Iterator[Fault]:
         for scope in drawing.scopes():
             yield from _unreachable(drawing, scope)
             yield from _endless(drawing, scope)
+            yield from _joins_in_loops(drawing, scope)
 
 
 def gaps(drawing: Drawing) -> Iterator[Fault]:
@@ -95,6 +96,18 @@ def _unreachable(drawing: Drawing, scope: str) -> Iterator[Fault]:
     starts = [node.id for node in drawing.inside(scope) if node.kind == "startEvent"]
     reached = _reached(starts, steps) if starts else set(steps)
     yield from (fault("unreachable", id_, drawing.nodes[id_].kind) for id_ in steps if id_ not in reached)
+    ends = {node.id for node in drawing.inside(scope) if node.kind == "endEvent"}
+    if ends:
+        yield from (fault("never_ends", id_, drawing.nodes[id_].kind) for id_ in steps if steps[id_] and id_ not in ends and not ends & _reached([id_], steps))
+
+
+def _joins_in_loops(drawing: Drawing, scope: str) -> Iterator[Fault]:
+    """Give a fault for each join that a loop comes back to: the engine takes what came in the first round for this round's."""
+    steps = _steps(drawing, scope)
+    for node in drawing.inside(scope):
+        joins = node.kind in {"parallelGateway", "inclusiveGateway"} and sum(flow.target == node.id for flow in drawing.flows) > 1
+        if joins and _back_to(node.id, steps):
+            yield fault("join_in_loop", node.id, node.kind)
 
 
 def _endless(drawing: Drawing, scope: str) -> Iterator[Fault]:
