@@ -155,6 +155,8 @@ def test_the_notice_is_renewed_each_time_its_turn_comes() -> None:
     assert open_keys(playbook, state).count("renew") == 4, "four turns and no more"
     assert sorted(task.since for task in tasks(playbook, state) if task.key == "renew") == [NOW + 2 * n * HOUR for n in (1, 2, 3, 4)]
     assert due(playbook, state) is None
+    state = do(playbook, state, "repair", now=NOW + 24 * HOUR)
+    assert "renew" not in open_keys(playbook, state), "what a cycle adds ends with its task"
 
 
 # the engine
