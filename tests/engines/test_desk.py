@@ -255,23 +255,6 @@ def test_an_older_desk_is_migrated_after_a_copy_and_a_newer_one_refused(tmp_path
         migrations.migrate(store, folder)
 
 
-def test_a_catalogue_of_before_keeps_its_basis_for_both_languages(tmp_path: Path) -> None:
-    folder, store = tmp_path / "m", tmp_path / "s.sqlite"
-    folder.mkdir()
-    for row in migrations.migrations()[:2]:
-        (folder / f"{row.name}.sql").write_text(row.text, encoding="utf-8")
-    (folder / "HEAD").write_text("0002\n")
-    migrations.migrate(store, folder)
-    held = sqlite3.connect(store)
-    held.execute("INSERT INTO duty_row VALUES (1, 'x', '某', 'X', '[]', 'u', 'u', 'u', '[]', 5, 1, 'wall', 'person', NULL, 0, '', '目录 2.1', 'city', 0)")
-    held.commit()
-    held.close()
-    assert migrations.migrate(store) == len(migrations.migrations())
-    held = sqlite3.connect(store)
-    assert held.execute("SELECT basis, basis_en FROM duty_row").fetchall() == [("目录 2.1", "目录 2.1")]
-    held.close()
-
-
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
     folder, store = tmp_path / "m", tmp_path / "s.sqlite"
     folder.mkdir()

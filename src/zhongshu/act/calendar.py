@@ -318,7 +318,7 @@ def always(zone: ZoneInfo, first: date = date(2010, 1, 1), last: date = date(204
 
 def read(text: str, file: str) -> list[DayRow]:
     """Read the rows of a `calendar.*.csv`, all or none. Raises `calendar.bad_row`; hours are looked at when the calendar is built."""
-    return [_read(cells, file, line) for line, cells in cells_of(text, file, COLUMNS, BAD_ROW)]
+    return [day_row(cells, file, line) for line, cells in cells_of(text, file, COLUMNS, BAD_ROW)]
 
 
 def cells_of(text: str, file: str, columns: Sequence[str], bad: ProblemKind) -> Iterator[tuple[int, Mapping[str, str]]]:
@@ -332,7 +332,9 @@ def cells_of(text: str, file: str, columns: Sequence[str], bad: ProblemKind) -> 
         yield reader.line_num, {name: (value or "").strip() for name, value in row.items()}
 
 
-def _read(cells: Mapping[str, str], file: str, line: int) -> DayRow:
+def day_row(cells: Mapping[str, str], file: str, line: int) -> DayRow:
+    """Read one row of a calendar's table. Raises `calendar.bad_row`."""
+
     def wrong(name: str) -> NoReturn:
         raise BAD_ROW(file=file, line=line, why_zh=f"{name} 为“{cells.get(name, '')}”，看不懂", why_en=f"{name} is '{cells.get(name, '')}', which cannot be read") from None
 

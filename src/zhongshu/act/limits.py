@@ -26,7 +26,7 @@ STEPS = ("case", "accept", "verify", "file", "dispatch", "sign", "handle", "feed
 ANY = "*"
 COLUMNS = ("class", "step", "condition", "amount", "mode", "calendar", "warn", "valid_from", "source")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?:\+(\d))?")
-_FORMS = {
+FORMS = {
     "wall": "90m, 4h, 2d",
     "hours": "90m, 4h",
     "days": "2d",
@@ -122,12 +122,12 @@ def _read(cells: Mapping[str, str], file: str, line: int, zone: ZoneInfo) -> Lim
     try:
         time = amount(cells["amount"], mode)
     except ValueError:
-        wrong("amount", _FORMS[mode])
+        wrong("amount", FORMS[mode])
     ahead: Mode = "wall" if mode == "clock" else mode
     try:
         warn = amount(cells["warn"], ahead) if cells["warn"] else None
     except ValueError:
-        wrong("warn", _FORMS[ahead])
+        wrong("warn", FORMS[ahead])
     if warn is not None and mode != "clock" and warn >= time:
         wrong("warn", f"< {cells['amount']}")
     try:

@@ -1,0 +1,225 @@
+"""The kinds of duty tables, as rows: which columns a table has, what its key is, and how a cell is read. It knows no store and no file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from zhongshu.act.calendar import MODES, WEEKDAYS
+from zhongshu.kernel.area import parse_area
+from zhongshu.kernel.clock import to_us
+from zhongshu.kernel.problem import Problem
+
+Cells = dict[str, Any]
+CHECKS = ("person", "video", "instrument", "callback", "picture")
+STEPS = ("case", "accept", "verify", "file", "dispatch", "review", "ruling", "sign", "handle", "feedback", "check", "close", "callback", "arrive", "reopen")
+"""The parts of a case that may have a limit of their own; `case` is the whole of it, `accept` of a voice, `arrive` a summoned helper's, `reopen` how long a citizen may ask again."""
+LISTS = ("basic", "assist", "withdrawn")
+"""基本履职, 配合履职, 上级部门收回: the three lists of what a street owes."""
+FIGURES = {"lift_after_returns": 3, "lift_after_redos": 3, "reopen_days": 30, "join_metres": 200, "join_minutes": 60}
+"""The figures of handling and what holds where a city sets none: 3 returns or redoings lift a case (12345 practice), a citizen may ask again for 30 days,
+voices and findings of a class within 200 m and 60 minutes are proposed as one."""
+_EVIDENCE_AT = "handle feedback"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its name, how a cell is read (raising ValueError), what an empty cell means, and whether it may be empty."""
+
+    name: str
+    read: Callable[[str], Any]
+    empty: Any = ""
+    wanted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of table. A row is known by the cells of `key`; two rows of one key may not be in force at once. `dated`: every row names its first day."""
+
+    name: str
+    zh: str
+    en: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    dated: bool = True
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _words(text: str) -> list[str]:
+    return [part.strip() for part in text.replace("|", ";").replace("、", ";").split(";") if part.strip()]
+
+
+def _positive(text: str) -> int:
+    if (value := int(text)) <= 0:
+        raise ValueError(text)
+    return value
+
+
+def _percent(text: str) -> int:
+    if not 0 <= (value := int(text)) <= 100:  # noqa: PLR2004 (per cent)
+        raise ValueError(text)
+    return value
+
+
+def _number(text: str) -> float:
+    if not 0 <= (value := float(text)) <= 1e6:  # noqa: PLR2004 (no weight is greater)
+        raise ValueError(text)
+    return value
+
+
+def _truth(text: str) -> bool:
+    return {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False, "是": True, "否": False}[text.lower()]
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    return lambda text: words[words.index(text)]
+
+
+def _area(text: str) -> str:
+    try:
+        return f"{parse_area(text):015d}"
+    except Problem:
+        raise ValueError(text) from None
+
+
+def _evidence(text: str) -> str:
+    return text.removeprefix("none")
+
+
+def day(written: str, zone: tzinfo) -> int:
+    """Read a day or a time of the city as µs of UTC. Raises ValueError."""
+    moment = datetime.fromisoformat(written)
+    return to_us(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+
+
+_CLASS = Column("class", _text, wanted=True)
+_NAMES = (Column("zh", _text, wanted=True), Column("en", _text, wanted=True))
+_BASIS = (Column("basis", _text, wanted=True), Column("basis_en", _text))
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            "classes",
+            "部件、事件与诉求类别",
+            "classes of parts, events and requests",
+            ("class",),
+            (
+                _CLASS,
+                *_NAMES,
+                Column("kind", _one_of("part", "event", "hotline"), "event"),
+                Column("words", _words, ()),
+                Column("check", _one_of(*CHECKS), "person"),
+                Column("sample", _percent, 100),
+                Column("normal_minutes", _positive, None),
+                Column("danger", _truth, empty=False),
+                Column("evidence", _evidence, _EVIDENCE_AT),
+                Column("condition", _text),
+                Column("condition_en", _text),
+                Column("playbook", _text),
+                *_BASIS,
+            ),
+        ),
+        Kind(
+            "dispatch",
+            "派单目录",
+            "dispatch catalogue",
+            ("class", "area"),
+            (
+                _CLASS,
+                Column("area", _area),
+                Column("unit", _text, wanted=True),
+                Column("unit_zh", _text),
+                Column("unit_en", _text),
+                Column("helpers", _words, ()),
+                Column("list", _one_of(*LISTS), "basic"),
+                *_BASIS,
+            ),
+        ),
+        Kind(
+            "limits",
+            "时限",
+            "limits",
+            ("class", "step", "condition"),
+            (
+                _CLASS,
+                Column("step", _one_of(*STEPS), wanted=True),
+                Column("condition", _text),
+                Column("amount", _text, wanted=True),
+                Column("mode", _one_of(*MODES), "wall"),
+                Column("calendar", _text),
+                Column("warn", _text),
+                Column("zh", _text),
+                Column("en", _text),
+                *_BASIS,
+            ),
+        ),
+        Kind(
+            "duties",
+            "街道履行职责事项清单",
+            "streets' lists of duties",
+            ("area", "class"),
+            (Column("area", _area), _CLASS, Column("list", _one_of(*LISTS), wanted=True), *_BASIS),
+        ),
+        Kind(
+            "calendar",
+            "工作日历",
+            "working calendar",
+            ("calendar", "day", "weekday", "first"),
+            (
+                Column("calendar", _text, wanted=True),
+                Column("day", _text),
+                Column("weekday", _one_of(*WEEKDAYS)),
+                Column("first", _text),
+                Column("last", _text),
+                Column("kind", _one_of("work", "rest"), "work"),
+                Column("hours", _text),
+                Column("note", _text),
+                Column("note_en", _text),
+                Column("provisional", _one_of("yes", "no")),
+                *_BASIS,
+            ),
+            dated=False,
+        ),
+        Kind(
+            "weights",
+            "综合评价权重",
+            "weights of the evaluation",
+            ("object", "indicator"),
+            (Column("object", _one_of("area", "department", "post"), wanted=True), Column("indicator", _text, wanted=True), Column("weight", _number, wanted=True), *_BASIS),
+        ),
+        Kind(
+            "plans",
+            "应急预案任务",
+            "plans' tasks",
+            ("theme", "level", "task"),
+            (
+                Column("theme", _text, wanted=True),
+                Column("level", _one_of("1", "2", "3", "4"), wanted=True),
+                Column("task", _text, wanted=True),
+                *_NAMES,
+                Column("unit", _text, wanted=True),
+                Column("limit_minutes", _positive, None),
+                *_BASIS,
+            ),
+        ),
+        Kind(
+            "figures",
+            "办理规则",
+            "rules of handling",
+            ("code",),
+            (Column("code", _one_of(*FIGURES), wanted=True), Column("value", _number, wanted=True), *_BASIS),
+        ),
+        Kind(
+            "reasons",
+            "列明的理由",
+            "listed reasons",
+            ("verb", "code"),
+            (Column("verb", _text, wanted=True), Column("code", _text, wanted=True), *_NAMES, *_BASIS),
+        ),
+    )
+}
+"""Every kind of table. Two columns go with each: `valid_from` (a day of the city), and `valid_to` (the day from which it no longer holds)."""
