@@ -127,7 +127,7 @@ def way() -> str:
     drawn = [
         part for language, title in (("zh", "案件的办理环节"), ("en", "The way of a case")) for part in (f"## {title}", "", "```mermaid", mermaid(language).rstrip(), "```", "")
     ]
-    return page("The way of a case", "Drawn from the table in `src/zhongshu/act/machine.py`; nothing else moves a case.", *drawn)
+    return page("The way of a case", "Drawn from the table in `src/zhongshu/act/states.py`; nothing else moves a case.", *drawn)
 
 
 PAGES: dict[str, Callable[[], str]] = {"settings": settings, "problems": problems, "routes": routes, "indicators": indicators, "way-of-a-case": way}

@@ -1,4 +1,4 @@
-"""The command line: up, ingest, recompute, explain, city, pack, user, token, verify, backup, restore. It asks the assembly and shows what comes of it."""
+"""The command line: up, ingest, recompute, explain, city, pack, tables, playbook, user, token, verify, backup, restore. It asks the assembly and shows what comes of it."""
 
 import json
 import sys
@@ -24,6 +24,10 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Zhongshu 城
 city_app = typer.Typer(no_args_is_help=True, help="Make a sandbox city, or import a real one's areas.")
 pack_app = typer.Typer(no_args_is_help=True, help="Look after packs.")
 user_app = typer.Typer(no_args_is_help=True, help="Look after accounts.")
+tables_app = typer.Typer(no_args_is_help=True, help="Bring duty tables in.")
+playbook_app = typer.Typer(no_args_is_help=True, help="Look after playbooks.")
+app.add_typer(tables_app, name="tables")
+app.add_typer(playbook_app, name="playbook")
 app.add_typer(city_app, name="city")
 app.add_typer(pack_app, name="pack")
 app.add_typer(user_app, name="user")
@@ -175,6 +179,32 @@ def user_grant(account: str, role: Annotated[str, typer.Option(help="Role.")], a
     given = {"account": account, "role": role, "area": area}
     for line in _through(read({"data": data}), "grant", given, lambda held, _: assembly.grant(held, given)):
         print(line)
+
+
+@tables_app.command("import")
+def tables_import(
+    file: Path,
+    kind: Annotated[str, typer.Option("--as", help="limits, classes, dispatch, duties, calendar, weights, plans, reasons or figures.")],
+    data: Data = None,
+    source: Annotated[str, typer.Option(help="What the rows are known by; the file's name if not given. The same source again replaces its rows.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Change it; without this it is only said what would change.")] = False,  # noqa: FBT002
+) -> None:
+    """Bring a duty table in from CSV or XLSX: prints what it changes. Open cases keep what they were opened under."""
+    given = {"path": str(file.absolute()), "kind": kind, "source": source or file.stem, "apply": yes}
+    told = _through(read({"data": data}), "table", given, lambda held, _: assembly.bring_table(held, given))
+    for line in told["lines"]:
+        print(line)
+    done = "已装入 applied" if told["applied"] else "没有变化 nothing changes" if not told["lines"] else "未装入，加 --yes 装入 not applied: add --yes"
+    print(f"{kind} · {told['source']}: +{told['new']} ~{told['changed']} -{told['ended']} ={told['same']} · {done}")
+
+
+@playbook_app.command("check")
+def playbook_check(file: Path) -> None:
+    """Check a playbook's BPMN file: exit 0, or 1 with each element's id, the reason and the remedy."""
+    lines, well = assembly.check_playbook(file)
+    for line in lines:
+        print(line)
+    raise typer.Exit(0 if well else 1)
 
 
 @app.command()

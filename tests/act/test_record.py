@@ -90,8 +90,9 @@ def test_one_case_is_shown_whole(city: Any) -> None:
     assert shown["suggestion"]["reason_zh"].endswith("（目录 2.1）")
     assert shown["suggestion"]["reason_en"].endswith("(Catalogue 2.1)")
     assert (shown["suggestion"]["row"]["basis"], shown["suggestion"]["row"]["basis_en"]) == ("目录 2.1", "Catalogue 2.1")
-    assert [item["verb"] for item in shown["verbs"]] == ["dispatch", "place", "acknowledge"]
-    assert shown["verbs"][0] == {"verb": "dispatch", "zh": "派遣", "en": "Dispatch", "needs": ["unit"], "shortcut": "1"}
+    assert [item["verb"] for item in shown["verbs"]] == ["dispatch", "dispute", "urge", "escalate", "place", "acknowledge"]
+    assert shown["verbs"][0] == {"verb": "dispatch", "zh": "派遣", "en": "Dispatch", "needs": ["unit"], "shortcut": "1", "aside": False}
+    assert [item["verb"] for item in shown["verbs"] if not item["aside"]] == ["dispatch"]
     assert [item["number"] for item in shown["voices"]] == [told["number"]]
     assert "reporter" not in shown["voices"][0]
     assert shown["clocks"]["citizen"] == {"started": "2026-06-30T23:50:00Z", "elapsed_s": 600}
@@ -195,7 +196,7 @@ def test_the_catalogue_holds_by_date_and_loads_twice_the_same(city: Any) -> None
     august = parse_time("2026-08-01T00:00:00+08:00")
     for _ in range(2):
         city.as_("duty_officer", lambda deed: load(deed, "later", HEAD + "garbage,暴露垃圾,Rubbish,dept-street,,30,person,,0,新规,2027-01-01\n"))
-        rows = [city.desk.read(lambda c, at=at: row_for(c, "garbage", at))["limit_minutes"] for at in (august - 1, august, august + 300 * DAY)]
+        rows = [city.desk.read(lambda c, at=at: row_for(c, "garbage", at))["limit"]["amount"] for at in (august - 1, august, august + 300 * DAY)]
         assert rows == [240, 120, 30]
         newest = city.desk.read(lambda c: row_for(c, "garbage", august + 300 * DAY))
         assert (newest["basis"], newest["basis_en"]) == ("新规", "新规"), "a basis in one language stands for both"

@@ -51,10 +51,24 @@ def test_the_reporter_sees_before_and_after_and_says_once(city: Any) -> None:
     assert ([p["sha256"] for p in result["before"]], [p["sha256"] for p in result["after"]]) == ([city.pump], [city.pump])
     assert (result["may"], result["said"], [verb["verb"] for verb in result["verbs"]]) == (True, None, ["solved", "unsolved"])
     after = say(city, CITIZEN, told, "unsolved")
-    assert (after["step"], after["version"]) == ("closed", case["version"] + 1)
+    assert (after["step"], after["mark"], after["reopened"], after["closed"]) == ("dispatch", "", 1, None), "没解决 opens it again, without a word more"
+    assert after["due"] == city.clock.at + 240 * 60_000_000, "its limit begins anew"
+    assert (shown(city, told)["result"], after["version"]) == (None, case["version"] + 1)
+    refused("case.not_now", lambda: say(city, CITIZEN, told))
+    city.clock.at += 1_000_000
+    finish(city, case["id"])
+    assert say(city, CITIZEN, told)["step"] == "closed", "of the new result the reporter speaks anew"
     result = shown(city, told)["result"]
-    assert (result["may"], result["said"]["verb"], result["said"]["zh"]) == (False, "unsolved", "没解决")
+    assert (result["may"], result["said"]["verb"], result["said"]["zh"]) == (False, "solved", "解决了")
     refused("case.result_told", lambda: say(city, CITIZEN, told))
+
+
+def test_a_case_is_opened_again_only_within_the_days_the_city_sets(city: Any) -> None:
+    told = reported(city)
+    settled(city, told)
+    city.clock.at += 31 * 86_400 * 1_000_000
+    refused("case.too_old", lambda: say(city, CITIZEN, told, "unsolved"))
+    assert say(city, CITIZEN, told)["step"] == "closed"
 
 
 def test_only_its_reporters_may_and_each_for_themselves(city: Any) -> None:

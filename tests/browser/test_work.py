@@ -165,6 +165,7 @@ def test_result_is_seen_and_judged_by_who_reported_it(page_of: Any, city: Any) -
     expect(page.locator(".result img")).to_have_count(2)
     assert all(page.locator(".result img").evaluate_all("all => all.map(one => one.complete && one.naturalWidth > 0)"))
     page.get_by_role("button", name="没解决").click()
-    expect(page.locator(".result [role=status]")).to_contain_text("没解决")
-    last = city.get(f"/api/cases/{case}", "duty")["history"][-1]
-    assert (last["verb"], last["actor"], last["actor_name_en"]) == ("unsolved", "", "Who reported it")
+    expect(page.locator(".again[role=status]")).to_contain_text("已重新办理")
+    held = city.get(f"/api/cases/{case}", "duty")
+    told = next(line for line in held["history"] if line["verb"] == "unsolved")
+    assert (held["reopened"], told["actor"], told["actor_name_en"]) == (1, "", "Who reported it"), "one tap, no words, and it is open again"

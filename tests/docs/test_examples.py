@@ -49,7 +49,8 @@ def test_new_codes_of_examples_are_free() -> None:
 
 
 def test_the_drawing_is_the_table_s() -> None:
-    assert mermaid("en").rstrip() in (ROOT / "docs" / "explanation" / "architecture.md").read_text("utf-8")
+    drawn = (ROOT / "docs" / "reference" / "way-of-a-case.md").read_text("utf-8")
+    assert all(mermaid(language).rstrip() in drawn for language in ("zh", "en"))
 
 
 def test_the_commands_that_are_shown_are_there() -> None:

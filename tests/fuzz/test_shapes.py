@@ -91,6 +91,13 @@ def test_every_answer_has_the_declared_shape(app: Any, client: Any, owner: Any) 
     request, case, photo = case_of(acceptor, dispatcher, sensor["lon"], sensor["lat"])
     for url in ("/api/cases", f"/api/cases/{case}", f"/api/requests/{request}", f"/api/evidence/{photo}", "/api/leads"):
         dispatcher("GET", url)
+    table = {"file": ("reasons.csv", "verb,code,zh,en,basis,valid_from\nreturn,a,不在辖区,Elsewhere,规则,2026-01-01\n")}
+    admin("POST", "/api/tables/reasons", files=table)
+    (book,) = [row for row in admin("GET", "/api/playbooks")["items"] if row["key"] == "flooding"]
+    drawn = admin("GET", f"/api/playbooks/{book['version']}").text
+    assert admin("POST", "/api/playbooks", files={"file": ("flooding.bpmn", drawn)})["version"] == book["version"]
+    for url in ("/api/classes", "/api/tables", "/api/tables/classes"):
+        admin("GET", url)
     admin("POST", "/api/sources", json={"name": "shapes", "entities": "register"})
     for url in (
         "/health",

@@ -57,6 +57,7 @@ class Town:
             ("handler-here", "handler", self.here),
             ("handler-there", "handler", self.there),
             ("drainage-office", "department", self.city),
+            ("roads-office", "department", self.city),
             ("checker-there", "checker", self.there),
             ("acceptor", "acceptor", self.city),
             ("acceptor-here", "acceptor", self.here),
@@ -74,7 +75,8 @@ class Town:
         if role not in {"handler", "department"}:
             return make_token(self.owner.parts, name, role, show_area(area))
         identity = self.owner.parts.identity
-        held = identity.add_party(Party(name, name, name, (Grant(role, area),), DRAINAGE, kind="service"), actor="test")
+        unit = "dept-road" if name == "roads-office" else DRAINAGE
+        held = identity.add_party(Party(name, name, name, (Grant(role, area),), unit, kind="service"), actor="test")
         return identity.issue_token(held, name, actor="test")[1]
 
     def _client(self, headers: dict[str, str]) -> httpx.Client:

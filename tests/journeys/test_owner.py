@@ -79,6 +79,11 @@ def test_commands_go_through_the_process_that_runs_the_city(city: Running, folde
     one = [json.loads(line) for line in command("recompute", "DR02", "--data", folder, "--level", "street", "--at", soon).splitlines()]
     assert [row for row in every if row["indicator"] == "DR02"] == one
     assert len({row["indicator"] for row in every}) > 10
+    table = tmp_path / "limits.csv"
+    table.write_text("class,step,amount,mode,source,valid_from\ndrainage.ponding,case,3h,wall,办法,2026-01-01\n")
+    assert "not applied" in command("tables", "import", table, "--as", "limits", "--data", folder)
+    assert "+1 ~0 -0 =0 · 已装入" in command("tables", "import", table, "--as", "limits", "--data", folder, "--yes")
+    assert "nothing changes" in command("tables", "import", table, "--as", "limits", "--data", folder, "--yes")
     assert "whole" in command("verify", "--data", folder)
     settled(folder, counts["accepted"])
     archive = tmp_path / "city.tar"

@@ -366,7 +366,7 @@ def test_a_department_sees_what_is_with_it_in_every_street_and_nothing_else(town
     town.refused("drainage-office", "GET", "/api/leads", 403)
     town.refused("drainage-office", "POST", f"/api/cases/{ours['id']}/close", 403, json={})
     assert town.as_("drainage-office", "GET", f"/api/evidence/{theirs['photo']}").status_code == 200
-    assert {row["verb"] for row in town.ok("drainage-office", "GET", f"/api/cases/{ours['id']}")["verbs"]} == {"take", "return"}
+    assert {row["verb"] for row in town.ok("drainage-office", "GET", f"/api/cases/{ours['id']}")["verbs"]} == {"take", "return", "ask"}
 
 
 def test_a_department_is_told_only_of_what_is_with_it(town: Town) -> None:
@@ -376,3 +376,44 @@ def test_a_department_is_told_only_of_what_is_with_it(town: Town) -> None:
     stream.close()
     assert {told["unit"] for told in stream.of("case")} == {DRAINAGE}
     assert not stream.of("lead")
+
+
+# another party's task
+
+
+def test_who_is_summoned_sees_the_case_its_news_and_its_task_and_nothing_more(town: Town) -> None:
+    case = town.case(town.here, "桥下又淹了，请来抽水。", "drainage.overflow")
+    town.refused("roads-office", "GET", f"/api/cases/{case['id']}", 404)
+    taken = town.ok("handler-here", "POST", f"/api/cases/{case['id']}/take", json={})
+    stream = Stream(town, "roads-office")
+    town.ok("handler-here", "POST", f"/api/cases/{case['id']}/whistle", json={"unit": "dept-road", "reason": "请来封路", "version": taken["version"]})
+    seen = town.ok("roads-office", "GET", f"/api/cases/{case['id']}")
+    task = seen["tasks"][0]
+    assert [row["id"] for row in town.ok("roads-office", "GET", "/api/cases")["items"]] == [case["id"]]
+    assert (task["kind"], task["unit"], [verb["verb"] for verb in task["verbs"]]) == ("whistle", "dept-road", ["arrive", "done", "decline"])
+    assert seen["verbs"] == [], "the case itself is not theirs"
+    town.refused("drainage-office", "POST", f"/api/cases/{case['id']}/tasks/{task['id']}/arrive", 403, json={})
+    town.refused("handler-there", "POST", f"/api/cases/{case['id']}/tasks/{task['id']}/arrive", 404, json={})
+    town.refused("roads-office", "POST", f"/api/cases/{case['id']}/take", 403, 409, json={})
+    town.refused("roads-office", "POST", f"/api/cases/{case['id']}/tasks/none/arrive", 404, json={})
+    town.refused("roads-office", "POST", f"/api/cases/{case['id']}/tasks/{task['id']}/dance", 403, 409, json={})
+    there = town.ok("roads-office", "POST", f"/api/cases/{case['id']}/tasks/{task['id']}/arrive", json={"once": "a"})
+    assert there["tasks"][0]["state"] == "arrived"
+    done = town.ok("roads-office", "POST", f"/api/cases/{case['id']}/tasks/{task['id']}/done", json={"note": "已封路"})
+    assert (done["tasks"][0]["state"], done["tasks"][0]["verbs"], done["history"][-1]["verb"]) == ("done", [], "done")
+    until(lambda: any(told["verb"] == "whistle" for told in stream.of("case")), "news of the summons")
+    stream.close()
+    assert {told["id"] for told in stream.of("case")} == {case["id"]}
+
+
+def test_tables_are_read_by_all_and_kept_by_the_steward(town: Town) -> None:
+    listed = {row["class"]: row for row in town.ok("citizen", "GET", "/api/classes")["items"]}
+    assert listed["drainage.ponding"]["unit"] == DRAINAGE
+    assert {row["kind"] for row in town.ok("", "GET", "/api/tables")["items"]} >= {"classes", "limits", "dispatch", "duties", "calendar", "weights", "plans"}
+    rows = {"file": ("reasons.csv", "verb,code,zh,en,basis,valid_from\nreturn,elsewhere,不在辖区,Not in our area,规则,2026-01-01\n")}
+    town.refused("dispatcher", "POST", "/api/tables/reasons?apply=true", 403, files=rows)
+    assert town.ok("steward", "POST", "/api/tables/reasons", files=rows)["applied"] is False
+    assert town.ok("citizen", "GET", "/api/tables/reasons")["items"] == []
+    assert town.ok("steward", "POST", "/api/tables/reasons?apply=true", files=rows)["new"] == 1
+    assert [row["code"] for row in town.ok("citizen", "GET", "/api/tables/reasons")["items"]] == ["elsewhere"]
+    town.refused("steward", "POST", "/api/tables/wishes", 422, 400, files=rows)

@@ -4,16 +4,25 @@ The desk is the truth of it. A write is a `Deed`, handed in at the `Office`; wha
 """
 
 from zhongshu.act import record, relay, voice
-from zhongshu.act.case import Given, NewCase, check_by_instrument, do, keep_evidence, open_case, tell_result
+from zhongshu.act.case import check_by_instrument, do, keep_evidence, open_case, tell_result
 from zhongshu.act.deed import INSTRUMENT, SYSTEM, Deed, Witness, nobody
-from zhongshu.act.dispatch import Taken, consume, consumed, finding_ended, sign_normal, sweep, take_finding, take_request, take_requests
-from zhongshu.act.duty import classes, guess, load, row_for, suggest, units
+from zhongshu.act.dispatch import Taken, consume, consumed, finding_ended, take_finding, take_request, take_requests
+from zhongshu.act.duty import bring_in, classes, guess, load, row_for, suggest, units
+from zhongshu.act.duty import kinds as table_kinds
+from zhongshu.act.duty import rows as table_rows
+from zhongshu.act.given import Given, NewCase
+from zhongshu.act.joint import body as playbook_body
+from zhongshu.act.joint import deploy as deploy_playbook
+from zhongshu.act.joint import listing as playbooks
+from zhongshu.act.joint import step as task_step
 from zhongshu.act.lead import Seen, decide, link_voice, near, take_back, undo
-from zhongshu.act.machine import LEAD_ROWS, ROWS, STEPS, UNDOABLE, VERBS, mermaid, offered
+from zhongshu.act.machine import mermaid, offered
 from zhongshu.act.office import Office
 from zhongshu.act.place import Place
 from zhongshu.act.record import CaseFilter
+from zhongshu.act.rounds import sign_normal, sweep
 from zhongshu.act.shown import BAD_PAGE
+from zhongshu.act.states import LEAD_ROWS, ROWS, STEPS, TASK_ROWS, UNDOABLE, VERBS
 from zhongshu.act.voice import Refusal, Voice, answer
 
 __all__ = [
@@ -23,6 +32,7 @@ __all__ = [
     "ROWS",
     "STEPS",
     "SYSTEM",
+    "TASK_ROWS",
     "UNDOABLE",
     "VERBS",
     "CaseFilter",
@@ -37,11 +47,13 @@ __all__ = [
     "Voice",
     "Witness",
     "answer",
+    "bring_in",
     "check_by_instrument",
     "classes",
     "consume",
     "consumed",
     "decide",
+    "deploy_playbook",
     "do",
     "finding_ended",
     "guess",
@@ -53,16 +65,21 @@ __all__ = [
     "nobody",
     "offered",
     "open_case",
+    "playbook_body",
+    "playbooks",
     "record",
     "relay",
     "row_for",
     "sign_normal",
     "suggest",
     "sweep",
+    "table_kinds",
+    "table_rows",
     "take_back",
     "take_finding",
     "take_request",
     "take_requests",
+    "task_step",
     "tell_result",
     "undo",
     "units",

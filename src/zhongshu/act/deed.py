@@ -5,8 +5,8 @@ Knows how history is written and numbers are given; not what any verb means.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, insert
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -44,7 +44,7 @@ class Deed:
     now: int
     actor: Principal
     witness: Witness = nobody
-    zone: tzinfo = UTC
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     news: list[News] = field(default_factory=list)
 
     def by(self, actor: Principal) -> "Deed":

@@ -7,15 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from zhongshu.act import case as cases
+from zhongshu.act import docket, voice
 from zhongshu.act import lead as leads
-from zhongshu.act import machine, voice
 from zhongshu.act.deed import SYSTEM, Deed
+from zhongshu.act.given import Given, NewCase
 from zhongshu.act.office import Office
-from zhongshu.act.tables import case_file, desk_cursor
+from zhongshu.act.tables import desk_cursor
 from zhongshu.kernel.finding import Finding
 from zhongshu.kernel.problem import Problem
 
@@ -39,7 +40,7 @@ def take_finding(deed: Deed, finding: Finding, seen: leads.Seen, *, file_it: boo
     own = deed.by(SYSTEM)
     row, new = leads.from_finding(own, finding, seen)
     if new and file_it:
-        row = leads.decide(own, row["id"], "confirm", cases.Given(reason="按规则自动立案 · filed by rule"))
+        row = leads.decide(own, row["id"], "confirm", Given(reason="按规则自动立案 · filed by rule"))
     return row, new
 
 
@@ -102,52 +103,13 @@ def consumed(connection: Connection) -> int:
     return connection.execute(select(desk_cursor.c.done).where(desk_cursor.c.name == REQUESTS)).scalar_one_or_none() or 0
 
 
-def sign_normal(deed: Deed, indicator: str, area: int, normal_since: int) -> list[dict[str, Any]]:
-    """Let a sign that has been normal since then pass the checks that wait for it; returns the cases that passed."""
-    waiting = deed.connection.execute(
-        select(case_file.c.id, case_file.c.normal_minutes).where(
-            case_file.c.indicator == bindparam("indicator"),
-            case_file.c.area == bindparam("area"),
-            case_file.c.step == "check",
-            case_file.c.mark == "",
-            case_file.c.check_mode == "instrument",
-        ),
-        {"indicator": indicator, "area": area},
-    ).all()
-    ripe = [case_id for case_id, minutes in waiting if deed.now - normal_since >= (minutes or 0) * 60_000_000]
-    return [cases.check_by_instrument(deed, case_id, normal_since) for case_id in ripe]
-
-
-def sweep(deed: Deed) -> int:
-    """Do what time alone brings about: limits that ran out are counted, parked cases past their expiry go on. Returns how many."""
-    own = deed.by(SYSTEM)
-    ran_out = (
-        select(case_file)
-        .where(
-            case_file.c.due_counted.is_(False),
-            case_file.c.due <= deed.now,
-            case_file.c.parked.is_(None),
-            case_file.c.step.in_(machine.OPEN),
-        )
-        .limit(1000)
-    )
-    rows = own.connection.execute(ran_out).mappings().all()
-    for row in rows:
-        cases.count_due(own, dict(row))
-    expired = select(case_file.c.id).where(case_file.c.parked_until <= deed.now, case_file.c.parked.is_not(None)).limit(1000)
-    ids = own.connection.execute(expired).scalars().all()
-    for case_id in ids:
-        cases.do(own, case_id, "resume", cases.Given(note="挂账到期 · the pause has expired"))
-    return len(rows) + len(ids)
-
-
 def _import(deed: Deed, row: dict[str, Any], told: voice.Voice, *, new: bool) -> str:
     """Enter another system's row as a case with only what the row proves: opened, due, closed."""
     if new:
         odd = ["due_before_opened"] if told.due is not None and told.due <= told.created else []
         opened = cases.open_case(
             deed,
-            cases.NewCase(
+            NewCase(
                 "import",
                 told.class_,
                 told.class_ or "外部案件",
@@ -167,8 +129,8 @@ def _import(deed: Deed, row: dict[str, Any], told: voice.Voice, *, new: bool) ->
         case_id = opened["id"]
     else:
         case_id = row["case_id"]
-    if told.closed is None or case_id is None or cases.get(deed, case_id)["step"] != "imported":
+    if told.closed is None or case_id is None or docket.get(deed, case_id)["step"] != "imported":
         return "new" if new else "known"
-    cases.do(deed, case_id, "source_close", cases.Given(happened=told.closed))
+    cases.do(deed, case_id, "source_close", Given(happened=told.closed))
     voice.answer(deed, row["id"], "", told.closed)
     return "new" if new else "closed"

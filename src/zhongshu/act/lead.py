@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select, update
 
 from zhongshu.act import case as cases
-from zhongshu.act import duty, machine, place, takeback, voice
+from zhongshu.act import duty, machine, place, states, takeback, voice
 from zhongshu.act.deed import MISSING, Deed, Entry, number, record
+from zhongshu.act.given import Given, NewCase
 from zhongshu.act.refusals import STALE
 from zhongshu.act.tables import case_file, lead, lead_link, request
 from zhongshu.kernel.area import show_area
@@ -124,7 +125,7 @@ def ended(deed: Deed, finding: str) -> _Lead | None:
     return _move(deed, dict(row), "ended", "", ended=deed.now)
 
 
-def decide(deed: Deed, lead_id: str, verb: str, given: cases.Given, of: str = "") -> _Lead:
+def decide(deed: Deed, lead_id: str, verb: str, given: Given, of: str = "") -> _Lead:
     """Confirm (opens its case), false_alarm, duplicate of another, or place. Raises `lead.unknown`, `case.stale`, `case.not_now`, `case.not_yours`."""
     row = get(deed, lead_id)
     if given.version is not None and given.version != row["version"]:
@@ -145,7 +146,7 @@ def decide(deed: Deed, lead_id: str, verb: str, given: cases.Given, of: str = ""
     return _move(deed, row, verb, given.reason, decided_by=deed.actor.id)
 
 
-def take_back(deed: Deed, lead_id: str, given: cases.Given) -> _Lead:
+def take_back(deed: Deed, lead_id: str, given: Given) -> _Lead:
     """Take one's own verdict back: the lead is open again; the case it opened becomes void, and its number is not given again.
 
     Raises `lead.unknown`, `lead.no_link`, `case.stale`, `case.not_now`, `case.not_yours` and what `takeback.claim` raises.
@@ -292,7 +293,7 @@ def _open(deed: Deed, facts: _Lead) -> _Lead:
     return row
 
 
-def _place(deed: Deed, row: _Lead, move: machine.Row, to: place.Place | None) -> _Lead:
+def _place(deed: Deed, row: _Lead, move: states.Row, to: place.Place | None) -> _Lead:
     """Put a lead on the map, with the voices that had no place; where it goes must be of this person's areas too."""
     if to is None:
         raise MISSING(field="地点 place")
@@ -302,10 +303,10 @@ def _place(deed: Deed, row: _Lead, move: machine.Row, to: place.Place | None) ->
     return _move(deed, row, "place", "", place.moved(row, to), **changes)
 
 
-def _confirm(deed: Deed, row: _Lead, given: cases.Given) -> _Lead:
+def _confirm(deed: Deed, row: _Lead, given: Given) -> _Lead:
     opened = cases.open_case(
         deed,
-        cases.NewCase(
+        NewCase(
             "confirm",
             given.class_ or row["class"],
             row["title_zh"],
@@ -331,7 +332,7 @@ def _confirm(deed: Deed, row: _Lead, given: cases.Given) -> _Lead:
 def _unfile(deed: Deed, row: _Lead) -> None:
     """Make the case void that a lead has just opened, and let go of whatever went with it. Raises `case.undo_since`, `case.undo_late`."""
     line = takeback.claim(deed, row["case_id"], ("", ""))
-    cases.do(deed, row["case_id"], "void", cases.Given(reason="立案已撤销 · the filing was taken back", undoes=line["seq"]))
+    cases.do(deed, row["case_id"], "void", Given(reason="立案已撤销 · the filing was taken back", undoes=line["seq"]))
     for table in (request, lead):
         deed.connection.execute(update(table).where(table.c.case_id == bindparam("b_case")), {"b_case": row["case_id"], "case_id": None})
     cases.recount_voices(deed, row["case_id"])
@@ -382,7 +383,7 @@ def _may_join(deed: Deed, row: _Lead) -> bool:
     if row["state"] == "open":
         return True
     step = deed.connection.execute(select(case_file.c.step).where(case_file.c.id == row["case_id"])).scalar_one_or_none()
-    return row["state"] == "filed" and step is not None and machine.STEPS[step].open
+    return row["state"] == "filed" and step is not None and states.STEPS[step].open
 
 
 def _move(
@@ -439,7 +440,7 @@ def _voices_changed(deed: Deed, leads: set[str | None], opened: set[str | None])
 
 def _tell(deed: Deed, row: _Lead, verb: str) -> None:
     voices = deed.connection.execute(select(func.count()).where(request.c.lead == row["id"])).scalar_one()
-    zh, en = machine.LEAD_STATES[row["state"]]
+    zh, en = states.LEAD_STATES[row["state"]]
     deed.news.append(
         News(
             "lead",

@@ -6,8 +6,8 @@ The time is taken when the deed is run, so the history's order is the order of t
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import tzinfo
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 class Office:
     """One for a city. `witness_for` gives the ledger's witness for whoever acts."""
 
-    def __init__(self, desk: Desk, bus: Bus, clock: Clock, zone: tzinfo, witness_for: Callable[[Principal], Witness]) -> None:
+    def __init__(self, desk: Desk, bus: Bus, clock: Clock, zone: ZoneInfo, witness_for: Callable[[Principal], Witness]) -> None:
         """Work at this desk, by this clock, in this zone."""
         self._desk, self._bus, self.clock, self.zone, self._witness_for = desk, bus, clock, zone, witness_for
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, false, func, or_, select, tuple_
 
-from zhongshu.act import clocks, duty, machine, place, takeback
+from zhongshu.act import clocks, duty, joint, machine, place, states, takeback
 from zhongshu.act.refusals import UNKNOWN
-from zhongshu.act.shown import Document, hide, in_scope, page_mark, show_case, show_step, show_verb, show_voice, time_of
-from zhongshu.act.tables import case_file, case_step, evidence, evidence_link, lead, lead_link, request
+from zhongshu.act.shown import Document, hide, in_scope, page_mark, show_case, show_holding, show_step, show_task, show_verb, show_voice, street_of, time_of
+from zhongshu.act.tables import case_file, case_step, case_task, evidence, evidence_link, lead, lead_link, request
 from zhongshu.kernel.area import interval, show_area
 from zhongshu.kernel.clock import rfc3339, to_datetime, to_us
 from zhongshu.kernel.grade import Principal, Scope
@@ -24,6 +24,8 @@ SENSITIVE = 3
 FAR = 2**62
 """Stands for "no due time" when sorting."""
 
+MOST_RULINGS = 5
+"""So many earlier rulings go with a case."""
 MOST_HEARD = 20
 """So many voices' own words go with a lead; the count tells of all."""
 
@@ -68,8 +70,9 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
     steps = connection.execute(_STEPS, {"b_subject": row["id"]}).mappings().all()
     first = told[0]["created"] if told else None
     placed = place.usable(row)
-    offered = [move for move in machine.offered(row["step"], row["mark"], viewer, row["area"], row["unit"]) if placed or "placed" not in move.guards]
-    proposal = duty.suggest(connection, row["class"], row["opened"]) if row["step"] in {"file", "dispatch"} else None
+    so = {"placed": placed, "danger": row["danger"], "asked": row["asked"], "rejected": row["rejected"]}
+    offered = [move for move in machine.offered(row["step"], row["mark"], viewer, row["area"], row["unit"]) if all(so.get(guard, True) for guard in move.guards)]
+    proposal = duty.suggest(connection, row["class"], row["opened"], row["area"]) if row["step"] in {"file", "dispatch"} else None
     return show_case(row, now, scope) | {
         "history": _history(connection, row["id"], steps, scope),
         "voices": [show_voice(item, scope) for item in told],
@@ -79,7 +82,29 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
         "links": _links(connection, [row["lead"]]).get(row["lead"], []) if row["lead"] else [],
         "undo": takeback.show(connection, row, dict(steps[-1]) if steps else None, viewer, now),
         "placed": placed,
+        "tasks": [show_task(task, viewer, now) for task in connection.execute(_TASKS, {"b_case": row["id"]}).mappings()],
+        "holdings": [show_holding(each, now) for each in clocks.holdings([dict(step) for step in steps])],
+        "playbook": joint.running(connection, row["id"]),
+        "rulings": rulings(connection, row, scope),
     }
+
+
+def rulings(connection: Connection, case: Mapping[Any, Any], scope: Scope) -> list[Document]:
+    """Return the latest rulings on cases of the same class, those of the same street first: who was found to be responsible, why, and the minutes."""
+    here = case_file.c.area.between(*street_of(case["area"]))
+    query = (
+        select(case_step.c.at, case_step.c.reason, case_step.c.note, case_step.c.unit, case_step.c.number, case_file.c.address, case_file.c.area)
+        .join(case_file, case_file.c.id == case_step.c.subject)
+        .where(case_step.c.verb == "rule", case_file.c["class"] == case["class"], case_file.c.id != case["id"])
+        .order_by(here.desc(), case_step.c.seq.desc())
+        .limit(MOST_RULINGS)
+    )
+    found = []
+    for row in connection.execute(query).mappings():
+        zh, en = duty.unit_names(connection, row["unit"])
+        plain = {name: row[name] for name in ("reason", "note", "number", "address", "unit")}
+        found.append(hide(plain | {"at": rfc3339(row["at"]), "area": show_area(row["area"]), "unit_zh": zh, "unit_en": en}, scope))
+    return found
 
 
 def outline(connection: Connection, scope: Scope, case_id: str) -> tuple[str, int, str]:
@@ -112,6 +137,7 @@ def _case_in(scope: Scope) -> Select[Any]:
 
 _TOLD = select(request).where(request.c.case_id == bindparam("b_case")).order_by(request.c.created, request.c.id)
 _STEPS = select(case_step).where(case_step.c.subject == bindparam("b_subject")).order_by(case_step.c.seq)
+_TASKS = select(case_task).where(case_task.c.case_id == bindparam("b_case")).order_by(case_task.c.made, case_task.c.id)
 _FILES = (
     select(evidence_link.c.seq, evidence.c.sha256, evidence.c.content_type, evidence.c.size)
     .join(evidence, evidence.c.sha256 == evidence_link.c.sha256)
@@ -149,7 +175,7 @@ def get_request(connection: Connection, request_id: str, viewer: Principal | Non
     document: Document = show_voice(row, Scope()) | {"answer": row["answer"], "answered": time_of(row["answered"]), "case": None, "result": None}
     opened = connection.execute(select(case_file).where(case_file.c.id == row["case_id"])).mappings().one_or_none()
     if opened is not None:
-        step = machine.STEPS[opened["step"]]
+        step = states.STEPS[opened["step"]]
         document["case"] = {
             "number": opened["number"],
             "step": opened["step"],
@@ -160,22 +186,24 @@ def get_request(connection: Connection, request_id: str, viewer: Principal | Non
             "since": rfc3339(opened["held_since"]),
             "due": time_of(opened["due"]),
             "closed": time_of(opened["closed"]),
+            "reopened": opened["reopened"],
         }
         if opened["step"] == "closed":
-            document["result"] = _result(connection, row, viewer.id if viewer is not None else "")
+            document["result"] = _result(connection, row, viewer.id if viewer is not None else "", opened["closed"])
     return document
 
 
-def _result(connection: Connection, told: Mapping[Any, Any], viewer: str) -> Document:
-    """Return how it ended, for who reported it: photographs before and after, what the viewer has said of it, and what they may say."""
+def _result(connection: Connection, told: Mapping[Any, Any], viewer: str, since: int) -> Document:
+    """Return how it ended (at `since`), for who reported it: photographs before and after, what the viewer has said of it, and what they may say."""
     steps = [step for step in history(connection, told["case_id"], Scope()) if not step["undone"]]
 
     def photos(verb: str) -> list[Document]:
         return next((found for step in reversed(steps) if step["verb"] == verb and (found := _images(step["evidence"]))), [])
 
-    query = select(case_step.c.verb, case_step.c.at).where(case_step.c.subject == told["case_id"], case_step.c.actor == viewer, case_step.c.verb.in_(machine.RESULTS))
+    mine = (case_step.c.subject == told["case_id"], case_step.c.actor == viewer, case_step.c.verb.in_(states.RESULTS), case_step.c.at >= since)
+    query = select(case_step.c.verb, case_step.c.at).where(*mine)
     said = connection.execute(query.limit(1)).one_or_none() if viewer else None
-    words = {verb: {"verb": verb, "zh": machine.VERBS[verb].zh, "en": machine.VERBS[verb].en} for verb in machine.RESULTS}
+    words = {verb: {"verb": verb, "zh": states.VERBS[verb].zh, "en": states.VERBS[verb].en} for verb in states.RESULTS}
     own = _images(_files(connection, told["photos"]))
     return {
         "before": photos("handle") or own,
@@ -257,10 +285,10 @@ def last_actions(connection: Connection, findings: Iterable[str]) -> dict[str, D
 def _last_action(row: Mapping[Any, Any]) -> Document:
     """Say where a finding's case stands, else its lead; the number whole, and last, so that it is what is cut off."""
     if row["case"] is None:
-        zh, en = machine.LEAD_STATES[row["state"]]
+        zh, en = states.LEAD_STATES[row["state"]]
         told = {"text_zh": f"{zh} · 线索 {row['lead_number']}", "text_en": f"{en} · lead {row['lead_number']}"}
     else:
-        step = machine.STEPS[row["step"]]
+        step = states.STEPS[row["step"]]
         told = {
             "text_zh": f"{' '.join(filter(None, (step.zh, row['holder_zh'])))} · {row['number']}",
             "text_en": f"{', '.join(filter(None, (step.en, row['holder_en'])))} · {row['number']}",
@@ -272,7 +300,7 @@ def counts(connection: Connection, scope: Scope, now: int, zone: tzinfo) -> dict
     """Return 今日闭环: received and closed since the city's midnight, open now, and of these overdue."""
     local = to_datetime(now).astimezone(zone)
     day = to_us(local.replace(hour=0, minute=0, second=0, microsecond=0))
-    open_now, c = case_file.c.step.in_(machine.OPEN), case_file.c
+    open_now, c = case_file.c.step.in_(states.OPEN), case_file.c
 
     def total(*which: ColumnElement[bool]) -> int:
         return connection.execute(select(func.count()).select_from(case_file).where(*which, *in_scope(c, scope))).scalar_one()
@@ -336,8 +364,8 @@ def _show_leads(connection: Connection, rows: Iterable[Mapping[Any, Any]], scope
         hide(
             {key: row[key] for key in plain}
             | {
-                "state_zh": machine.LEAD_STATES[row["state"]][0],
-                "state_en": machine.LEAD_STATES[row["state"]][1],
+                "state_zh": states.LEAD_STATES[row["state"]][0],
+                "state_en": states.LEAD_STATES[row["state"]][1],
                 "area": show_area(row["area"]),
                 "placed": place.usable(row),
                 "opened": rfc3339(row["opened"]),
@@ -377,14 +405,14 @@ def _links(connection: Connection, ids: list[str]) -> dict[str, list[Document]]:
 
 def _filters(wanted: CaseFilter, now: int) -> list[ColumnElement[bool]]:
     c, where = case_file.c, list[ColumnElement[bool]]()
-    states = {
-        "open": c.step.in_(machine.OPEN),
+    by_state = {
+        "open": c.step.in_(states.OPEN),
         "closed": c.step == "closed",
         "void": c.step == "void",
-        "late": or_(c.late.is_(True), and_(c.step.in_(machine.OPEN), c.due < now, c.parked.is_(None))),
+        "late": or_(c.late.is_(True), and_(c.step.in_(states.OPEN), c.due < now, c.parked.is_(None))),
     }
-    if wanted.state in states:
-        where.append(states[wanted.state])
+    if wanted.state in by_state:
+        where.append(by_state[wanted.state])
     if wanted.step:
         where.append(c.step == wanted.step)
     if wanted.area is not None:
@@ -400,8 +428,8 @@ def _filters(wanted: CaseFilter, now: int) -> list[ColumnElement[bool]]:
 def _waiting_for(person: Principal) -> ColumnElement[bool]:
     """Return the cases at a place of the table from which one of this person's roles may move on, in that role's areas."""
     c, where = case_file.c, list[ColumnElement[bool]]()
-    for row in machine.ROWS:
-        if not machine.STEPS[row.at[0]].open or row.verb in machine.ASIDE:
+    for row in states.ROWS:
+        if not states.STEPS[row.at[0]].open or row.verb in states.ASIDE:
             continue
         for role, area in person.roles:
             if role in row.roles:

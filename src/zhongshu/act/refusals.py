@@ -62,3 +62,64 @@ ONCE_REUSED = declare(
     zh=("这个提交标识已用于另一步。", "请为每一步使用新的标识。"),
     en=("This submission key was used for another step.", "Use a new key for every step."),
 )
+NOT_LISTED = declare(
+    "case.reason_not_listed",
+    "invalid",
+    zh=("这一步要选一条列明的理由。", "可选：{codes}。"),
+    en=("This step needs one of the listed reasons.", "Choose one of: {codes_en}."),
+)
+TOO_OLD = declare(
+    "case.too_old",
+    "conflict",
+    zh=("结案已超过 {days} 天，不能再重新办理。", "请再反映一次，我们按新的诉求办理。"),
+    en=("It was closed more than {days} days ago and cannot be opened again.", "Report it again: it will be handled anew."),
+)
+LISTS = {"assist": ("配合履职事项清单", "the list of helping"), "withdrawn": ("上级部门收回事项清单", "the list of what was taken back")}
+NOT_ON_STREET_LIST = declare(
+    "duty.not_on_street_list",
+    "refused",
+    zh=("这件事在街道的“{list_zh}”里，街道不能主办。", "请派给有权的部门：{unit_zh}；确需街道主办的，提请权责会商裁定。"),
+    en=("This is on the street's list '{list_en}': the street cannot lead it.", "Send it to the department that holds it: {unit_en}; else ask for a ruling."),
+)
+TASKS_OPEN = declare(
+    "case.tasks_open",
+    "conflict",
+    zh=("还有任务没有完成：{zh}。", "请等各方完成，或由派遣员取消不再需要的任务。"),
+    en=("Tasks are still open: {en}.", "Wait for them, or let a dispatcher cancel what is no longer needed."),
+)
+NOTHING_REJECTED = declare(
+    "case.nothing_rejected",
+    "conflict",
+    zh=("没有被驳回的退单，不能提出异议。", "不属本单位的，请先退单。"),
+    en=("No return was rejected: there is nothing to object to.", "If it is not yours, return it first."),
+)
+NOTHING_ASKED = declare(
+    "case.nothing_asked",
+    "conflict",
+    zh=("承办单位没有提出申请。", "请刷新。"),
+    en=("The holder has asked for nothing.", "Refresh."),
+)
+NO_DANGER = declare(
+    "case.no_danger",
+    "conflict",
+    zh=("“{zh}”不属于危险类别，不适用先行处置。", "请正常派遣。"),
+    en=("'{en}' is not a class marked as dangerous: making safe first does not apply.", "Dispatch it in the ordinary way."),
+)
+NO_LONGER = declare(
+    "case.no_longer",
+    "conflict",
+    zh=("期限要晚于现在的期限 {due}，并在到期之前批准。", "请给出更晚的期限；已经到期的，请督办或结案。"),
+    en=("The new limit must be later than {due}, and be given before that.", "Give a later time; what is overdue is supervised or closed."),
+)
+NO_TASK = declare(
+    "task.unknown",
+    "unknown",
+    zh=("没有任务 {id}。", "请刷新。"),
+    en=("There is no task {id}.", "Refresh."),
+)
+TASK_NOT_YOURS = declare(
+    "task.not_yours",
+    "refused",
+    zh=("这个任务是 {unit_zh} 的。", "请由该单位的人员办理。"),
+    en=("This task is for {unit_en}.", "Let someone of that unit do it."),
+)

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, ScalarSelect, func, select, true
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from zhongshu.act import machine
+from zhongshu.act import clocks, states
 from zhongshu.act.deed import SYSTEM
 from zhongshu.act.tables import case_step, desk_cursor
 from zhongshu.kernel.clock import SECOND
@@ -38,16 +38,25 @@ _CASE = {
     "source_close": (("Case.closed", 1),),
     "check_fail": (("Case.redone", 1),),
     "dispatch": (("Case.dispatched", 1),),
-    "return": (("Case.dispatch_returned", 1),),
+    "rule": (("Case.dispatched", 1),),
+    "uphold": (("Case.dispatch_returned", 1),),
     "park": (("Case.parked", 1),),
     "resume": (("Case.parked", 0),),
+    "reopen": (("Case.reopened", 1),),
+    "unsolved": (("Case.reopened", 1),),
+    "self_handle": (("Case.self_handled", 1),),
+    "escalate": (("Case.escalated", 1),),
+    "overdue": (("Case.part_overdue", 1),),
 }
 _REQUEST = {"received": (("Request.received", 1),), "answer": (("Request.answered", 1),), "link": (), "unlink": ()}
 
-_HELD = tuple(sorted(verb for verb in machine.UNDOABLE if verb in _CASE))
+_PARTS = {part: f"Case.{part}_s" for part in clocks.PARTS.values()}
+"""How long each part of the work took, in seconds of the wall clock."""
+
+_HELD = tuple(sorted(verb for verb in states.UNDOABLE if verb not in {"false_alarm", "duplicate"}))
 
 NAMES = frozenset(
-    {name for rows in (*_CASE.values(), *_REQUEST.values()) for name, _ in rows} | {"Case.closed_on_time", "Request.repeat"},
+    {name for rows in (*_CASE.values(), *_REQUEST.values()) for name, _ in rows} | {"Case.closed_on_time", "Request.repeat", *_PARTS.values()},
 )
 """The properties it writes; a pack declares them."""
 
@@ -67,14 +76,23 @@ def readings_of(step: Row) -> list[Row]:
     """Return the readings that one line of the history means; a pure function of the line."""
     told: tuple[tuple[str, int], ...] = ()
     if step["kind"] == "case":
-        told = _CASE.get(step["verb"], ())
-        if step["detail"].get("on_time"):
-            told = (*told, ("Case.closed_on_time", 1))
+        told = _of_case(step)
     elif step["kind"] == "request":
         told = _REQUEST.get(step["verb"], ())
         if step["detail"].get("repeat"):
             told = (*told, ("Request.repeat", 0 if step["verb"] == "unlink" else 1))
     return [{"entity": urn(name.partition(".")[0], step["number"]), "property": name, "time": step["happened"], "value": value, "area": step["area"]} for name, value in told]
+
+
+def _of_case(step: Row) -> tuple[tuple[str, int], ...]:
+    """Return what a case's line means: what was done, and how long the part took that ended with it; a second closing is not counted again."""
+    told: tuple[tuple[str, int], ...] = _CASE.get(step["verb"], ())
+    if (step["verb"] == "resume" and step["from_mark"] != "parked") or step["detail"].get("again"):
+        told = ()
+    if step["detail"].get("on_time"):
+        told = (*told, ("Case.closed_on_time", 1))
+    ended = step["detail"].get("ended")
+    return (*told, (_PARTS[ended["part"]], ended["s"])) if ended else told
 
 
 def prepare(connection: Connection, most: int = BATCH, now: int | None = None) -> Handover | None:

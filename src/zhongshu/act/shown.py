@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, or_
+from sqlalchemy import ColumnElement, and_, false, or_, select
 
-from zhongshu.act import clocks, machine
-from zhongshu.kernel.area import show_area
-from zhongshu.kernel.clock import rfc3339
-from zhongshu.kernel.grade import Scope
+from zhongshu.act import clocks, states, tasks
+from zhongshu.act.tables import case_task
+from zhongshu.kernel.area import Level, at_level, interval, level_of, show_area
+from zhongshu.kernel.clock import SECOND, rfc3339
+from zhongshu.kernel.grade import Principal, Scope
 from zhongshu.kernel.problem import declare
 
 BAD_PAGE = declare(
@@ -21,42 +22,22 @@ BAD_PAGE = declare(
 Document = dict[str, Any]
 
 
+_CASE = (
+    *("id", "number", "class", "class_zh", "class_en", "title_zh", "title_en", "address", "lon"),
+    *("lat", "source", "step", "mark", "unit", "holder", "holder_zh", "holder_en", "level"),
+    *("voices", "finding", "lead", "indicator", "version", "flags", "check_mode", "redone", "returned"),
+    *("rejected", "reopened", "extended", "urged", "tier", "part", "helpers"),
+)
+"""The columns of a case that its document has as they are."""
+
+
 def show_case(row: Mapping[Any, Any], now: int, scope: Scope) -> Document:
     """Turn a case's row into its document."""
-    step = machine.STEPS[row["step"]]
-    plain = (
-        "id",
-        "number",
-        "class",
-        "class_zh",
-        "class_en",
-        "title_zh",
-        "title_en",
-        "address",
-        "lon",
-        "lat",
-        "source",
-        "step",
-        "mark",
-        "unit",
-        "holder",
-        "holder_zh",
-        "holder_en",
-        "level",
-        "voices",
-        "finding",
-        "lead",
-        "indicator",
-        "version",
-        "flags",
-        "check_mode",
-        "redone",
-        "returned",
-    )
+    step = states.STEPS[row["step"]]
     overdue = row["due"] is not None and row["closed"] is None and row["parked"] is None and now > row["due"]
-    mark = machine.MARKS[row["mark"]]
+    mark = states.MARKS[row["mark"]]
     return hide(
-        {key: row[key] for key in plain}
+        {key: row[key] for key in _CASE}
         | {
             "area": show_area(row["area"]),
             "step_zh": step.zh,
@@ -71,6 +52,11 @@ def show_case(row: Mapping[Any, Any], now: int, scope: Scope) -> Document:
             "late": bool(row["late"] or overdue),
             "limit": clocks.state(row, now),
             "parked_until": time_of(row["parked_until"]),
+            "held_due": time_of(row["held_due"]),
+            "supervised": time_of(row["supervised"]),
+            "supervised_until": time_of(row["supervised_until"]),
+            "danger": bool(row["danger"]),
+            "asked": row["asked"] and {name: row["asked"][name] for name in ("what", "reason")} | {"until": rfc3339(row["asked"]["until"])},
         },
         scope,
     )
@@ -84,9 +70,9 @@ def show_voice(row: Mapping[Any, Any], scope: Scope) -> Document:
 
 def show_step(step: Mapping[Any, Any], files: list[Document], scope: Scope) -> Document:
     """Turn a line of a history into its document, with its evidence; who reported stays nameless."""
-    verb = machine.COUNTED if step["detail"].get("early") else machine.VERBS[step["verb"]]
+    verb = states.COUNTED if step["detail"].get("early") else states.VERBS[step["verb"]]
     plain = ("seq", "verb", "actor", "actor_name", "reason", "note", "unit", "from_step", "from_mark", "to_step", "to_mark", "version")
-    nameless = {"actor": "", "actor_name": "反映人"} if step["verb"] in machine.RESULTS else {}
+    nameless = {"actor": "", "actor_name": "反映人"} if step["verb"] in states.RESULTS else {}
     return hide(
         {key: step[key] for key in plain}
         | nameless
@@ -98,22 +84,27 @@ def show_step(step: Mapping[Any, Any], files: list[Document], scope: Scope) -> D
             "evidence": files,
             "result": step["detail"].get("result", ""),
             "moved": step["detail"].get("moved"),
+            "task": step["detail"].get("task"),
+            "what": step["detail"].get("what", ""),
+            "until": time_of(step["detail"].get("until")),
         },
         scope,
     )
 
 
-def show_verb(row: machine.Row, case: Mapping[Any, Any]) -> Document:
+def show_verb(row: states.Row, case: Mapping[Any, Any]) -> Document:
     """Say what may be done, and what must be given with it."""
-    verb = machine.VERBS[row.verb]
+    verb = states.VERBS[row.verb]
     needs = sorted(need for need in row.needs if need != "evidence" or row.verb in case["evidence_at"].split())
-    return {"verb": verb.key, "zh": verb.zh, "en": verb.en, "needs": needs, "shortcut": verb.shortcut}
+    return {"verb": verb.key, "zh": verb.zh, "en": verb.en, "needs": needs, "shortcut": verb.shortcut, "aside": row.verb in states.ASIDE}
 
 
 def in_scope(c: Any, scope: Scope) -> list[ColumnElement[bool]]:  # noqa: ANN401 (any table's columns that have an area)
-    """Return the scope as conditions; nothing allowed is nothing found."""
+    """Return the scope as conditions; nothing allowed is nothing found. A case is also its helpers': of a unit that has a task in it."""
     where: list[ColumnElement[bool]] = [or_(false(), *(and_(c.area >= low, c.area < high) for low, high in scope.areas))]
-    if scope.unit and "unit" in c:
+    if scope.unit and "helpers" in c:
+        where.append(or_(c.unit == scope.unit, c.id.in_(select(case_task.c.case_id).where(case_task.c.unit == scope.unit))))
+    elif scope.unit and "unit" in c:
         where.append(c.unit == scope.unit)
     return where
 
@@ -134,3 +125,37 @@ def hide(document: Document, scope: Scope) -> Document:
 def time_of(us: int | None) -> str | None:
     """Return a time in RFC 3339, None for none."""
     return None if us is None else rfc3339(us)
+
+
+def show_task(row: Mapping[Any, Any], viewer: Principal, now: int) -> Document:
+    """Turn another party's task into its document, with what the viewer may do with it."""
+    zh, en = states.TASK_STATES[row["state"]]
+    kind_zh, kind_en = tasks.KINDS[row["kind"]]
+    mine = [move for move in states.TASK_ROWS if move.at[0] == row["state"] and viewer.unit == row["unit"] and viewer.role_names & move.roles]
+    verbs = [move.verb for move in mine]
+    plain = ("id", "kind", "key", "title_zh", "title_en", "unit", "unit_zh", "unit_en", "state", "needs", "checklist", "choices")
+    return {key: row[key] for key in plain} | {
+        "state_zh": zh,
+        "state_en": en,
+        "kind_zh": kind_zh,
+        "kind_en": kind_en,
+        "made": rfc3339(row["made"]),
+        "due": time_of(row["due"]),
+        "arrived": time_of(row["arrived"]),
+        "ended": time_of(row["ended"]),
+        "late": row["due"] is not None and (row["ended"] or now) > row["due"],
+        "verbs": [{"verb": verb, "zh": states.VERBS[verb].zh, "en": states.VERBS[verb].en} for verb in verbs],
+    }
+
+
+def show_holding(each: clocks.Holding, now: int) -> Document:
+    """Turn one part with one holder into its document; seconds of the wall clock."""
+    end = now if each.end is None else each.end
+    spent = {"from": rfc3339(each.start), "to": time_of(each.end), "due": time_of(each.due), "spent_s": (end - each.start) // SECOND}
+    return {"part": each.part, "holder": each.holder, "charged": each.charged, "late": each.due is not None and end > each.due} | spent
+
+
+def street_of(area: int) -> tuple[int, int]:
+    """Return the first and last code of the street that an area lies in, or of the area itself where it is coarser."""
+    low, high = interval(at_level(area, min(level_of(area), Level.STREET)))
+    return low, high - 1

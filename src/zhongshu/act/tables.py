@@ -3,7 +3,7 @@
 Times are integer µs of UTC, areas int64 keys. Knows no rule: which step may follow which stands in `machine` alone.
 """
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, Index, Integer, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, Index, Integer, MetaData, PrimaryKeyConstraint, Table, Text, text
 from sqlalchemy.types import REAL
 
 INT = BigInteger().with_variant(Integer(), "sqlite")
@@ -35,27 +35,17 @@ duty_row = Table(
     "duty_row",
     ACT,
     Column("id", INT, primary_key=True),
-    _text("class"),
-    _text("zh"),
-    _text("en"),
-    Column("words", JSON, nullable=False),
-    _text("unit"),
-    _text("unit_zh"),
-    _text("unit_en"),
-    Column("helpers", JSON, nullable=False),
-    Column("limit_minutes", INT),
-    Column("warn_minutes", INT),
-    _text("calendar"),
-    _text("check_mode"),
-    Column("normal_minutes", INT),
-    Column("danger", Boolean, nullable=False),
-    _text("evidence"),
-    _text("basis"),
-    _text("source"),
+    _text("kind"),
+    _text("key"),
     _int("valid_from"),
-    _text("basis_en"),
-    Index("duty_row_dated", "class", "valid_from", "source", unique=True),
+    Column("valid_to", INT),
+    _text("source"),
+    Column("cells", JSON, nullable=False),
+    _int("loaded"),
+    _text("loaded_by"),
+    Index("duty_row_dated", "kind", "key", "valid_from", "source", unique=True),
 )
+"""Every kind of duty table; what a row's cells are stands in `duty.kinds`."""
 
 lead = Table(
     "lead",
@@ -187,6 +177,27 @@ case_file = Table(
     _int("returned"),
     Column("flags", JSON, nullable=False),
     _int("version"),
+    _text("due_mode"),
+    _text("due_calendar"),
+    _text("part"),
+    Column("held_due", INT),
+    Column("held_warn", INT),
+    _text("held_mode"),
+    _text("held_calendar"),
+    _int("held_told"),
+    Column("asked", JSON, nullable=False),
+    _int("rejected"),
+    _int("extended"),
+    _int("urged"),
+    _int("tier"),
+    Column("supervised", INT),
+    Column("supervised_until", INT),
+    _int("reopened"),
+    Column("danger", Boolean, nullable=False),
+    _int("sample"),
+    Column("helpers", JSON, nullable=False),
+    Index("case_file_held", "held_due", sqlite_where=text("held_due IS NOT NULL"), postgresql_where=text("held_due IS NOT NULL")),
+    Index("case_file_near", "held_warn", sqlite_where=text("held_warn IS NOT NULL"), postgresql_where=text("held_warn IS NOT NULL")),
     Index("case_file_number", "number", unique=True),
     Index("case_file_opened", "opened", "id"),
     Index("case_file_state", "step", "due"),
@@ -243,4 +254,60 @@ evidence_link = Table(
     Column("sha256", Text, nullable=False),
     PrimaryKeyConstraint("seq", "sha256"),
     Index("evidence_link_sha256", "sha256"),
+)
+
+case_task = Table(
+    "case_task",
+    ACT,
+    Column("id", Text, primary_key=True),
+    _text("case_id"),
+    _text("kind"),
+    _text("key"),
+    _text("title_zh"),
+    _text("title_en"),
+    _text("unit"),
+    _text("unit_zh"),
+    _text("unit_en"),
+    _int("area"),
+    _text("state"),
+    Column("needs", JSON, nullable=False),
+    Column("checklist", JSON, nullable=False),
+    _int("made"),
+    _text("made_by"),
+    Column("due", INT),
+    Column("arrived", INT),
+    Column("ended", INT),
+    _int("told"),
+    _int("version"),
+    Column("choices", JSON, nullable=False),
+    Index("case_task_case", "case_id"),
+    Index("case_task_unit", "unit", "state"),
+    Index("case_task_due", "state", "due"),
+)
+"""What another party does within a case: a standby crew that makes it safe, a summoned department, a playbook's task, an order."""
+
+playbook = Table(
+    "playbook",
+    ACT,
+    Column("version", Text, primary_key=True),
+    _text("key"),
+    _text("name_zh"),
+    _text("name_en"),
+    _text("body"),
+    _text("source"),
+    _int("deployed"),
+    _text("deployed_by"),
+    Index("playbook_key", "key", "deployed"),
+)
+
+playbook_run = Table(
+    "playbook_run",
+    ACT,
+    Column("case_id", Text, primary_key=True),
+    _text("version"),
+    _text("state"),
+    Column("due", INT),
+    _int("begun"),
+    Column("ended", INT),
+    Index("playbook_run_due", "due", sqlite_where=text("due IS NOT NULL"), postgresql_where=text("due IS NOT NULL")),
 )

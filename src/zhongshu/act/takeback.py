@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from zhongshu.act import machine, relay
+from zhongshu.act import relay, states
 from zhongshu.act.deed import Deed
 from zhongshu.act.tables import case_step
 from zhongshu.kernel.clock import SECOND, rfc3339
@@ -51,7 +51,7 @@ def claim(deed: Deed, subject: str, to: tuple[str, str]) -> Line:
     """
     line = last_line(deed.connection, subject)
     words = _words(line)
-    if line is None or line["verb"] not in machine.UNDOABLE or (line["from_step"], line["from_mark"]) != to:
+    if line is None or line["verb"] not in states.UNDOABLE or (line["from_step"], line["from_mark"]) != to:
         raise SINCE(**words)
     if line["actor"] != deed.actor.id:
         raise NOT_YOURS(**words)
@@ -62,12 +62,12 @@ def claim(deed: Deed, subject: str, to: tuple[str, str]) -> Line:
 
 def show(connection: Connection, case: Mapping[Any, Any], line: Line | None, viewer: Principal, now: int) -> dict[str, Any] | None:
     """Return the step of a case (`line`: its newest) that the viewer could take back now, and until when: {verb, zh, en, until}; None if there is none."""
-    if line is None or line["verb"] not in machine.UNDOABLE or line["actor"] != viewer.id or _over(connection, line, now):
+    if line is None or line["verb"] not in states.UNDOABLE or line["actor"] != viewer.id or _over(connection, line, now):
         return None
     came, stands = (line["from_step"], line["from_mark"]), (case["step"], case["mark"])
-    if not any(row.effect == "undo" and row.at == stands and row.to == came for row in machine.ROWS):
+    if not any(row.effect == "undo" and row.at == stands and row.to == came for row in states.ROWS):
         return None
-    verb = machine.VERBS[line["verb"]]
+    verb = states.VERBS[line["verb"]]
     return {"verb": verb.key, "zh": verb.zh, "en": verb.en, "until": rfc3339(line["at"] + relay.HOLD)}
 
 
@@ -82,5 +82,5 @@ def _over(connection: Connection, line: Line, now: int) -> bool:
 
 
 def _words(line: Line | None) -> dict[str, str]:
-    verb = None if line is None else machine.VERBS[line["verb"]]
+    verb = None if line is None else states.VERBS[line["verb"]]
     return {"verb_zh": "—", "verb_en": "—"} if verb is None else {"verb_zh": verb.zh, "verb_en": verb.en}

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 
-from zhongshu.act import duty, machine
+from zhongshu.act import duty, machine, states
 from zhongshu.act.deed import MISSING, SYSTEM, Deed, Entry, number, record
 from zhongshu.act.tables import request
 from zhongshu.kernel.area import parse_area
@@ -160,7 +160,7 @@ def entry(row: dict[str, Any], verb: str, *, happened: int | None = None, reason
 def answer(deed: Deed, request_id: str, text: str, at: int | None = None) -> dict[str, Any]:
     """Answer a voice, once; `at`: when another system answered. Raises `request.answered`, `case.missing`, `case.not_yours`."""
     row = get(deed, request_id)
-    machine.allow(machine.ANSWER, deed.actor, row["area"])
+    machine.allow(states.ANSWER, deed.actor, row["area"])
     if row["answered"] is not None:
         raise ANSWERED(number=row["number"])
     if not text and deed.actor.id != SYSTEM.id:
@@ -168,6 +168,11 @@ def answer(deed: Deed, request_id: str, text: str, at: int | None = None) -> dic
     when = deed.now if at is None else at
     record(deed, entry(row, "answer", happened=when))
     return change(deed, row, state="answered", answered=when, answer=text)
+
+
+def notice(deed: Deed, row: dict[str, Any], verb: str, reason: str, until: int | None) -> None:
+    """Write into a request's history what its reporter is to know: what was done with the case, why, and until when."""
+    record(deed, entry(row, "notice", reason=reason, detail={"of": verb, "until": until}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from zhongshu.app.assembly import Assembly, open_city
 from zhongshu.app.commands import alone, backup, bare_city, ingest, recompute, restore, shown, through_owner, verify, wiring
+from zhongshu.app.duties import bring_table
 from zhongshu.app.installed import Installed, installed_packs
 from zhongshu.app.owner import Owner
 from zhongshu.app.pack_form import check_pack
 from zhongshu.app.people import grant, make_token, make_user
+from zhongshu.app.playbooks import check_file as check_playbook
 from zhongshu.engines.owner_lock import is_owned
 
 __all__ = [
@@ -15,7 +17,9 @@ __all__ = [
     "alone",
     "backup",
     "bare_city",
+    "bring_table",
     "check_pack",
+    "check_playbook",
     "grant",
     "ingest",
     "installed_packs",

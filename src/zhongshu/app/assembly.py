@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 
-from zhongshu.act import Office
+from zhongshu.act import Office, deploy_playbook
 from zhongshu.act import load as load_duties
 from zhongshu.app.installed import Installed, installed_packs
 from zhongshu.app.rhythms import Rhythms
@@ -95,6 +95,8 @@ class Assembly:
         for pack in self.packs:
             if pack.duties:
                 self.office.write(SYSTEM, lambda deed, pack=pack: load_duties(deed, pack.name, pack.duties))  # type: ignore[misc]
+            for name, drawn in pack.playbooks.items():
+                self.office.write(SYSTEM, lambda deed, name=f"{pack.name}/{name}", drawn=drawn: deploy_playbook(deed, name, drawn))  # type: ignore[misc]
 
     def city(self, pipe: Pipe) -> City:
         """Return what handlers may reach."""

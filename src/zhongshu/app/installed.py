@@ -45,6 +45,11 @@ class Installed:
         return PackPolicy(self.name, path.read_text("utf-8"), frozenset(t.name for t in self.types)) if path.exists() else None
 
     @property
+    def playbooks(self) -> dict[str, bytes]:
+        """Return its playbooks by file name."""
+        return {path.name: path.read_bytes() for path in sorted((self.folder / "playbooks").glob("*.bpmn"))}
+
+    @property
     def duties(self) -> str:
         """Return its dispatch catalogue as CSV, or nothing."""
         path = self.folder / "dispatch.csv"

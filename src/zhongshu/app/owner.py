@@ -17,6 +17,7 @@ import uvicorn
 from zhongshu.act import SYSTEM, consume, consumed, finding_ended, relay, sign_normal, sweep, take_finding
 from zhongshu.app.assembly import Assembly
 from zhongshu.app.commands import Tell, backup, recompute, shown, take_file, verify, wiring
+from zhongshu.app.duties import bring_table
 from zhongshu.app.people import grant, make_token, make_user
 from zhongshu.app.screens import Screens, draw, recall
 from zhongshu.app.seats import seat_accounts, seat_tokens
@@ -67,6 +68,7 @@ class Owner:
             "token": self._token,
             "user": self._user,
             "grant": lambda given, _: grant(parts, given),
+            "table": lambda given, _: bring_table(parts, given),
             "explain": lambda _given, _tell: wiring(parts),
         }
         self._stand()

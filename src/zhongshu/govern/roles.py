@@ -20,6 +20,7 @@ KINDS = {
     "lead": ("线索", "leads"),
     "case": ("案件", "cases"),
     "request": ("诉求", "requests"),
+    "table": ("办理依据表", "duty tables"),
     "evidence": ("佐证材料", "evidence"),
     "source": ("数据源", "sources"),
     "quarantine": ("问题数据", "quarantined rows"),
@@ -30,7 +31,7 @@ KINDS = {
     "health": ("运行状况", "the system's health"),
 }
 
-PLACELESS = frozenset({"city", "area", "indicator", "source", "quarantine", "session", "ledger", "user", "story", "health"})
+PLACELESS = frozenset({"city", "area", "indicator", "source", "quarantine", "table", "session", "ledger", "user", "story", "health"})
 """Kinds whose things lie in no one area: what is allowed of them is allowed everywhere."""
 
 VERBS: dict[str, tuple[str, ...]] = {
@@ -51,6 +52,26 @@ VERBS: dict[str, tuple[str, ...]] = {
         "place",
         "recall",
         "acknowledge",
+        "uphold",
+        "reject",
+        "dispute",
+        "object",
+        "rule",
+        "ask",
+        "deny",
+        "extend",
+        "defer",
+        "supplement",
+        "urge",
+        "supervise",
+        "escalate",
+        "make_safe",
+        "whistle",
+        "launch",
+        "reopen",
+        "arrive",
+        "done",
+        "decline",
     ),
     "lead": ("confirm", "false_alarm", "duplicate", "place", "unlink"),
     "finding": ("acknowledge",),

@@ -20,7 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from zhongshu import __version__
 from zhongshu.kernel.problem import Problem
-from zhongshu.serve.api import cases, cities, owner, readings, sandbox, sessions, vitals
+from zhongshu.serve.api import cases, cities, owner, readings, sandbox, sessions, tables, vitals
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, digest, permit
 from zhongshu.serve.hot import HotRoutes
@@ -78,6 +78,14 @@ ROUTES = (
     Route("POST", "/api/cases", cases.add_case, "write", "case", "Case"),
     Route("GET", "/api/cases/{id}", cases.case, "read", "case", "Case"),
     Route("POST", "/api/cases/{id}/{verb}", cases.act, "act", "case", "Case"),
+    Route("POST", "/api/cases/{id}/tasks/{task}/{verb}", cases.act_on_task, "act", "case", "Case"),
+    Route("GET", "/api/classes", tables.classes, "read", "table", "Classes"),
+    Route("GET", "/api/playbooks", tables.playbooks, "read", "table", "Playbooks"),
+    Route("GET", "/api/playbooks/{version}", tables.playbook, "read", "table", "application/xml"),
+    Route("POST", "/api/playbooks", tables.deploy, "write", "table", "Playbook"),
+    Route("GET", "/api/tables", tables.kinds, "read", "table", "Tables"),
+    Route("GET", "/api/tables/{kind}", tables.rows, "read", "table", "TableRows"),
+    Route("POST", "/api/tables/{kind}", tables.bring_in, "write", "table", "TableDiff"),
     Route("POST", "/api/evidence", cases.add_evidence, "write", "evidence", "Evidence"),
     Route("GET", "/api/evidence/{sha256}", cases.evidence, "read", "evidence", "image/*"),
     Route("GET", "/api/live", sandbox.live, "read", "vital", "text/event-stream"),

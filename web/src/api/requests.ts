@@ -33,7 +33,7 @@ export interface RequestProgress {
   state: string
   answer: string | null
   answered: string | null
-  case: { number: string; step_zh: string; step_en: string; holder_zh: string; holder_en: string; since: string; due: string | null; closed: string | null } | null
+  case: { number: string; step_zh: string; step_en: string; holder_zh: string; holder_en: string; since: string; due: string | null; closed: string | null; reopened: number } | null
 }
 
 export const readRequest = (number: string) => get<RequestProgress>(`/api/requests/${part(number)}`)

@@ -6,7 +6,25 @@ import numpy as np
 from fastapi import File, Response, UploadFile
 from pydantic import BaseModel, Field
 
-from zhongshu.act import UNDOABLE, CaseFilter, Deed, Given, NewCase, Place, Voice, decide, do, keep_evidence, open_case, record, take_back, take_request, tell_result, undo
+from zhongshu.act import (
+    UNDOABLE,
+    CaseFilter,
+    Deed,
+    Given,
+    NewCase,
+    Place,
+    Voice,
+    decide,
+    do,
+    keep_evidence,
+    open_case,
+    record,
+    take_back,
+    take_request,
+    task_step,
+    tell_result,
+    undo,
+)
 from zhongshu.kernel.area import parse_area, unplaced
 from zhongshu.kernel.clock import parse_time
 from zhongshu.kernel.ids import uuid7
@@ -58,6 +76,8 @@ class Step(BaseModel):
 
     version: int | None = None
     reason: str = Field(default="", max_length=1000)
+    code: str = Field(default="", max_length=100)
+    what: str = Field(default="", max_length=20)
     unit: str = Field(default="", max_length=100)
     evidence: list[str] = Field(default_factory=list, max_length=20)
     note: str = Field(default="", max_length=2000)
@@ -65,6 +85,7 @@ class Step(BaseModel):
     answer: str = Field(default="", max_length=2000)
     class_: str = Field(default="", alias="class", max_length=100)
     until: str | None = Field(default=None, max_length=40)
+    choices: dict[str, str] = Field(default_factory=dict, max_length=20)
     of: str = Field(default="", max_length=64)
     lon: float | None = Field(default=None, ge=-180, le=180)
     lat: float | None = Field(default=None, ge=-90, le=90)
@@ -76,7 +97,19 @@ class Step(BaseModel):
         """Return it in act's words; `place`: where its coordinates or its area lie in this city."""
         until = None if self.until is None else parse_time(self.until)
         return Given(
-            self.version, self.reason, self.unit, tuple(self.evidence), self.note or self.result, class_=self.class_, until=until, answer=self.answer, once=self.once, place=place
+            version=self.version,
+            reason=self.reason,
+            code=self.code,
+            unit=self.unit,
+            evidence=tuple(self.evidence),
+            note=self.note or self.result,
+            class_=self.class_,
+            what=self.what,
+            until=until,
+            answer=self.answer,
+            once=self.once,
+            place=place,
+            choices=self.choices,
         )
 
 
@@ -91,6 +124,8 @@ class OpenCase(BaseModel):
     lon: float | None = Field(default=None, ge=-180, le=180)
     lat: float | None = Field(default=None, ge=-90, le=90)
     reason: str = Field(default="", max_length=1000)
+    handled: bool = False
+    evidence: list[str] = Field(default_factory=list, max_length=20)
 
 
 _NOBODYS = {"系统": "The system", "仪表": "An instrument", "反映人": "Who reported it"}
@@ -258,10 +293,13 @@ def cases(
 
 
 def add_case(asked: Door, body: OpenCase) -> dict[str, Any]:
-    """Enter a case by hand, as reported to the person who enters it."""
+    """Enter a case by hand: as reported to the person who enters it, or, by a collector, from patrol, even handled on the spot (自行处置, with photographs)."""
     city, area = asked.city, parse_area(body.area)
     city.guard.require(asked.principal, "write", "case", area)
-    new = NewCase("report", body.class_, body.title_zh, body.title_en or body.title_zh, area, "desk", body.address, body.lon, body.lat, reason=body.reason)
+    verb = "report" if "collector" not in asked.principal.role_names else "self_handle" if body.handled else "patrol"
+    new = NewCase(
+        verb, body.class_, body.title_zh, body.title_en or body.title_zh, area, "desk", body.address, body.lon, body.lat, reason=body.reason, evidence=tuple(body.evidence)
+    )
     row = city.office.write(asked.principal, lambda deed: open_case(deed, new))
     return case(asked, row["id"])
 
@@ -291,6 +329,16 @@ def act(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]:  # noqa:
     city.guard.require(asked.principal, "act", "case", area, verb=asks)
     given = body.given(_to(asked, body, "case") if verb == "place" else None)
     city.office.write(asked.principal, lambda deed: do(deed, case_id, verb, given))
+    return case(asked, case_id)
+
+
+def act_on_task(asked: Door, id: str, task: str, verb: str, body: Step) -> dict[str, Any]:  # noqa: A002 (a path parameter)
+    """Arrive at (报到), end or decline a task that one's unit has within a case."""
+    city = asked.city
+    scope = city.guard.scope(asked.principal, "read", "case")
+    case_id, area, _ = city.office.read(lambda conn: record.outline(conn, scope, id))
+    city.guard.require(asked.principal, "act", "case", area, verb=verb)
+    city.office.write(asked.principal, lambda deed: task_step(deed, case_id, task, verb, body.given()))
     return case(asked, case_id)
 
 

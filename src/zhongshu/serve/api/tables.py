@@ -1,0 +1,55 @@
+"""The duty tables: what classes of things there are and whose duty they are; a table's rows; and bringing a table in, its difference shown first."""
+
+from typing import Annotated, Any
+
+from fastapi import File, Response, UploadFile
+
+from zhongshu.act import bring_in as bring
+from zhongshu.act import classes as all_classes
+from zhongshu.act import deploy_playbook, playbook_body, table_kinds, table_rows
+from zhongshu.act import playbooks as all_playbooks
+from zhongshu.serve.door import Door
+
+
+def classes(asked: Door) -> dict[str, Any]:
+    """List the classes in force with who leads them, within which limit, and how their end is checked."""
+    city = asked.city
+    return {"items": city.office.read(lambda conn: all_classes(conn, city.clock.now()))}
+
+
+def kinds(asked: Door) -> dict[str, Any]:
+    """List the kinds of duty tables, their columns, and how many rows each has in force."""
+    city = asked.city
+    return {"items": city.office.read(lambda conn: table_kinds(conn, city.clock.now()))}
+
+
+def rows(asked: Door, kind: str) -> dict[str, Any]:
+    """List the rows of a table that are in force, each with its source."""
+    city = asked.city
+    return {"items": city.office.read(lambda conn: table_rows(conn, kind, city.clock.now()))}
+
+
+async def bring_in(asked: Door, kind: str, file: Annotated[UploadFile, File()], source: str = "", apply: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
+    """Bring a table in, as CSV or XLSX: answers what it would change; with `apply` it is changed. Open cases keep what they were opened under."""
+    body = await file.read(17 * 2**20)
+    name = source or (file.filename or "table").rpartition(".")[0] or "table"
+    return asked.city.office.write(asked.principal, lambda deed: bring(deed, kind, name, body, write=apply))
+
+
+def playbooks(asked: Door) -> dict[str, Any]:
+    """List the playbooks (联动规程), the latest version of each, with who takes part."""
+    return {"items": asked.city.office.read(all_playbooks)}
+
+
+def playbook(asked: Door, version: str) -> Response:
+    """Return a version's drawing as BPMN 2.0."""
+    text = asked.city.office.read(lambda conn: playbook_body(conn, version))
+    return Response(text, media_type="application/xml")
+
+
+async def deploy(asked: Door, file: Annotated[UploadFile, File()]) -> dict[str, Any]:
+    """Take a playbook in, or refuse it with every fault: what the engine would ignore or cannot run. Cases that run one keep their version."""
+    raw, source = await file.read(2**20 + 1), (file.filename or "")[:200]
+    made = asked.city.office.write(asked.principal, lambda deed: deploy_playbook(deed, source, raw))
+    held = asked.city.office.read(all_playbooks)
+    return next(row for row in held if row["version"] == made.version or row["key"] == made.key)
