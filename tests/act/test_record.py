@@ -91,7 +91,7 @@ def test_one_case_is_shown_whole(city: Any) -> None:
     assert shown["suggestion"]["reason_en"].endswith("(Catalogue 2.1)")
     assert (shown["suggestion"]["row"]["basis"], shown["suggestion"]["row"]["basis_en"]) == ("目录 2.1", "Catalogue 2.1")
     assert [item["verb"] for item in shown["verbs"]] == ["dispatch", "dispute", "urge", "escalate", "place", "acknowledge"]
-    assert shown["verbs"][0] == {"verb": "dispatch", "zh": "派遣", "en": "Dispatch", "needs": ["unit"], "shortcut": "1", "aside": False}
+    assert shown["verbs"][0] == {"verb": "dispatch", "zh": "派遣", "en": "Dispatch", "needs": ["unit"], "shortcut": "1", "aside": False, "reasons": []}
     assert [item["verb"] for item in shown["verbs"] if not item["aside"]] == ["dispatch"]
     assert [item["number"] for item in shown["voices"]] == [told["number"]]
     assert "reporter" not in shown["voices"][0]

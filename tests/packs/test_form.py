@@ -18,7 +18,7 @@ from zhongshu.kernel.area import city_of
 HOME = Path(zhongshu.packs.__file__).parent
 PACKS = sorted(p.name for p in HOME.iterdir() if (p / "pack.toml").is_file())
 MUST = {"pack.toml", "README.md", "__init__.py", "entities.py", "words.zh.toml", "words.en.toml", "sample"}
-MAY = {"sources.py", "indicators.toml", "rules.toml", "playbooks", "dispatch.csv", "services.toml", "forecasts.py", "views.toml", "policies.cedar"}
+MAY = {"sources.py", "indicators.toml", "rules.toml", "playbooks", "dispatch.csv", "tables", "services.toml", "forecasts.py", "views.toml", "policies.cedar"}
 OWN = {"sandbox": {"life"}}
 FIRST_25 = set("EM01 EM02 EM03 DR02 DR03 DR04 DR06 EN01 EN02 EN05 TR01 TR03 TR04 TR05 HL01 HL02 HL06 HL08 HL09 CA02 CA03 CA04 CA05 CA08 IN01".split())
 LEFT_UNSET = {"HL01", "HL08", "HL09", "CA05", "CA08"}

@@ -76,7 +76,7 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
     return show_case(row, now, scope) | {
         "history": _history(connection, row["id"], steps, scope),
         "voices": [show_voice(item, scope) for item in told],
-        "verbs": [show_verb(item, row) for item in offered],
+        "verbs": [show_verb(item, row) | {"reasons": _reasons(connection, item.verb, now)} for item in offered],
         "suggestion": proposal,
         "clocks": clocks.show(row, first, now),
         "links": _links(connection, [row["lead"]]).get(row["lead"], []) if row["lead"] else [],
@@ -87,6 +87,13 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
         "playbook": joint.running(connection, row["id"]),
         "rulings": rulings(connection, row, scope),
     }
+
+
+def _reasons(connection: Connection, verb: str, now: int) -> list[Document]:
+    """Return the reasons the city lists for a verb; for asking, those of every leave."""
+    wanted = {"ask": {"extend", "park", "defer", "supplement"}}.get(verb, {verb})
+    held = duty.book(connection).all_at("reasons", now)
+    return [{name: row.cells[name] for name in ("verb", "code", "zh", "en")} for row in held if row.cells["verb"] in wanted]
 
 
 def rulings(connection: Connection, case: Mapping[Any, Any], scope: Scope) -> list[Document]:

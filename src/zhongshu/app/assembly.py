@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 
-from zhongshu.act import Office, deploy_playbook
+from zhongshu.act import Deed, Office, bring_in, deploy_playbook
 from zhongshu.act import load as load_duties
 from zhongshu.app.installed import Installed, installed_packs
 from zhongshu.app.rhythms import Rhythms
@@ -93,10 +93,20 @@ class Assembly:
         self.zone = ZoneInfo(self.about.time_zone)
         self.office = Office(self.desk, self.hub, clock, self.zone, lambda principal: self.ledger.witness_of(principal.id))
         for pack in self.packs:
+            self._bring_duties(pack)
+
+    def _bring_duties(self, pack: Installed) -> None:
+        """Bring in what a pack says of duties: its catalogue, its tables, its playbooks; what is there already stays as it is."""
+
+        def work(deed: Deed) -> None:
             if pack.duties:
-                self.office.write(SYSTEM, lambda deed, pack=pack: load_duties(deed, pack.name, pack.duties))  # type: ignore[misc]
+                load_duties(deed, pack.name, pack.duties)
+            for kind, body in pack.tables.items():
+                bring_in(deed, kind, f"pack:{pack.name}", body, write=True)
             for name, drawn in pack.playbooks.items():
-                self.office.write(SYSTEM, lambda deed, name=f"{pack.name}/{name}", drawn=drawn: deploy_playbook(deed, name, drawn))  # type: ignore[misc]
+                deploy_playbook(deed, f"{pack.name}/{name}", drawn)
+
+        self.office.write(SYSTEM, work)
 
     def city(self, pipe: Pipe) -> City:
         """Return what handlers may reach."""

@@ -45,6 +45,11 @@ class Installed:
         return PackPolicy(self.name, path.read_text("utf-8"), frozenset(t.name for t in self.types)) if path.exists() else None
 
     @property
+    def tables(self) -> dict[str, bytes]:
+        """Return its duty tables by kind: `tables/limits.csv` and the like."""
+        return {path.stem: path.read_bytes() for path in sorted((self.folder / "tables").glob("*.csv"))}
+
+    @property
     def playbooks(self) -> dict[str, bytes]:
         """Return its playbooks by file name."""
         return {path.name: path.read_bytes() for path in sorted((self.folder / "playbooks").glob("*.bpmn"))}

@@ -13,6 +13,7 @@ OPTIONAL = {
     "indicators.toml",
     "rules.toml",
     "dispatch.csv",
+    "tables",
     "playbooks",
     "services.toml",
     "forecasts.py",

@@ -142,11 +142,13 @@ class NgramClassifier:
         numbers, weights = _once(grams, self.tuning.orders)
         if not len(numbers) or not self.classes:
             return ()
-        believed = self._belief.shares(evidence(self._weights, numbers, weights))
+        spoken = evidence(self._weights, numbers, weights)
+        believed = self._belief.shares(spoken)
         order = np.argsort(-believed, kind="stable")[: max(most, 0)]
         if not len(order) or believed[order[0]] < self.tuning.silent:
             return ()
-        return tuple(Proposal(self.classes[at], float(believed[at]), self._reasons(grams, int(at))) for at in order if believed[at] >= self.tuning.least)
+        worth = [int(at) for at in order if believed[at] >= self.tuning.least and spoken[at] > 0]
+        return tuple(Proposal(self.classes[at], float(believed[at]), self._reasons(grams, at)) for at in worth)
 
     def _settle(self) -> None:
         self._weights = weigh(self._counts, self.tuning)

@@ -21,7 +21,10 @@ EVENT, KIND, PERSON = "same_event", "same_kind", "same_person"
 _EARTH = 6_371_008.8
 _ENDINGS = "大道|广场|公园|小区|花园|家园|医院|小学|中学|市场|超市|公寓|宿舍|新村|路|街|巷|站|桥|馆|店|局|宫|苑|湾|家"
 _NAME = re.compile(rf"(?=([\u4e00-\u9fff]{{2}}(?:{_ENDINGS})))")
-_DOOR = re.compile(r"(\d{1,4})(?:号楼|栋|幢|号)(?:(\d{1,2})单元)?(?:(\d{3,4})室?)?")
+_DOOR = re.compile(r"(?<![月\d])(\d{1,4})(?:号楼|栋|幢|号(?![线码]))(?:(\d{1,2})单元)?(?:(\d{3,4})室?)?")
+_NAMES = 12
+"""Names of places read out of one voice, the address's first: a hostile text cannot fill the index."""
+_SAME_DOOR_METRES = 150
 _SAID_ALIKE = 0.25
 _HOUR, _DAY = 60, 1440
 
@@ -139,7 +142,9 @@ def read(told: Told) -> Read:
     grams = cut(told.text)
     place = fold(f"{told.address} {told.text}")
     door = _DOOR.search(place)
-    return Read(told, frozenset(grams.numbers[grams.lengths > 1].tolist()), frozenset(_NAME.findall(place)), "/".join(part or "" for part in door.groups()) if door else "")
+    return Read(
+        told, frozenset(grams.numbers[grams.lengths > 1].tolist()), frozenset(_NAME.findall(place)[:_NAMES]), "/".join(part or "" for part in door.groups()) if door else ""
+    )
 
 
 def compare(one: Read, other: Read, kin: frozenset[str], homes: frozenset[str], shared: Sequence[str]) -> Pair:
@@ -147,7 +152,7 @@ def compare(one: Read, other: Read, kin: frozenset[str], homes: frozenset[str], 
     a, b = one.told, other.told
     metres, minutes = _metres(a, b), abs(a.when - b.when) // MINUTE
     home = float(a.class_ == b.class_ and a.class_ in homes)
-    same_door = float(bool(one.door) and one.door == other.door)
+    same_door = float(bool(one.door) and one.door == other.door and (metres is None or metres <= _SAME_DOOR_METRES))
     features = {
         "base": 1.0,
         "near": 0.0 if metres is None else math.exp(-metres / 150),
@@ -239,7 +244,7 @@ def _alike(one: frozenset[int], other: frozenset[int]) -> float:
 
 def _metres(a: Told, b: Told) -> float | None:
     """Return the great-circle distance (haversine), or None where a place is not known."""
-    if a.lon is None or a.lat is None or b.lon is None or b.lat is None:
+    if a.lon is None or a.lat is None or b.lon is None or b.lat is None or not all(map(math.isfinite, (a.lon, a.lat, b.lon, b.lat))):
         return None
     half_lat, half_lon = math.radians(b.lat - a.lat) / 2, math.radians(b.lon - a.lon) / 2
     chord = math.sin(half_lat) ** 2 + math.cos(math.radians(a.lat)) * math.cos(math.radians(b.lat)) * math.sin(half_lon) ** 2

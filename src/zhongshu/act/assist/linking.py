@@ -20,6 +20,10 @@ SPREAD = 16
 """A name of which less than half is heard in so many coarse cells is a word, not a place."""
 
 
+NAMES = 100_000
+"""Names of places remembered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """One row: how far back (µs) and how far apart (m) a kind of link is looked for, and the least share proposed."""
@@ -82,13 +86,16 @@ class Linker:
             self._index.setdefault(key, deque(maxlen=BUCKET)).append(known)
 
     def forget(self, before: int) -> None:
-        """Drop what happened before a time (µs); names of places stay."""
+        """Drop what happened before a time (µs). Names of places stay, the commonest of them where there are too many."""
         for key in list(self._index):
             kept = [known for known in self._index[key] if known.told.when >= before]
             if kept:
                 self._index[key] = deque(kept, maxlen=BUCKET)
             else:
                 del self._index[key]
+        if len(self._cells) > NAMES:
+            common = sorted(self._cells.items(), key=lambda item: (-item[1].total(), item[0]))
+            self._cells = dict(common[: NAMES // 2])
 
     def propose(self, told: Told, most: int = 10) -> tuple[Link, ...]:
         """Return at most `most` links of each kind, likeliest first. What is one event is not also told as one cause."""
