@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zhongshu.act.assist.calibration import FOLDS, Belief, HeldOut, fit, keep, lowest
-from zhongshu.act.assist.grams import BITS, BUCKETS, ORDERS, Grams, Numbers, cut, fold
+from zhongshu.act.assist.grams import BITS, BUCKETS, Grams, Numbers, cut, fold
 
 Counts = npt.NDArray[np.int32]
 Weights = npt.NDArray[np.float32]
@@ -70,7 +70,7 @@ class Tuning:
     sharpness: float = 2.0
     """Power of a gram's information: above 1, what is said in every class (places, greetings) counts for less."""
     orders: tuple[float, ...] = (1.0, 1.0, 0.25, 0.125)
-    """What grams of one, two, three and four characters count; a word of another script counts as its length does."""
+    """What grams of one, two, three and four characters count; a word of another script counts as two."""
     silent: float = 0.3
     """Below this share for the likeliest class nothing is said."""
     least: float = 0.03
@@ -205,14 +205,14 @@ def evidence(weights: Weights, numbers: Numbers, orders: Weights) -> npt.NDArray
 
 
 def _once(grams: Grams, orders: tuple[float, ...]) -> tuple[Numbers, Weights]:
-    """Return a text's grams once each, in order of their numbers, and what each counts by its length."""
+    """Return a text's grams once each, in order of their numbers, and what each counts by its order."""
     numbers, first = np.unique(grams.numbers, return_index=True)
     return numbers, _order_weights(grams, orders)[first]
 
 
 def _order_weights(grams: Grams, orders: tuple[float, ...]) -> Weights:
     table = np.asarray(orders, dtype=np.float32)
-    return np.asarray(table[np.minimum(grams.lengths, min(ORDERS, len(orders))) - 1], dtype=np.float32)
+    return np.asarray(table[np.minimum(grams.orders, len(orders)) - 1], dtype=np.float32)
 
 
 def _digest(text: str) -> int:

@@ -16,6 +16,7 @@ LONGEST = 4000
 """Characters of a text that are read; a voice keeps no more."""
 LONGEST_WORD = 32
 ORDERS = 4
+_WORD_ORDER = 2
 BITS = 16
 BUCKETS = 1 << BITS
 """Grams are numbered by hashing, so memory does not grow with what is learnt."""
@@ -41,12 +42,13 @@ _SIMPLER = {ord(pair[0]): pair[1] for pair in _PAIRS.split()}
 
 @dataclass(frozen=True, slots=True)
 class Grams:
-    """A text's grams: the folded text, and for each gram, in order of its place, its number, where it starts and how long it is."""
+    """A text's grams: the folded text, and for each gram its number, where it starts, how long it is, and its order: 1 to 4, a whole word as 2."""
 
     text: str
     numbers: Numbers
     starts: Numbers
     lengths: Numbers
+    orders: Numbers
 
     def shown(self, at: int) -> str:
         """Return the letters of a gram."""
@@ -71,7 +73,8 @@ def cut(text: str) -> Grams:
     numbers.append(np.fromiter((zlib.crc32(word.encode("utf-8", "surrogatepass")) >> (32 - BITS) for _, word in words), dtype=np.int64, count=len(words)))
     starts.append(np.fromiter((start for start, _ in words), dtype=np.int64, count=len(words)))
     lengths.append(np.fromiter((len(word) for _, word in words), dtype=np.int64, count=len(words)))
-    return Grams(folded, np.concatenate(numbers), np.concatenate(starts), np.concatenate(lengths))
+    orders = np.concatenate([*lengths[:-1], np.full(len(words), _WORD_ORDER, dtype=np.int64)])
+    return Grams(folded, np.concatenate(numbers), np.concatenate(starts), np.concatenate(lengths), orders)
 
 
 def _runs(points: npt.NDArray[np.uint64], han: npt.NDArray[np.bool_]) -> tuple[list[Numbers], list[Numbers], list[Numbers]]:

@@ -142,9 +142,7 @@ def read(told: Told) -> Read:
     grams = cut(told.text)
     place = fold(f"{told.address} {told.text}")
     door = _DOOR.search(place)
-    return Read(
-        told, frozenset(grams.numbers[grams.lengths > 1].tolist()), frozenset(_NAME.findall(place)[:_NAMES]), "/".join(part or "" for part in door.groups()) if door else ""
-    )
+    return Read(told, frozenset(grams.numbers[grams.orders > 1].tolist()), frozenset(_NAME.findall(place)[:_NAMES]), "/".join(part or "" for part in door.groups()) if door else "")
 
 
 def compare(one: Read, other: Read, kin: frozenset[str], homes: frozenset[str], shared: Sequence[str]) -> Pair:
