@@ -101,7 +101,7 @@ class Assembly:
         def work(deed: Deed) -> None:
             if pack.duties:
                 load_duties(deed, pack.name, pack.duties)
-            for kind, body in pack.tables.items():
+            for kind, body in pack.tables.items() if self.about.sandbox or not pack.fictional else ():
                 bring_in(deed, kind, f"pack:{pack.name}", body, write=True)
             for name, drawn in pack.playbooks.items():
                 deploy_playbook(deed, f"{pack.name}/{name}", drawn)

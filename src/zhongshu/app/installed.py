@@ -45,6 +45,11 @@ class Installed:
         return PackPolicy(self.name, path.read_text("utf-8"), frozenset(t.name for t in self.types)) if path.exists() else None
 
     @property
+    def fictional(self) -> bool:
+        """Tell whether its duty tables are a fictional city's, which hold in the sandbox alone."""
+        return bool(self.about.get("fictional"))
+
+    @property
     def tables(self) -> dict[str, bytes]:
         """Return its duty tables by kind: `tables/limits.csv` and the like."""
         return {path.stem: path.read_bytes() for path in sorted((self.folder / "tables").glob("*.csv"))}
