@@ -1,5 +1,6 @@
 """Proposals of a class: right often enough on phrasings never learnt, the same whatever the order, silent rather than guessing, and never broken by a text."""
 
+import itertools
 import random
 import sys
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zhongshu.act.assist import Classifier, Named, NgramClassifier, Proposal, Tuning
+from zhongshu.act.assist.calibration import KEPT, Belief, HeldOut, fit, keep
 from zhongshu.act.assist.grams import BUCKETS, LONGEST, cut, fold
 from zhongshu.act.assist.measure import Adoption, Record, adoption
 
@@ -31,7 +33,7 @@ HOSTILE = [
     "ﷺ" * LONGEST,
     "١٢٣４５６",
     "路灯不亮" + "\u0301" * 3000,
-    "‮灯路",
+    "\u202e灯路",
     "ⅣⅣ㍿㎡",
     "<script>alert(1)</script>' OR 1=1 --",
     "\U0010ffff\ue000",
@@ -119,7 +121,7 @@ def test_order_and_batches_make_no_difference(seed: int, cuts: list[int]) -> Non
     chance.shuffle(examples)
     parted = NgramClassifier(rows)
     edges = [0, *sorted(cuts), len(examples)]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in itertools.pairwise(edges):
         parted = parted.learn(examples[low:high])
     assert parted.version == whole.version
     assert parted.belief == whole.belief
@@ -138,6 +140,34 @@ def test_learning_makes_a_new_one_and_a_version_of_its_own(day_one: NgramClassif
 def test_what_the_catalogue_lacks_is_passed_over_and_counted(day_one: NgramClassifier) -> None:
     other = day_one.learn([("路灯不亮", "no.such"), ("路灯不亮", "hotline.streetlight")])
     assert (other.learnt, other.ignored) == (1, 1)
+
+
+def held(key: int, class_: int = 0, numbers: tuple[int, ...] = (1, 2)) -> HeldOut:
+    return HeldOut.of(np.array(numbers), np.ones(len(numbers), dtype=np.float32), class_, key)
+
+
+@given(keys=st.lists(st.integers(0, 10**6), max_size=30), cut_=st.integers(0, 30))
+def test_the_same_are_kept_in_any_order_and_batches(keys: list[int], cut_: int) -> None:
+    made = [held(key, numbers=(key % 7, key % 11 + 20)) for key in keys]
+    kept = [(each.lowest, each.key) for each in keep(made)]
+    assert kept == sorted(kept)
+    assert [(each.lowest, each.key) for each in keep((*keep(made[cut_:]), *reversed(made[:cut_])))] == kept
+
+
+def test_so_many_are_kept_and_no_more() -> None:
+    kept = keep(held(key) for key in range(KEPT + 50, -1, -1))
+    assert [each.key for each in kept] == list(range(KEPT))
+
+
+@settings(max_examples=20, deadline=None)
+@given(temperature=st.floats(0.4, 6), seed=st.integers(0, 1000))
+def test_a_known_temperature_is_found_again(temperature: float, seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    table = chance.normal(0, 3, (3000, 4)).astype(np.float32)
+    true = [int(chance.choice(4, p=Belief(temperature, 0.05).shares(row.astype(np.float64)))) for row in table]
+    made = [held(at, true[at], (at,)) for at in range(3000)]
+    found = fit(made, [at % 4 for at in range(3000)], lambda _, asked: table[asked])
+    assert found.temperature == pytest.approx(temperature, rel=0.25)
 
 
 # what is said

@@ -180,6 +180,28 @@ def test_few_are_compared_in_a_large_city_and_in_a_flood() -> None:
     assert len({other.id for _, other, _ in linker(*flood).considered(replace(POND, id="b", text="积水"))}) <= 2 * BUCKET
 
 
+@pytest.mark.parametrize(("lon", "lat", "metres"), [(120.01, 60.0, 556), (120.0, 60.005, 556), (120.005, 60.0025, 393)])
+def test_metres_are_those_of_the_globe(lon: float, lat: float, metres: int) -> None:
+    [pair] = [pair for kind, _, pair in linker(replace(POND, lat=60.0)).considered(replace(POND, id="b", lon=lon, lat=lat)) if kind == EVENT]
+    assert pair.metres == pytest.approx(metres, abs=1)
+
+
+def test_what_is_one_event_is_not_told_as_one_cause_too() -> None:
+    eager = [Weight(kind, "base", 3.0) for kind in (EVENT, KIND, PERSON)]
+    known = Linker(CONFUSABLE, HOMES, weights=eager)
+    known.add(POND)
+    assert kinds(known.propose(replace(POND, id="b"))) == {EVENT, PERSON}
+    assert kinds(known.propose(replace(POND, id="b", lat=30.02))) == {KIND, PERSON}
+
+
+def test_a_name_heard_everywhere_is_a_word_and_no_place() -> None:
+    text = "人行道旁边的马路积水"
+    new = replace(POND, id="b", lon=None, lat=None, reporter="", text=text)
+    everywhere = [replace(POND, id=f"e{i}", reporter="", text=text, lon=120.0 + 0.02 * i, area=STREET + i * 10**6) for i in range(60)]
+    assert [link for link in linker(*everywhere).propose(new) if link.kind == EVENT] == []
+    assert linker(replace(POND, text=text, reporter="")).propose(new)
+
+
 def test_a_city_brings_its_own_weights() -> None:
     deaf = [Weight(kind, "base", -30.0) for kind in (EVENT, KIND, PERSON)]
     known = Linker(CONFUSABLE, HOMES, weights=deaf)
