@@ -260,3 +260,7 @@ def test_an_empty_catalogue_and_a_class_of_no_words_say_nothing() -> None:
     assert NgramClassifier([]).learn([("路灯", "x")]).propose("路灯") == ()
     assert NgramClassifier([Named("a", "", "")]).propose("路灯") == ()
     assert NgramClassifier([Named("a", "", ""), Named("b", "", "")]).propose("路灯") == ()
+
+
+def test_no_text_is_longer_than_is_read() -> None:
+    assert max(len(fold(text)) for text in HOSTILE) == LONGEST

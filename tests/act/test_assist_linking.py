@@ -229,3 +229,16 @@ def test_no_voice_breaks_it(text: str, lon: float | None, lat: float | None, are
         assert link.reason_zh
         assert link.reason_en
         assert "nan" not in link.reason_zh
+
+
+def test_like_numbered_homes_of_two_estates_are_two_homes() -> None:
+    one = replace(POND, class_="hotline.heating", text="天鹅湾8号楼2单元301暖气不热")
+    two = replace(one, id="b", text="松涛苑8号楼2单元301暖气不热", lat=30.0 + 600 * METRE, reporter="caller-2")
+    assert kinds(linker(one).propose(two)) == {KIND}
+    assert kinds(linker(one).propose(replace(two, lat=30.0))) == {EVENT}
+
+
+def test_without_homes_declared_nothing_is_one_cause() -> None:
+    known = Linker(CONFUSABLE)
+    known.add(replace(POND, class_="hotline.heating"))
+    assert kinds(known.propose(replace(POND, id="b", class_="hotline.heating", lat=30.0 + 600 * METRE, reporter=""))) == set()
