@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from zhongshu.act import Given, Seen, Voice, answer, decide, link_voice, record, take_finding, take_request, undo
+from zhongshu.act import Given, Seen, Voice, answer, decide, link_voice, record, take_finding, take_request, undo, voices
 from zhongshu.act.lead import between
 from zhongshu.act.tables import case_file, case_step, lead, lead_link, request
 from zhongshu.kernel.clock import MINUTE
@@ -185,7 +185,7 @@ def test_closing_answers_nobody_unless_an_answer_is_given(city: Any) -> None:
         case = next(row for row in rows(city, case_file) if row["id"] == done["case_id"])
         case = city.do("checker", city.to_check(case), "check_pass")
         city.do("acceptor", case, "close", answer=words)
-        after = city.desk.read(lambda c, told=told: record.get_request(c, told["number"]))
+        after = city.desk.read(lambda c, told=told: voices.get_request(c, told["number"]))
         assert (after["state"], after["answer"]) == (("answered", words) if words else ("received", ""))
         assert after["case"]["step"] == "closed"
     with pytest.raises(Problem, match=r"request\.answered"):

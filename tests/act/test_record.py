@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from zhongshu.act import CaseFilter, Given, Voice, classes, decide, do, guess, load, record, row_for, suggest, take_finding, take_request, units
+from zhongshu.act import CaseFilter, Given, Voice, classes, decide, do, guess, load, record, row_for, suggest, take_finding, take_request, units, voices
 from zhongshu.act.lead import Seen
 from zhongshu.act.tables import request
 from zhongshu.kernel.area import interval
@@ -210,9 +210,9 @@ def test_the_catalogue_holds_by_date_and_loads_twice_the_same(city: Any) -> None
 def test_a_reporter_follows_their_own(city: Any) -> None:
     voice = Voice("citizen", "v", city.clock.at, city.cell, "ponding", "水淹了", "", 121.5, 31.2)
     told = city.as_("citizen", lambda deed: take_request(deed, voice))[0]
-    shown = city.desk.read(lambda c: record.get_request(c, told["number"]))
+    shown = city.desk.read(lambda c: voices.get_request(c, told["number"]))
     assert (shown["state"], shown["case"]) == ("received", None)
-    assert city.desk.read(lambda c: record.get_request(c, "no such")) is None
+    assert city.desk.read(lambda c: voices.get_request(c, "no such")) is None
     assert city.desk.read(lambda c: record.get_lead(c, ALL, told["lead"]))["voices"] == 1
     assert city.desk.read(lambda c: record.get_lead(c, Scope(), told["lead"])) is None
     assert city.desk.read(lambda c: c.execute(select(request.c.state)).scalar_one()) == "received"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from zhongshu.act import Given, Voice, decide, record, take_request, tell_result
+from zhongshu.act import Given, Voice, decide, record, take_request, tell_result, voices
 from zhongshu.kernel.grade import EVERYWHERE, Principal, Scope
 from zhongshu.kernel.problem import Problem
 
@@ -40,7 +40,7 @@ def say(city: Any, who: Principal, told: dict[str, Any], verb: str = "solved") -
 
 
 def shown(city: Any, told: dict[str, Any], who: Principal = CITIZEN) -> dict[str, Any]:
-    return city.desk.read(lambda c: record.get_request(c, told["number"], who))
+    return city.desk.read(lambda c: voices.get_request(c, told["number"], who))
 
 
 def test_the_reporter_sees_before_and_after_and_says_once(city: Any) -> None:

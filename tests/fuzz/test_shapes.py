@@ -89,7 +89,7 @@ def test_every_answer_has_the_declared_shape(app: Any, client: Any, owner: Any) 
     bad = next(row for row in reversed(held) if row["code"] == "reading.wrong_unit")
     admin("POST", f"{DEVICES}/quarantine/{bad['id']}/mend", json={"raw": json.dumps(json.loads(bad["raw"]) | {"unit": "cm", "value": 61, "time": rfc3339(time.time_ns() // 1000)})})
     request, case, photo = case_of(acceptor, dispatcher, sensor["lon"], sensor["lat"])
-    for url in ("/api/cases", f"/api/cases/{case}", f"/api/requests/{request}", f"/api/evidence/{photo}", "/api/leads"):
+    for url in ("/api/cases", f"/api/cases/{case}", f"/api/requests/{request}", f"/api/evidence/{photo}", "/api/leads", "/api/requests?limit=5", "/api/assist"):
         dispatcher("GET", url)
     table = {"file": ("reasons.csv", "verb,code,zh,en,basis,valid_from\nreturn,a,不在辖区,Elsewhere,规则,2026-01-01\n")}
     admin("POST", "/api/tables/reasons", files=table)

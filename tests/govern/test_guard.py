@@ -114,7 +114,8 @@ LEAD_VERBS = {
 }
 
 
-REQUEST_VERBS = {"acceptor": {"answer"}, "dispatcher": {"answer"}, "duty_officer": {"answer"}, "citizen": {"solved", "unsolved"}}
+HOTLINE = {"answer", "transfer", "refuse", "receive", "call_back", "missed"}
+REQUEST_VERBS = {"acceptor": HOTLINE, "dispatcher": {"answer", "transfer"}, "duty_officer": HOTLINE, "checker": {"call_back", "missed"}, "citizen": {"solved", "unsolved"}}
 
 
 def holder(role: str) -> Principal:

@@ -3,7 +3,10 @@
 The desk is the truth of it. A write is a `Deed`, handed in at the `Office`; what it changed goes out as news, and as readings by the relay.
 """
 
-from zhongshu.act import record, relay, voice
+from zhongshu.act import record, relay, voice, voices
+from zhongshu.act.adoption import report as assist_report
+from zhongshu.act.adoption import taught
+from zhongshu.act.assistant import Assistant
 from zhongshu.act.case import check_by_instrument, do, keep_evidence, open_case, tell_result
 from zhongshu.act.deed import INSTRUMENT, SYSTEM, Deed, Witness, nobody
 from zhongshu.act.dispatch import Taken, consume, consumed, finding_ended, take_finding, take_request, take_requests
@@ -11,6 +14,7 @@ from zhongshu.act.duty import bring_in, classes, guess, load, row_for, suggest, 
 from zhongshu.act.duty import kinds as table_kinds
 from zhongshu.act.duty import rows as table_rows
 from zhongshu.act.given import Given, NewCase
+from zhongshu.act.hotline import do as do_request
 from zhongshu.act.joint import body as playbook_body
 from zhongshu.act.joint import deploy as deploy_playbook
 from zhongshu.act.joint import listing as playbooks
@@ -22,19 +26,22 @@ from zhongshu.act.place import Place
 from zhongshu.act.record import CaseFilter
 from zhongshu.act.rounds import sign_normal, sweep
 from zhongshu.act.shown import BAD_PAGE
-from zhongshu.act.states import LEAD_ROWS, ROWS, STEPS, TASK_ROWS, UNDOABLE, VERBS
+from zhongshu.act.states import LEAD_ROWS, RESULTS, ROWS, STEPS, TASK_ROWS, UNDOABLE, VERBS
 from zhongshu.act.voice import Refusal, Voice, answer
+from zhongshu.act.voices import VoiceFilter
 
 __all__ = [
     "BAD_PAGE",
     "INSTRUMENT",
     "LEAD_ROWS",
+    "RESULTS",
     "ROWS",
     "STEPS",
     "SYSTEM",
     "TASK_ROWS",
     "UNDOABLE",
     "VERBS",
+    "Assistant",
     "CaseFilter",
     "Deed",
     "Given",
@@ -45,8 +52,10 @@ __all__ = [
     "Seen",
     "Taken",
     "Voice",
+    "VoiceFilter",
     "Witness",
     "answer",
+    "assist_report",
     "bring_in",
     "check_by_instrument",
     "classes",
@@ -55,6 +64,7 @@ __all__ = [
     "decide",
     "deploy_playbook",
     "do",
+    "do_request",
     "finding_ended",
     "guess",
     "keep_evidence",
@@ -80,8 +90,10 @@ __all__ = [
     "take_request",
     "take_requests",
     "task_step",
+    "taught",
     "tell_result",
     "undo",
     "units",
     "voice",
+    "voices",
 ]

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from zhongshu.act import tables
+from zhongshu.act.assistant import Assistant
 from zhongshu.kernel.area import Level, at_level, show_area
 from zhongshu.kernel.bus import News
 from zhongshu.kernel.clock import to_datetime
@@ -46,10 +47,11 @@ class Deed:
     witness: Witness = nobody
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     news: list[News] = field(default_factory=list)
+    assistant: Assistant | None = None
 
     def by(self, actor: Principal) -> "Deed":
         """Return the same deed in another's name; both share their news."""
-        return Deed(self.connection, self.now, actor, self.witness, self.zone, self.news)
+        return Deed(self.connection, self.now, actor, self.witness, self.zone, self.news, self.assistant)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from zhongshu.act import case as cases
-from zhongshu.act import docket, voice
+from zhongshu.act import docket, links, voice
 from zhongshu.act import lead as leads
 from zhongshu.act.deed import SYSTEM, Deed
 from zhongshu.act.given import Given, NewCase
@@ -57,6 +57,7 @@ def take_request(deed: Deed, voice_: voice.Voice) -> tuple[dict[str, Any], str]:
         return row, _import(own, row, voice_, new=new)
     if new:
         leads.from_request(own, row)
+        links.note(own, voice.get(own, row["id"]))
         row = voice.get(own, row["id"])
     return row, "new" if new else "known"
 

@@ -47,7 +47,7 @@ def check(deed: Deed, row: states.Row, case: Case, given: Given) -> Given:
 
     Raises `case.missing`, `case.evidence_unknown`, `case.reason_not_listed`, and each guard's own problem.
     """
-    given = _reasoned(deed, row, given)
+    given = reasoned(deed, row, given)
     _needs(deed, row, case, given)
     for name in ("placed", "holder", "other", "reporter", "recent", "owed", "settled", "rejected", "asked", "danger"):
         if name in row.guards:
@@ -55,7 +55,7 @@ def check(deed: Deed, row: states.Row, case: Case, given: Given) -> Given:
     return given
 
 
-def _reasoned(deed: Deed, row: states.Row, given: Given) -> Given:
+def reasoned(deed: Deed, row: states.Row, given: Given) -> Given:
     """Put a listed reason into words; where the city lists reasons for a verb, a person gives one of them."""
     verb = given.what if row.verb == "ask" and given.what else row.verb
     if "reason" not in row.needs or deed.actor.id == SYSTEM.id:

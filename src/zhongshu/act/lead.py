@@ -109,7 +109,7 @@ def from_finding(deed: Deed, finding: Finding, seen: Seen) -> tuple[_Lead, bool]
 
 def from_request(deed: Deed, told: Mapping[Any, Any]) -> _Lead:
     """Join a voice to the nearest lead of its kind, in place and time, or open a lead of its own; return the lead."""
-    candidates = [(other, reason) for other, reason in near(deed, told) if _may_join(deed, other)]
+    candidates = [(other, reason) for other, reason in near(deed, told) if may_join(deed, other)]
     if candidates:
         other, reason = min(candidates, key=lambda pair: pair[1].metres)
         link_voice(deed, told["id"], other["id"], reason)
@@ -138,7 +138,7 @@ def decide(deed: Deed, lead_id: str, verb: str, given: Given, of: str = "") -> _
         if not of:
             raise MISSING(field="重复于 of")
         other = get(deed, of)
-        if other["id"] == row["id"] or not _may_join(deed, other):
+        if other["id"] == row["id"] or not may_join(deed, other):
             raise NOT_JOINED(number=other["number"])
         return _join_lead(deed, row, other, between(row, other))
     if verb == "place":
@@ -169,7 +169,7 @@ def link_voice(deed: Deed, request_id: str, lead_id: str, reason: Reason | None 
     """Join a voice to a lead, with the reason, and return the lead. Raises `lead.unknown`, `lead.not_joined`, `request.unknown`."""
     told, row = voice.get(deed, request_id), get(deed, lead_id)
     machine.allow(machine.find_lead("open", "duplicate"), deed.actor, row["area"])
-    if told["lead"] == lead_id or not _may_join(deed, row):
+    if told["lead"] == lead_id or not may_join(deed, row):
         raise NOT_JOINED(number=row["number"])
     why = reason or between(told, row)
     own = None if told["lead"] is None else get(deed, told["lead"])
@@ -192,6 +192,8 @@ def undo(deed: Deed, link_id: int) -> _Lead:
     machine.allow(machine.find_lead("duplicate", "unlink"), deed.actor, target["area"])
     changes = {"b_id": link_id, "undone": deed.now, "undone_by": deed.actor.id}
     deed.connection.execute(update(lead_link).where(lead_link.c.id == bindparam("b_id")), changes)
+    if link["kind"] != "same_event":
+        return target
     before = json.loads(link["before"])
     if link["request"] is not None:
         return _undo_voice(deed, link["request"], target, before)
@@ -326,7 +328,17 @@ def _confirm(deed: Deed, row: _Lead, given: Given) -> _Lead:
     )
     deed.connection.execute(update(request).where(request.c.lead == bindparam("b_lead")), {"b_lead": row["id"], "case_id": opened["id"]})
     cases.recount_voices(deed, opened["id"])
-    return _move(deed, row, "confirm", given.reason, case_id=opened["id"], decided_by=deed.actor.id)
+    return _move(deed, row, "confirm", given.reason, _proposed(deed, row, opened["class"]), case_id=opened["id"], decided_by=deed.actor.id)
+
+
+def _proposed(deed: Deed, row: _Lead, chosen: str) -> dict[str, Any]:
+    """Return what the history keeps of what was proposed for a lead's first voice and what a person chose; the assistant learns the choice."""
+    first = deed.connection.execute(select(request).where(request.c.lead == row["id"]).order_by(request.c.created, request.c.id).limit(1)).mappings().one_or_none()
+    if first is None or deed.actor.id == "system":
+        return {}
+    if deed.assistant is not None:
+        deed.assistant.confirmed(first["text"], chosen)
+    return {"proposed": [one["class"] for one in first["proposed"].get("classes", ())], "by": first["proposed"].get("version", ""), "chosen": chosen}
 
 
 def _unfile(deed: Deed, row: _Lead) -> None:
@@ -379,7 +391,8 @@ def _undo_voice(deed: Deed, request_id: str, target: _Lead, before: dict[str, An
     return get(deed, target["id"])
 
 
-def _may_join(deed: Deed, row: _Lead) -> bool:
+def may_join(deed: Deed, row: _Lead) -> bool:
+    """Tell whether others may still be joined to a lead: it is open, or its case is."""
     if row["state"] == "open":
         return True
     step = deed.connection.execute(select(case_file.c.step).where(case_file.c.id == row["case_id"])).scalar_one_or_none()

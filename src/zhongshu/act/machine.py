@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from zhongshu.act.states import LEAD_ROWS, LEAD_STATES, MARKS, NOTED, RESULTS, ROLES, ROWS, STEPS, TASK_ROWS, TASK_STATES, VERBS, Row, Verb
+from zhongshu.act.states import LEAD_ROWS, LEAD_STATES, MARKS, NOTED, REQUEST_ROWS, REQUEST_STATES, RESULTS, ROLES, ROWS, STEPS, TASK_ROWS, TASK_STATES, VERBS, Row, Verb
 from zhongshu.kernel.area import interval
 from zhongshu.kernel.grade import Principal
 from zhongshu.kernel.problem import Problem, declare
@@ -43,6 +43,14 @@ def find_lead(state: str, verb: str) -> Row:
     return row
 
 
+def find_request(state: str, verb: str) -> Row:
+    """Return the row of a voice's move. Raises `case.not_now`."""
+    row = next((row for row in REQUEST_ROWS if row.at[0] == state and row.verb == verb), None)
+    if row is None:
+        raise _not_now(verb, *REQUEST_STATES.get(state, (state, state)))
+    return row
+
+
 def find_task(state: str, verb: str) -> Row:
     """Return the row of a task's move. Raises `case.not_now`."""
     row = next((row for row in TASK_ROWS if row.at[0] == state and row.verb == verb), None)
@@ -58,12 +66,13 @@ def _not_now(verb: str, zh: str, en: str) -> Problem:
 
 def allow(row: Row, actor: Principal, area: int) -> None:
     """Refuse whoever holds none of a row's roles in an area that holds `area`. Raises `case.not_yours`."""
-    if not _covers(row, actor, area):
+    if not covers(row, actor, area):
         word, who = VERBS[row.verb], [ROLES[role] for role in sorted(row.roles)]
         raise NOT_YOURS(verb_zh=word.zh, verb_en=word.en, who_zh="、".join(zh for zh, _ in who), who_en=", ".join(en for _, en in who))
 
 
-def _covers(row: Row, actor: Principal, area: int) -> bool:
+def covers(row: Row, actor: Principal, area: int) -> bool:
+    """Tell whether someone holds one of a row's roles in an area that holds `area`."""
     return any(role in row.roles and (place == 0 or place <= area < interval(place)[1]) for role, place in actor.roles)
 
 
@@ -73,7 +82,7 @@ def offered(step: str, mark: str, actor: Principal, area: int, unit: str) -> lis
     To take the last step back and to say how it ended are no work of the place: whether they may be done is told apart.
     """
     apart = {"undo", *RESULTS}
-    mine = [row for row in ROWS if row.at == (step, mark) and row.verb not in apart and _covers(row, actor, area)]
+    mine = [row for row in ROWS if row.at == (step, mark) and row.verb not in apart and covers(row, actor, area)]
     return [row for row in mine if "holder" not in row.guards or actor.unit == unit]
 
 

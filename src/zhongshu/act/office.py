@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from zhongshu.act.assistant import Assistant
 from zhongshu.act.deed import Deed, Witness
 from zhongshu.kernel.bus import Bus, News
 from zhongshu.kernel.clock import Clock
@@ -25,9 +26,10 @@ _log = logging.getLogger(__name__)
 class Office:
     """One for a city. `witness_for` gives the ledger's witness for whoever acts."""
 
-    def __init__(self, desk: Desk, bus: Bus, clock: Clock, zone: ZoneInfo, witness_for: Callable[[Principal], Witness]) -> None:
+    def __init__(self, desk: Desk, bus: Bus, clock: Clock, zone: ZoneInfo, witness_for: Callable[[Principal], Witness], assistant: Assistant | None = None) -> None:
         """Work at this desk, by this clock, in this zone."""
         self._desk, self._bus, self.clock, self.zone, self._witness_for = desk, bus, clock, zone, witness_for
+        self.assistant = assistant
 
     def submit(self, actor: Principal, work: Callable[[Deed], T]) -> "Future[T]":
         """Queue a deed; its future is done when it is durable and its news is out, or holds the Problem that undid it."""
@@ -35,7 +37,7 @@ class Office:
         told.set_running_or_notify_cancel()
 
         def run(connection: Connection) -> tuple[T, list[News]]:
-            deed = Deed(connection, self.clock.now(), actor, self._witness_for(actor), self.zone)
+            deed = Deed(connection, self.clock.now(), actor, self._witness_for(actor), self.zone, assistant=self.assistant)
             return work(deed), deed.news
 
         def finish(done: "Future[tuple[T, list[News]]]") -> None:

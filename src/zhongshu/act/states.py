@@ -138,6 +138,11 @@ VERBS = {
         Verb("received", "收到诉求", "Request received"),
         Verb("link", "并入", "Join"),
         Verb("unlink", "撤销并入", "Take the join back"),
+        Verb("transfer", "转接", "Put through"),
+        Verb("refuse", "不予受理", "Refuse"),
+        Verb("receive", "重新受理", "Receive again"),
+        Verb("call_back", "回访", "Call back"),
+        Verb("missed", "未接通", "Nobody answered"),
         Verb("answer", "答复", "Answer"),
         Verb("opened", "发现线索", "Lead opened"),
         Verb("false_alarm", "误报", "False alarm", "2"),
@@ -291,8 +296,23 @@ RESULTS = ("solved", "unsolved")
 UNDOABLE = frozenset({"verify", "file", "dispatch", "confirm", "false_alarm", "duplicate"})
 """The steps that whoever took them may take back for a short while; a lead's joins may be taken back at any time (`unlink`)."""
 
-ANSWER = Row(("received", ""), "answer", ("answered", ""), frozenset({"acceptor", "duty_officer", "dispatcher", "system"}))
-"""The one move of a request that a person makes."""
+REQUEST_STATES = {
+    "received": ("已受理", "received"),
+    "answered": ("已答复", "answered"),
+    "transferred": ("已转接", "put through"),
+    "refused": ("不予受理", "refused"),
+    "closed": ("已回访", "called back"),
+}
+_CALLER = frozenset({"acceptor", "duty_officer", "checker"})
+REQUEST_ROWS = (
+    Row(("received", ""), "answer", ("answered", ""), _STAFF | _SYSTEM),
+    Row(("received", ""), "transfer", ("transferred", ""), _STAFF, _UNIT),
+    Row(("received", ""), "refuse", ("refused", ""), frozenset({"acceptor", "duty_officer"}), _REASON),
+    *(Row((state, ""), "receive", ("received", ""), frozenset({"acceptor", "duty_officer"}), _REASON) for state in ("transferred", "refused")),
+    Row(("answered", ""), "call_back", ("closed", ""), _CALLER),
+    Row(("answered", ""), "missed", ("answered", ""), _CALLER),
+)
+"""The ways of a voice that people take; it also goes along with the case it became."""
 
 OPEN = tuple(step.key for step in STEPS.values() if step.open)
 """The steps at which work is left."""

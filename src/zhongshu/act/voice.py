@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 
 from zhongshu.act import duty, machine, states
+from zhongshu.act.assistant import SURE
 from zhongshu.act.deed import MISSING, SYSTEM, Deed, Entry, number, record
 from zhongshu.act.tables import request
 from zhongshu.kernel.area import parse_area
@@ -105,7 +106,8 @@ def receive(deed: Deed, voice: Voice) -> tuple[dict[str, Any], bool]:
     if found is not None:
         return dict(found), False
     class_, flags = voice.class_, list(voice.flags)
-    if not class_ and not voice.imported and (class_ := duty.guess(deed.connection, voice.text, voice.created)):
+    proposed = deed.assistant.classes(voice.text) if deed.assistant is not None and voice.text and not voice.imported else {}
+    if not class_ and not voice.imported and (class_ := _guessed(deed, voice, proposed)):
         flags.append("class_guessed")
     row = {
         "id": uuid7(),
@@ -131,11 +133,25 @@ def receive(deed: Deed, voice: Voice) -> tuple[dict[str, Any], bool]:
         "lead": None,
         "case_id": None,
         "flags": flags,
+        "transferred": "",
+        "knowledge": "",
+        "calls": 0,
+        "result": "",
+        "satisfied": None,
+        "closed": None,
+        "proposed": proposed,
+        "version": 1,
     }
     deed.connection.execute(_INSERT, row)
     detail = {"repeat": True} if voice.repeats else {}
     record(deed, entry(row, "received", happened=voice.created, detail=detail))
     return row, True
+
+
+def _guessed(deed: Deed, voice: Voice, proposed: dict[str, Any]) -> str:
+    """Return the class a voice stands under until a person says: the one whose word stands in it, or what the assistant is sure of; else ''."""
+    first = next(iter(proposed.get("classes", ())), None)
+    return duty.guess(deed.connection, voice.text, voice.created) or (first["class"] if first is not None and first["share"] >= SURE else "")
 
 
 def get(deed: Deed, request_id: str) -> dict[str, Any]:
@@ -160,7 +176,7 @@ def entry(row: dict[str, Any], verb: str, *, happened: int | None = None, reason
 def answer(deed: Deed, request_id: str, text: str, at: int | None = None) -> dict[str, Any]:
     """Answer a voice, once; `at`: when another system answered. Raises `request.answered`, `case.missing`, `case.not_yours`."""
     row = get(deed, request_id)
-    machine.allow(states.ANSWER, deed.actor, row["area"])
+    machine.allow(states.REQUEST_ROWS[0], deed.actor, row["area"])
     if row["answered"] is not None:
         raise ANSWERED(number=row["number"])
     if not text and deed.actor.id != SYSTEM.id:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 
-from zhongshu.act import Deed, Office, bring_in, deploy_playbook
+from zhongshu.act import Deed, Office, bring_in, deploy_playbook, taught
 from zhongshu.act import load as load_duties
 from zhongshu.app.installed import Installed, installed_packs
 from zhongshu.app.rhythms import Rhythms
@@ -94,6 +94,7 @@ class Assembly:
         self.office = Office(self.desk, self.hub, clock, self.zone, lambda principal: self.ledger.witness_of(principal.id))
         for pack in self.packs:
             self._bring_duties(pack)
+        self.office.assistant = self.office.read(lambda connection: taught(connection, clock.now()))
 
     def _bring_duties(self, pack: Installed) -> None:
         """Bring in what a pack says of duties: its catalogue, its tables, its playbooks; what is there already stays as it is."""

@@ -75,7 +75,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     ),
     "lead": ("confirm", "false_alarm", "duplicate", "place", "unlink"),
     "finding": ("acknowledge",),
-    "request": ("answer", "solved", "unsolved"),
+    "request": ("answer", "transfer", "refuse", "receive", "call_back", "missed", "solved", "unsolved"),
 }
 
 

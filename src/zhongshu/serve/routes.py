@@ -20,7 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from zhongshu import __version__
 from zhongshu.kernel.problem import Problem
-from zhongshu.serve.api import cases, cities, owner, readings, sandbox, sessions, tables, vitals
+from zhongshu.serve.api import cases, cities, owner, readings, requests, sandbox, sessions, tables, vitals
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, digest, permit
 from zhongshu.serve.hot import HotRoutes
@@ -71,9 +71,11 @@ ROUTES = (
     Route("GET", "/api/leads", cases.leads, "read", "lead", "page of Lead"),
     Route("POST", "/api/leads/{id}/{verb}", cases.decide_lead, "act", "lead", "Lead"),
     Route("DELETE", "/api/leads/{id}/links/{link}", cases.undo_link, "act", "lead", "Lead"),
-    Route("POST", "/api/requests", cases.report, "write", "request", "Taken", 202),
-    Route("GET", "/api/requests/{id}", cases.request, "read", "request", "Request"),
-    Route("POST", "/api/requests/{id}/{verb}", cases.say_result, "act", "request", "Request"),
+    Route("POST", "/api/requests", requests.report, "write", "request", "Taken", 202),
+    Route("GET", "/api/requests", requests.requests, "read", "request", "page of Life"),
+    Route("GET", "/api/requests/{id}", requests.request, "read", "request", "Request"),
+    Route("POST", "/api/requests/{id}/{verb}", requests.act, "act", "request", "Request"),
+    Route("GET", "/api/assist", requests.assisted, "read", "lead", "Assisted"),
     Route("GET", "/api/cases", cases.cases, "read", "case", "Cases"),
     Route("POST", "/api/cases", cases.add_case, "write", "case", "Case"),
     Route("GET", "/api/cases/{id}", cases.case, "read", "case", "Case"),

@@ -71,8 +71,11 @@ SHAPES: dict[str, str] = {
     "indicator: str?, finding: str?, state: str, state_zh: str, state_en: str, of: str?, opened: time, ended: time?, case: str?, links: [Link], voices: int, heard: [Voice], flags: [str], version: int",
     "Link": "id: int, lead: str?, request: str?, kind: str, reason_zh: str, reason_en: str, by: str?, at: time",
     "Voice": "id: str, number: str, source: str?, class: str?, text: str?, address: str?, lon: num?, lat: num?, channel: str?, photos: [any]?, state: str?, area: area, created: time",
+    "Life": "id: str, number: str, class: str?, text: str?, address: str?, area: area, created: time, state: str, state_zh: str, state_en: str, answer: str?, answered: time?, closed: time?, "
+    "transferred: str, calls: int, satisfied: int?, outcome: str, version: int, lead: str?, case_id: str?",
+    "Assisted": "since: time, adoption: any, first_dispatch: any",
     "Taken": "id: str, number: str",
-    "Request": "id: str, number: str, text: str?, area: area, created: time, answer: str?, answered: time?, case: any, result: any",
+    "Request": "id: str, number: str, text: str?, area: area, created: time, answer: str?, answered: time?, case: any, result: any, notices: [any], proposed?: [any], knowledge?: [any], links?: [any], may?: [any]",
     "CaseRow": f"{_CASE}, voices: int",
     "Cases": "items: [CaseRow], next: str?, counts: CaseCounts",
     "CaseCounts": "received: int, open: int, overdue: int, closed: int",

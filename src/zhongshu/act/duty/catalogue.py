@@ -18,7 +18,7 @@ from zhongshu.act.duty.sheets import BAD_ROW, kind_of, of_cells, read
 from zhongshu.kernel.clock import rfc3339
 
 COLUMNS = ("class", "zh", "en", "unit", "helpers", "limit_minutes", "check", "normal_minutes", "danger", "basis", "valid_from")
-OPTIONAL = ("unit_zh", "unit_en", "words", "warn_minutes", "evidence", "basis_en", "sample", "kind", "list", "playbook")
+OPTIONAL = ("unit_zh", "unit_en", "words", "warn_minutes", "evidence", "basis_en", "sample", "kind", "list", "playbook", "homes")
 
 _Row = dict[str, Any]
 

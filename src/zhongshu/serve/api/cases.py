@@ -9,25 +9,20 @@ from pydantic import BaseModel, Field
 from zhongshu.act import (
     UNDOABLE,
     CaseFilter,
-    Deed,
     Given,
     NewCase,
     Place,
-    Voice,
     decide,
     do,
     keep_evidence,
     open_case,
     record,
     take_back,
-    take_request,
     task_step,
-    tell_result,
     undo,
 )
-from zhongshu.kernel.area import parse_area, unplaced
+from zhongshu.kernel.area import parse_area
 from zhongshu.kernel.clock import parse_time
-from zhongshu.kernel.ids import uuid7
 from zhongshu.kernel.problem import declare
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, Door
@@ -37,12 +32,6 @@ UNKNOWN_LEAD = declare(
     "unknown",
     zh=("没有编号为 {id} 的线索。", "请刷新列表。"),
     en=("There is no lead {id}.", "Refresh the list."),
-)
-UNKNOWN_REQUEST = declare(
-    "request.not_here",
-    "unknown",
-    zh=("没有编号为 {id} 的诉求，或不是您反映的。", "请检查编号，或用反映时的账户登录。"),
-    en=("There is no request {id}, or it is not yours.", "Check its number, or sign in with the account that made it."),
 )
 UNKNOWN_FILE = declare(
     "evidence.not_here",
@@ -58,20 +47,16 @@ OUTSIDE = declare(
 )
 
 
-class Report(BaseModel):
-    """A citizen's report."""
+class Located(BaseModel):
+    """Where something is: a point in degrees, or an area of the city, and an address in words."""
 
-    text: str = Field(min_length=1, max_length=4000)
     lon: float | None = Field(default=None, ge=-180, le=180)
     lat: float | None = Field(default=None, ge=-90, le=90)
     area: str = Field(default="", max_length=15)
     address: str = Field(default="", max_length=400)
-    class_: str = Field(default="", alias="class", max_length=100)
-    photo: str | None = Field(default=None, max_length=64)
-    external: str | None = Field(default=None, max_length=100)
 
 
-class Step(BaseModel):
+class Step(Located):
     """What a verb needs: the version seen, and what the verb asks for."""
 
     version: int | None = None
@@ -87,10 +72,6 @@ class Step(BaseModel):
     until: str | None = Field(default=None, max_length=40)
     choices: dict[str, str] = Field(default_factory=dict, max_length=20)
     of: str = Field(default="", max_length=64)
-    lon: float | None = Field(default=None, ge=-180, le=180)
-    lat: float | None = Field(default=None, ge=-90, le=90)
-    area: str = Field(default="", max_length=15)
-    address: str = Field(default="", max_length=400)
     once: str | None = Field(default=None, max_length=100)
 
     def given(self, place: Place | None = None) -> Given:
@@ -165,7 +146,7 @@ def leads(asked: Door, state: str = "", limit: int = 200, after: str = "") -> di
 def _lead_named(asked: Asked, row: dict[str, Any]) -> dict[str, Any]:
     hidden = asked.city.guard.catalogue.hidden("request", asked.scope.grade)
     may = [verb for verb in LEAD_VERBS if asked.city.guard.scope(asked.principal, "act", "lead", verb=verb).holds(int(row["area"]))]
-    return _named(asked.city, row) | {"heard": _heard(row["heard"], hidden), "may": may}
+    return _named(asked.city, row) | {"heard": heard(row["heard"], hidden), "may": may}
 
 
 def decide_lead(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]:  # noqa: A002 (a path parameter)
@@ -186,16 +167,16 @@ def decide_lead(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]: 
 def _to(asked: Asked, body: Step, kind: str) -> Place | None:
     """Return the place that a step names, in an area the asker may act in; the point's, or, without one, the area itself."""
     city = asked.city
-    where = _where(city, body)
-    if where is None:
+    to = where(city, body)
+    if to is None:
         return None
-    if body.lon is not None and where.area == city.areas.unplaced:
+    if body.lon is not None and to.area == city.areas.unplaced:
         raise OUTSIDE(lon=body.lon, lat=body.lat)
-    city.guard.require(asked.principal, "act", kind, where.area, verb="place")
-    return where
+    city.guard.require(asked.principal, "act", kind, to.area, verb="place")
+    return to
 
 
-def _where(city: City, body: Report | Step) -> Place | None:
+def where(city: City, body: Located) -> Place | None:
     """Return where a body says it is: its point, if that lies in the city, else its area; None if it says nothing. Raises `survey.area_unknown`."""
     named = city.areas[parse_area(body.area)].code if body.area else None
     if body.lon is None or body.lat is None:
@@ -220,55 +201,6 @@ def _lead(asked: Asked, id_: str) -> dict[str, Any]:
     if found is None:
         raise UNKNOWN_LEAD(id=id_)
     return found
-
-
-def report(asked: Door, body: Report, response: Response) -> dict[str, Any]:
-    """Take a citizen's report; the answer is its number, for following it. Its place is its point, else its `area` of this city, else still to be found."""
-    city = asked.city
-    area = (_where(city, body) or Place(unplaced(city.about.code))).area
-    reporter = "" if asked.principal.means == "anonymous" else asked.principal.id
-
-    def work(deed: Deed) -> dict[str, Any]:
-        voice = Voice(
-            "web",
-            f"{reporter}:{body.external}" if body.external else uuid7(),
-            deed.now,
-            area,
-            body.class_,
-            body.text,
-            body.address,
-            body.lon,
-            body.lat,
-            "web",
-            reporter=reporter,
-            photos=(body.photo,) if body.photo else (),
-        )
-        return take_request(deed, voice)[0]
-
-    row = city.office.write(asked.principal, work)
-    response.status_code = 202
-    return {"id": row["id"], "number": row["number"]}
-
-
-def request(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
-    """Follow a request: who holds it, since when, due when, and the answer; a citizen their own, staff those of their areas."""
-    found = asked.city.office.read(lambda conn: record.get_request(conn, id, asked.principal) if record.request_visible(conn, asked.scope, id) else None)
-    if found is None:
-        raise UNKNOWN_REQUEST(id=id)
-    for file in (*found["result"]["before"], *found["result"]["after"]) if found["result"] else ():
-        file["url"] = f"/api/evidence/{file['sha256']}"
-    return {key: None if key in asked.scope.hidden else value for key, value in found.items()}
-
-
-def say_result(asked: Door, id: str, verb: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
-    """Say of one's own request, once its case is closed, that it is solved (解决了) or unsolved (没解决): once."""
-    city = asked.city
-    scope = city.guard.require(asked.principal, "act", "request", verb=verb)
-    found = city.office.read(lambda conn: record.get_request(conn, id) if record.request_visible(conn, scope, id) else None)
-    if found is None:
-        raise UNKNOWN_REQUEST(id=id)
-    city.office.write(asked.principal, lambda deed: tell_result(deed, found["id"], verb))
-    return request(asked, id)
 
 
 def cases(
@@ -310,11 +242,11 @@ def case(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path paramete
     scope = city.guard.scope(asked.principal, "read", "case")
     found = city.office.read(lambda conn: record.get_case(conn, scope, id, asked.principal, city.clock.now()))
     hidden = city.guard.catalogue.hidden("request", scope.grade)
-    found["voices"] = _heard(found["voices"], hidden)
+    found["voices"] = heard(found["voices"], hidden)
     return _named(city, found)
 
 
-def _heard(voices: list[dict[str, Any]], hidden: frozenset[str]) -> list[dict[str, Any]]:
+def heard(voices: list[dict[str, Any]], hidden: frozenset[str]) -> list[dict[str, Any]]:
     """Return what people said, with addresses of their photographs; who may not read the words does not see the photographs either."""
     shown = [{key: None if key in hidden else value for key, value in voice.items()} for voice in voices]
     return [voice | {"photos": [] if "text" in hidden else [{"sha256": name, "url": f"/api/evidence/{name}"} for name in voice["photos"] or ()]} for voice in shown]

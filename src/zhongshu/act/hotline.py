@@ -1,0 +1,110 @@
+"""A voice's own life: answered at once, transferred, refused, or led on to a case; answered in the end, and called back. Many voices never become a case.
+
+What a case closes, no voice is closed by: only its own answer and its own call are. Knows no case's way.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection
+
+from zhongshu.act import duty, guards, machine, states, voice
+from zhongshu.act.deed import MISSING, SYSTEM, Deed, Entry, record
+from zhongshu.act.given import Given
+from zhongshu.act.refusals import STALE
+from zhongshu.kernel.problem import declare
+
+BAD_RESULT = declare(
+    "request.bad_result",
+    "invalid",
+    zh=("回访结果“{text}”看不懂。", "请写 solved（已解决）或 unsolved（未解决），满意度为 1 到 5。"),
+    en=("The result '{text}' of the call cannot be read.", "Give solved or unsolved, and 1 to 5 for satisfaction."),
+)
+NO_ENTRY = declare(
+    "knowledge.unknown",
+    "unknown",
+    zh=("知识库里没有在有效期内的“{code}”。", "请换一条，或直接写明答复。"),
+    en=("There is no entry '{code}' in force in the knowledge base.", "Choose another, or write the answer."),
+)
+CALLS = 3
+"""After so many calls that nobody took, a voice is closed as 未联系上."""
+SERVICES = {"110": ("公安", "Police"), "119": ("消防", "Fire"), "120": ("急救", "Ambulance"), "122": ("交通事故", "Traffic accidents")}
+"""Where a caller is put through to at once, three of them on the line (国办发〔2022〕12号)."""
+
+Row = dict[str, Any]
+
+
+def do(deed: Deed, request_id: str, verb: str, given: Given, satisfied: int | None = None, knowledge: str = "") -> Row:
+    """Do one verb on a voice and return it. Raises `request.unknown`, `case.stale`, `case.not_now`, `case.not_yours`, `case.missing` and the verb's own."""
+    row = voice.get(deed, request_id)
+    if given.version is not None and given.version != row["version"]:
+        raise STALE(number=row["number"], have=row["version"], given=given.version)
+    move = machine.find_request(row["state"], verb)
+    machine.allow(move, deed.actor, row["area"])
+    given = guards.reasoned(deed, move, given)
+    for name, lacks in (("reason", not given.reason.strip()), ("unit", not given.unit)):
+        if name in move.needs and lacks:
+            raise MISSING(field=guards.FIELDS[name])
+    changes = {"state": move.to[0], "version": row["version"] + 1} | _EFFECTS[verb](deed, row, given, satisfied, knowledge)
+    detail = {name: changes[name] for name in ("transferred", "knowledge", "result", "satisfied", "calls") if changes.get(name) not in {None, ""}}
+    record(deed, Entry("request", row["id"], row["number"], row["area"], verb, changes["version"], (row["state"], ""), (changes["state"], ""), reason=given.reason, detail=detail))
+    return voice.change(deed, row, **changes)
+
+
+def _answer(deed: Deed, _row: Row, given: Given, _satisfied: int | None, knowledge: str) -> Row:
+    """Answer with one's own words, with an entry of the knowledge base, or with both."""
+    entry = {}
+    if knowledge:
+        held = duty.book(deed.connection).at("knowledge", (knowledge,), deed.now)
+        if held is None:
+            raise NO_ENTRY(code=knowledge)
+        entry = held.cells
+    text = given.answer.strip() or str(entry.get("text", ""))
+    if not text and deed.actor.id != SYSTEM.id:
+        raise MISSING(field="答复 answer")
+    return {"answered": deed.now, "answer": text, "knowledge": knowledge}
+
+
+def _transfer(_deed: Deed, _row: Row, given: Given, _satisfied: int | None, _knowledge: str) -> Row:
+    return {"transferred": given.unit}
+
+
+def _refuse(deed: Deed, _row: Row, given: Given, _satisfied: int | None, _knowledge: str) -> Row:
+    return {"answered": deed.now, "answer": given.reason}
+
+
+def _receive(_deed: Deed, _row: Row, _given: Given, _satisfied: int | None, _knowledge: str) -> Row:
+    return {"answered": None, "answer": "", "transferred": ""}
+
+
+def _call(deed: Deed, _row: Row, given: Given, satisfied: int | None, _knowledge: str) -> Row:
+    if given.result not in states.RESULTS or (satisfied is not None and not 1 <= satisfied <= 5):  # noqa: PLR2004 (five grades)
+        raise BAD_RESULT(text=given.result or satisfied)
+    return {"result": given.result, "satisfied": satisfied, "closed": deed.now}
+
+
+def _missed(deed: Deed, row: Row, _given: Given, _satisfied: int | None, _knowledge: str) -> Row:
+    calls = row["calls"] + 1
+    return {"calls": calls} if calls < CALLS else {"calls": calls, "state": "closed", "result": "unreachable", "closed": deed.now}
+
+
+_EFFECTS: dict[str, Callable[[Deed, Row, Given, int | None, str], Row]] = {
+    "answer": _answer,
+    "transfer": _transfer,
+    "refuse": _refuse,
+    "receive": _receive,
+    "call_back": _call,
+    "missed": _missed,
+}
+
+
+def knowledge(connection: Connection, text: str, class_: str, at: int, most: int = 3) -> list[Row]:
+    """Return the entries of the knowledge base that fit a voice best: those whose words stand in it, those of its class after them."""
+    found = []
+    for row in duty.book(connection).all_at("knowledge", at):
+        said = sum(len(word) for word in row.cells["words"] if word and word in text)
+        if said or (class_ and row.cells["class"] == class_):
+            found.append((said, row))
+    found.sort(key=lambda pair: (-pair[0], pair[1].key))
+    plain = ("code", "title", "title_en", "text", "text_en", "class", "owner", "basis", "basis_en")
+    return [{name: row.cells[name] for name in plain} | {"until": row.valid_to} for _, row in found[:most]]

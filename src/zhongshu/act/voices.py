@@ -1,0 +1,131 @@
+"""What the desk holds of voices, as documents: for who reported what became of it, for the desk also what is proposed. Reads only."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, false, or_, select, tuple_
+
+from zhongshu.act import hotline, machine, states
+from zhongshu.act.record import history
+from zhongshu.act.shown import Document, in_scope, page_mark, show_voice, time_of
+from zhongshu.act.tables import case_file, case_step, evidence, lead_link, request
+from zhongshu.kernel.clock import rfc3339
+from zhongshu.kernel.grade import Principal, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceFilter:
+    """Which voices: `state` of their own life, `q` in their number, words or address."""
+
+    state: str = ""
+    q: str = ""
+    limit: int = 50
+    after: str = ""
+
+
+def list_requests(connection: Connection, scope: Scope, wanted: VoiceFilter) -> Document:
+    """Return {items, next} of the voices in the scope, newest first."""
+    c = request.c
+    query = select(request).where(*in_scope(c, scope))
+    if wanted.state:
+        query = query.where(c.state == wanted.state)
+    if wanted.q:
+        query = query.where(or_(*(column.contains(wanted.q, autoescape=True) for column in (c.number, c.text, c.address))))
+    if wanted.after:
+        query = query.where(tuple_(c.created, c.id) < page_mark(wanted.after))
+    limit = max(1, min(wanted.limit, 500))
+    rows = connection.execute(query.order_by(c.created.desc(), c.id.desc()).limit(limit + 1)).mappings().all()
+    more = rows[limit - 1] if len(rows) > limit else None
+    return {"items": [_life(row, scope) for row in rows[:limit]], "next": more and f"{more['created']}:{more['id']}"}
+
+
+def _life(row: Mapping[Any, Any], scope: Scope) -> Document:
+    """Turn a voice into its document with where its own life stands."""
+    zh, en = states.REQUEST_STATES[row["state"]]
+    plain = {name: row[name] for name in ("transferred", "calls", "satisfied", "version", "lead")}
+    times = {name: time_of(row[name]) for name in ("answered", "closed")}
+    return show_voice(row, scope) | plain | times | {"state_zh": zh, "state_en": en, "answer": row["answer"], "outcome": row["result"], "case_id": row["case_id"]}
+
+
+def for_desk(connection: Connection, request_id: str, viewer: Principal, now: int) -> Document:
+    """Return what only the desk is shown of a voice: what is proposed, what the knowledge base says, its links, and what may be done with it."""
+    row = connection.execute(select(request).where(or_(request.c.id == request_id, request.c.number == request_id))).mappings().one()
+    links = connection.execute(select(lead_link).where(lead_link.c.request == row["id"], lead_link.c.undone.is_(None)).order_by(lead_link.c.id)).mappings()
+    moves = [move for move in states.REQUEST_ROWS if move.at[0] == row["state"] and machine.covers(move, viewer, row["area"])]
+    words = [(move, states.VERBS[move.verb]) for move in moves]
+    return {
+        "proposed": row["proposed"].get("classes", []),
+        "knowledge": [entry | {"until": time_of(entry["until"])} for entry in hotline.knowledge(connection, row["text"], row["class"], now)],
+        "links": [{name: link[name] for name in ("id", "lead", "kind", "reason_zh", "reason_en")} for link in links],
+        "may": [{"verb": verb.key, "zh": verb.zh, "en": verb.en, "needs": sorted(move.needs)} for move, verb in words],
+    }
+
+
+def get_request(connection: Connection, request_id: str, viewer: Principal | None = None) -> Document | None:
+    """Return one request by id or number with what became of it, for its reporter: who holds it, since when, due when, and the result once closed."""
+    row = connection.execute(select(request).where(or_(request.c.id == request_id, request.c.number == request_id))).mappings().one_or_none()
+    if row is None:
+        return None
+    notices = [line for line in history(connection, row["id"], Scope()) if line["verb"] == "notice"]
+    told = [{name: line[name] for name in ("at", "reason", "until", "what")} for line in notices]
+    document: Document = _life(row, Scope()) | {"case": None, "result": None, "notices": told}
+    opened = connection.execute(select(case_file).where(case_file.c.id == row["case_id"])).mappings().one_or_none()
+    if opened is not None:
+        step = states.STEPS[opened["step"]]
+        document["case"] = {
+            "number": opened["number"],
+            "step": opened["step"],
+            "step_zh": step.zh,
+            "step_en": step.en,
+            "holder_zh": opened["holder_zh"],
+            "holder_en": opened["holder_en"],
+            "since": rfc3339(opened["held_since"]),
+            "due": time_of(opened["due"]),
+            "closed": time_of(opened["closed"]),
+            "reopened": opened["reopened"],
+        }
+        if opened["step"] == "closed":
+            document["result"] = _result(connection, row, viewer.id if viewer is not None else "", opened["closed"])
+    return document
+
+
+def _result(connection: Connection, told: Mapping[Any, Any], viewer: str, since: int) -> Document:
+    """Return how it ended (at `since`), for who reported it: photographs before and after, what the viewer has said of it, and what they may say."""
+    steps = [step for step in history(connection, told["case_id"], Scope()) if not step["undone"]]
+
+    def photos(verb: str) -> list[Document]:
+        return next((found for step in reversed(steps) if step["verb"] == verb and (found := _images(step["evidence"]))), [])
+
+    mine = (case_step.c.subject == told["case_id"], case_step.c.actor == viewer, case_step.c.verb.in_(states.RESULTS), case_step.c.at >= since)
+    query = select(case_step.c.verb, case_step.c.at).where(*mine)
+    said = connection.execute(query.limit(1)).one_or_none() if viewer else None
+    words = {verb: {"verb": verb, "zh": states.VERBS[verb].zh, "en": states.VERBS[verb].en} for verb in states.RESULTS}
+    own = _images(_files(connection, told["photos"]))
+    return {
+        "before": photos("handle") or own,
+        "after": photos("feedback"),
+        "verbs": list(words.values()),
+        "may": bool(viewer) and viewer == told["reporter"] and said is None,
+        "said": said and words[said[0]] | {"at": rfc3339(said[1])},
+    }
+
+
+def _images(files: list[Document]) -> list[Document]:
+    return [file for file in files if file["content_type"].startswith("image/")]
+
+
+def _files(connection: Connection, names: Iterable[str]) -> list[Document]:
+    """Return what the register knows of files, in the order they were named."""
+    names = list(names)
+    rows = connection.execute(select(evidence.c.sha256, evidence.c.content_type, evidence.c.size).where(evidence.c.sha256.in_(names))).mappings()
+    known = {row["sha256"]: dict(row) for row in rows}
+    return [known[name] for name in names if name in known]
+
+
+def request_visible(connection: Connection, scope: Scope, request_id: str) -> bool:
+    """Tell whether a request, by id or number, lies in the scope's areas and, where only one's own counts, is the asker's."""
+    own = [request.c.reporter == scope.unit] if scope.unit else []
+    areas = or_(false(), *(and_(request.c.area >= low, request.c.area < high) for low, high in scope.areas))
+    query = select(request.c.id).where(or_(request.c.id == request_id, request.c.number == request_id), areas, *own)
+    return connection.execute(query).first() is not None

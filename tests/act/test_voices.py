@@ -1,0 +1,144 @@
+"""A voice's own life: answered from the knowledge base, put through, refused, called back; linked three ways with why; and what the assistant proposes."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from zhongshu.act import Assistant, Given, Voice, assist_report, bring_in, decide, do_request, take_request, taught, undo, voices
+from zhongshu.act.assist import Named
+from zhongshu.act.tables import case_file, case_step, lead_link, request
+from zhongshu.kernel.clock import HOUR, MINUTE
+from zhongshu.kernel.grade import EVERYWHERE, Scope
+from zhongshu.kernel.problem import Problem
+
+ALL = Scope(EVERYWHERE, 3)
+CATALOGUE = (
+    Named("ponding", "道路积水", "Ponding", ("积水", "水淹", "内涝", "路面有水")),
+    Named("garbage", "暴露垃圾", "Rubbish", ("垃圾", "脏乱", "没人清", "臭味")),
+    Named("heating", "暖气不热", "Cold heating", ("暖气", "不热", "供热", "家里冷")),
+)
+
+
+def refused(code: str, work: Any) -> None:
+    with pytest.raises(Problem) as caught:
+        work()
+    assert caught.value.kind.code == code
+    assert "<" not in caught.value.sentence("zh") + caught.value.remedy("zh") + caught.value.sentence("en") + caught.value.remedy("en"), "a particular is missing"
+
+
+def say(city: Any, name: str, text: str, assistant: Assistant | None = None, **more: Any) -> dict[str, Any]:
+    where = {"lon": 121.5, "lat": 31.2} | {key: more.pop(key) for key in ("lon", "lat") if key in more}
+    voice = Voice("web", name, city.clock.at, more.pop("area", city.cell), more.pop("class_", ""), text, "", where["lon"], where["lat"], "web", reporter=more.pop("reporter", name))
+
+    def work(deed: Any) -> dict[str, Any]:
+        deed.assistant = assistant
+        return take_request(deed, voice)[0]
+
+    return city.as_("citizen", work)
+
+
+def act(city: Any, told: dict[str, Any], verb: str, who: str = "acceptor", satisfied: int | None = None, knowledge: str = "", **given: Any) -> dict[str, Any]:
+    return city.as_(who, lambda deed: do_request(deed, told["id"], verb, Given(**given), satisfied, knowledge))
+
+
+def now(city: Any, told: dict[str, Any]) -> dict[str, Any]:
+    return city.desk.read(lambda c: dict(c.execute(select(request).where(request.c.id == told["id"])).mappings().one()))
+
+
+def links(city: Any, told: dict[str, Any]) -> list[dict[str, Any]]:
+    return city.desk.read(lambda c: [dict(row) for row in c.execute(select(lead_link).where(lead_link.c.request == told["id"]).order_by(lead_link.c.id)).mappings()])
+
+
+def test_a_question_is_answered_at_once_from_the_knowledge_base_and_called_back(city: Any) -> None:
+    rows = "code,title,text,words,class,owner,basis,valid_from,valid_to\nbus,公交末班车,末班车 22:30,公交;末班车,,dept-transport,公告 7,2026-01-01,2026-12-31\nold,旧答复,不再有效,公交,,dept-transport,公告 1,2020-01-01,2021-01-01\n"
+    city.as_("duty_officer", lambda deed: bring_in(deed, "knowledge", "the city", rows.encode(), write=True))
+    told = say(city, "a", "请问公交末班车几点？")
+    desk = city.desk.read(lambda c: voices.for_desk(c, told["id"], city.people["acceptor"], city.clock.at))
+    assert [entry["code"] for entry in desk["knowledge"]] == ["bus"], "what has expired is not offered"
+    assert [move["verb"] for move in desk["may"]] == ["answer", "transfer", "refuse"]
+    refused("knowledge.unknown", lambda: act(city, told, "answer", knowledge="old"))
+    refused("case.missing", lambda: act(city, told, "answer"))
+    answered = act(city, told, "answer", knowledge="bus")
+    assert (answered["state"], answered["answer"], answered["knowledge"]) == ("answered", "末班车 22:30", "bus")
+    refused("case.not_now", lambda: act(city, told, "refuse", reason="x"))
+    refused("request.bad_result", lambda: act(city, told, "call_back", result="maybe"))
+    refused("case.not_yours", lambda: act(city, told, "call_back", "handler", result="solved"))
+    called = act(city, told, "call_back", result="solved", satisfied=5)
+    assert (called["state"], called["result"], called["satisfied"], called["closed"]) == ("closed", "solved", 5, city.clock.at)
+
+
+def test_danger_to_life_is_put_through_and_what_is_not_the_hotlines_is_refused_with_a_listed_reason(city: Any) -> None:
+    told = say(city, "a", "着火了！")
+    refused("case.missing", lambda: act(city, told, "transfer"))
+    assert act(city, told, "transfer", unit="119", reason="三方通话")["transferred"] == "119"
+    rows = "verb,code,zh,en,basis,valid_from\nrefuse,in-court,已进入诉讼程序,It is before a court,条例 5,2026-01-01\n"
+    city.as_("duty_officer", lambda deed: bring_in(deed, "reasons", "the city", rows.encode(), write=True))
+    other = say(city, "b", "法院判得不公")
+    refused("case.reason_not_listed", lambda: act(city, other, "refuse", reason="不管"))
+    assert act(city, other, "refuse", code="in-court")["answer"] == "已进入诉讼程序"
+    assert act(city, other, "receive", reason="补充了新情况")["state"] == "received"
+
+
+def test_after_three_calls_that_nobody_took_a_voice_is_closed_as_not_reached(city: Any) -> None:
+    told = act(city, say(city, "a", "路灯问题"), "answer", answer="已修好")
+    states = [act(city, told, "missed")["state"] for _ in range(3)]
+    assert states == ["answered", "answered", "closed"]
+    assert now(city, told)["result"] == "unreachable"
+    refused("case.not_now", lambda: act(city, told, "missed"))
+
+
+def test_closing_the_case_closes_no_voice_before_its_reporter_is_answered(city: Any) -> None:
+    first, second = say(city, "a", "水淹了", class_="ponding"), say(city, "b", "积水很深", class_="ponding")
+    assert now(city, second)["lead"] == first["lead"], "one event"
+    done = city.as_("acceptor", lambda deed: decide(deed, first["lead"], "confirm", Given()))
+    case = city.desk.read(lambda c: dict(c.execute(select(case_file).where(case_file.c.id == done["case_id"])).mappings().one()))
+    case = city.do("checker", city.to_check(case), "check_pass")
+    city.do("acceptor", case, "close")
+    assert [now(city, told)["state"] for told in (first, second)] == ["received", "received"]
+    act(city, first, "answer", answer="已抽干")
+    assert [now(city, told)["state"] for told in (first, second)] == ["answered", "received"], "each is answered and called for itself"
+    waiting = city.desk.read(lambda c: voices.list_requests(c, ALL, voices.VoiceFilter("received")))
+    assert [row["number"] for row in waiting["items"]] == [second["number"]]
+
+
+def test_three_kinds_of_link_have_their_reasons_and_are_taken_back_whole(city: Any) -> None:
+    helper = Assistant(CATALOGUE, homes=("heating",))
+    one = say(city, "a", "家里暖气不热，室温只有十五度", helper, class_="heating", reporter="p1")
+    city.clock.at += 20 * MINUTE
+    two = say(city, "b", "暖气冰凉，小区好多户都不热", helper, class_="heating", reporter="p2", lon=121.503, lat=31.203)
+    city.clock.at += 2 * HOUR
+    again = say(city, "c", "还是我家，暖气不热，室温只有十五度", helper, class_="heating", reporter="p1", lon=121.51)
+    kinds = {(link["kind"], link["lead"]) for told in (two, again) for link in links(city, told)}
+    assert ("same_kind", one["lead"]) in kinds
+    assert ("same_person", one["lead"]) in kinds
+    link = next(link for link in links(city, again) if link["kind"] == "same_person")
+    assert link["reason_zh"]
+    assert link["reason_en"]
+    before = {told["id"]: now(city, told) for told in (one, two, again)}
+    city.as_("acceptor", lambda deed: undo(deed, link["id"]))
+    assert {told["id"]: now(city, told) for told in (one, two, again)} == before, "to be linked had moved nothing, to take it back moves nothing"
+    refused("lead.no_link", lambda: city.as_("acceptor", lambda deed: undo(deed, link["id"])))
+
+
+def test_the_assistant_proposes_with_reasons_a_person_decides_and_both_are_kept_and_counted(city: Any) -> None:
+    helper = Assistant(CATALOGUE)
+    told = say(city, "a", "楼下一堆东西没人清，臭味很大", helper)
+    first = now(city, told)["proposed"]["classes"][0]
+    assert first["class"] == "garbage"
+    assert first["reasons"]
+    done = city.as_("acceptor", lambda deed: decide(deed, told["lead"], "confirm", Given(class_="garbage")))
+    other = say(city, "b", "路面有水，车过不去", helper, lon=121.6)
+    city.as_("acceptor", lambda deed: decide(deed, other["lead"], "confirm", Given(class_="garbage")))
+    line = city.desk.read(lambda c: c.execute(select(case_step.c.detail).where(case_step.c.subject == done["id"], case_step.c.verb == "confirm")).scalar_one())
+    assert (line["proposed"][0], line["chosen"], len(line["by"])) == ("garbage", "garbage", 16)
+    told_of = city.desk.read(lambda c: assist_report(c, city.clock.at))["adoption"]
+    assert (told_of["first"]["count"], told_of["first"]["of"]) == (1, 2)
+    assert told_of["confusions"][0] == {"proposed": "ponding", "chosen": "garbage", "count": 1}
+    learnt = city.desk.read(lambda c: taught(c, city.clock.at))
+    assert learnt.classes("楼下没人清，臭味很大")["classes"][0]["class"] == "garbage"
+
+
+@pytest.mark.parametrize("text", ["", " ", "啊" * 4000, "\x00\x01", "🙂" * 500, "' OR 1=1 --"])
+def test_no_words_break_the_assistant(city: Any, text: str) -> None:
+    assert say(city, "a", text, Assistant(CATALOGUE))["state"] == "received"
