@@ -366,7 +366,7 @@ def test_a_department_sees_what_is_with_it_in_every_street_and_nothing_else(town
     town.refused("drainage-office", "GET", "/api/leads", 403)
     town.refused("drainage-office", "POST", f"/api/cases/{ours['id']}/close", 403, json={})
     assert town.as_("drainage-office", "GET", f"/api/evidence/{theirs['photo']}").status_code == 200
-    assert {row["verb"] for row in town.ok("drainage-office", "GET", f"/api/cases/{ours['id']}")["verbs"]} == {"take", "return", "ask"}
+    assert {row["verb"] for row in town.ok("drainage-office", "GET", f"/api/cases/{ours['id']}")["verbs"]} == {"take", "return", "ask", "launch"}
 
 
 def test_a_department_is_told_only_of_what_is_with_it(town: Town) -> None:
@@ -410,10 +410,10 @@ def test_tables_are_read_by_all_and_kept_by_the_steward(town: Town) -> None:
     listed = {row["class"]: row for row in town.ok("citizen", "GET", "/api/classes")["items"]}
     assert listed["drainage.ponding"]["unit"] == DRAINAGE
     assert {row["kind"] for row in town.ok("", "GET", "/api/tables")["items"]} >= {"classes", "limits", "dispatch", "duties", "calendar", "weights", "plans"}
-    rows = {"file": ("reasons.csv", "verb,code,zh,en,basis,valid_from\nreturn,elsewhere,不在辖区,Not in our area,规则,2026-01-01\n")}
+    rows = {"file": ("reasons.csv", "verb,code,zh,en,basis,valid_from\nvoid,elsewhere,不在本市,Not in this city,规则,2026-01-01\n")}
     town.refused("dispatcher", "POST", "/api/tables/reasons?apply=true", 403, files=rows)
     assert town.ok("steward", "POST", "/api/tables/reasons", files=rows)["applied"] is False
-    assert town.ok("citizen", "GET", "/api/tables/reasons")["items"] == []
+    before = {row["code"] for row in town.ok("citizen", "GET", "/api/tables/reasons")["items"]}
     assert town.ok("steward", "POST", "/api/tables/reasons?apply=true", files=rows)["new"] == 1
-    assert [row["code"] for row in town.ok("citizen", "GET", "/api/tables/reasons")["items"]] == ["elsewhere"]
+    assert {row["code"] for row in town.ok("citizen", "GET", "/api/tables/reasons")["items"]} - before == {"elsewhere"}
     town.refused("steward", "POST", "/api/tables/wishes", 422, 400, files=rows)
