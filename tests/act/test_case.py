@@ -160,7 +160,7 @@ def test_the_table_is_whole() -> None:
         assert step in states.STEPS
         assert mark in states.MARKS
     assert len({(row.at, row.verb) for row in states.ROWS}) == len(states.ROWS), "one move, one row"
-    for row in (*states.ROWS, *states.LEAD_ROWS, states.ANSWER):
+    for row in (*states.ROWS, *states.LEAD_ROWS, *states.REQUEST_ROWS, *states.TASK_ROWS):
         assert row.verb in states.VERBS
         assert row.roles <= states.ROLES.keys()
     reach = {("", "")}

@@ -96,6 +96,8 @@ def test_every_answer_has_the_declared_shape(app: Any, client: Any, owner: Any) 
     (book,) = [row for row in admin("GET", "/api/playbooks")["items"] if row["key"] == "flooding"]
     drawn = admin("GET", f"/api/playbooks/{book['version']}").text
     assert admin("POST", "/api/playbooks", files={"file": ("flooding.bpmn", drawn)})["version"] == book["version"]
+    for url in ("/api/evaluation?of=department", "/api/evaluation/cases?name=dept-drainage&measure=opened&of=department", "/api/evaluation.xlsx"):
+        dispatcher("GET", url)
     for url in ("/api/classes", "/api/tables", "/api/tables/classes"):
         admin("GET", url)
     admin("POST", "/api/sources", json={"name": "shapes", "entities": "register"})

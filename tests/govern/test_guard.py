@@ -74,9 +74,10 @@ READS = {
     "department": {"area", "entity", "indicator", "vital", "reading", "finding", "story", "case", "evidence"},
     "source_writer": set[str](),
     "admin": set(KINDS),
+    **{role: {"area", "entity", "indicator", "vital", "reading", "finding", "story", "lead", "case", "request", "evidence"} for role in ("handler", "collector")},
     **{
-        role: {"area", "entity", "indicator", "vital", "reading", "finding", "story", "lead", "case", "request", "evidence"}
-        for role in ("acceptor", "dispatcher", "duty_officer", "handler", "checker", "collector")
+        role: {"area", "entity", "indicator", "vital", "reading", "finding", "story", "lead", "case", "request", "evidence", "evaluation"}
+        for role in ("acceptor", "dispatcher", "duty_officer", "checker")
     },
 }
 WRITES = {
@@ -100,7 +101,7 @@ CASE_VERBS = {
     "dispatcher": {"dispatch", "recall", "place", "acknowledge", "uphold", "reject", "dispute", "extend", "deny", "urge", "escalate", "make_safe", "launch"},
     "duty_officer": {
         *("verify", "file", "dispatch", "recall", "void", "close", "park", "resume", "place", "acknowledge", "defer", "supplement", "uphold", "reject"),
-        *("dispute", "rule", "extend", "deny", "urge", "supervise", "escalate", "make_safe", "reopen", "launch"),
+        *("dispute", "rule", "extend", "deny", "urge", "supervise", "escalate", "make_safe", "reopen", "launch", "exclude", "include"),
     },
     "handler": HANDLES,
     "department": HANDLES,

@@ -59,6 +59,7 @@ def test_nobody_gets_no_further_than_the_door(outside: Owner, route: Any) -> Non
         task="1",
         kind="classes",
         version="x",
+        form="pdf",
     )
     sent: dict[str, Any] = (
         {"files": {"file": ("a.png", png(1), "image/png")}} if url == "/api/evidence" else {"json": {"account": "x", "password": "y"}} if route.method == "POST" else {}

@@ -13,6 +13,9 @@ from zhongshu.act.dispatch import Taken, consume, consumed, finding_ended, take_
 from zhongshu.act.duty import bring_in, classes, guess, load, row_for, suggest, units
 from zhongshu.act.duty import kinds as table_kinds
 from zhongshu.act.duty import rows as table_rows
+from zhongshu.act.evaluation import Span, behind, evaluate
+from zhongshu.act.evaluation_files import page as evaluation_page
+from zhongshu.act.evaluation_files import workbook as evaluation_workbook
 from zhongshu.act.given import Given, NewCase
 from zhongshu.act.hotline import do as do_request
 from zhongshu.act.joint import body as playbook_body
@@ -50,12 +53,14 @@ __all__ = [
     "Place",
     "Refusal",
     "Seen",
+    "Span",
     "Taken",
     "Voice",
     "VoiceFilter",
     "Witness",
     "answer",
     "assist_report",
+    "behind",
     "bring_in",
     "check_by_instrument",
     "classes",
@@ -65,6 +70,9 @@ __all__ = [
     "deploy_playbook",
     "do",
     "do_request",
+    "evaluate",
+    "evaluation_page",
+    "evaluation_workbook",
     "finding_ended",
     "guess",
     "keep_evidence",

@@ -116,6 +116,8 @@ VERBS = {
         Verb("urge", "催办", "Urge"),
         Verb("supervise", "督办", "Supervise"),
         Verb("reopen", "重新办理", "Re-open"),
+        Verb("exclude", "不计入评价", "Leave out of the evaluation"),
+        Verb("include", "恢复计入评价", "Count in the evaluation again"),
         Verb("make_safe", "先行处置", "Make safe first"),
         Verb("whistle", "吹哨", "Summon"),
         Verb("launch", "启动联动", "Begin joint handling"),
@@ -233,6 +235,7 @@ ROWS = (
     # the end that was none
     Row(("closed", ""), "solved", ("closed", ""), _CITIZEN, guards=_REPORTER),
     Row(("closed", ""), "unsolved", ("dispatch", ""), _CITIZEN, guards=_REPORTER | {"recent"}, effect="reopen"),
+    *(Row(("closed", ""), verb, ("closed", ""), _RULER, _REASON) for verb in ("exclude", "include")),
     Row(("closed", ""), "reopen", ("dispatch", ""), _INTAKE, _REASON, effect="reopen"),
     *(Row(at, "void", ("void", ""), _INTAKE, _REASON, effect="void") for at in _UNSENT),
     Row(("file", ""), "undo", ("collect", ""), frozenset({"collector", "acceptor", "duty_officer"}), effect="undo"),
@@ -285,7 +288,7 @@ TASK_ROWS = (
 ASIDE = frozenset(
     {
         *("acknowledge", "void", "park", "defer", "supplement", "undo", "place", "recall", "ask", "deny", "extend", "urge", "supervise", "escalate", "make_safe"),
-        *("whistle", "launch", "dispute", "object", "reopen", "resume"),
+        *("whistle", "launch", "exclude", "include", "dispute", "object", "reopen", "resume"),
     }
 )
 """To be able to do one of these is no work that waits for someone."""

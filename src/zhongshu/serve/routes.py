@@ -20,7 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from zhongshu import __version__
 from zhongshu.kernel.problem import Problem
-from zhongshu.serve.api import cases, cities, owner, readings, requests, sandbox, sessions, tables, vitals
+from zhongshu.serve.api import cases, cities, evaluation, owner, readings, requests, sandbox, sessions, tables, vitals
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, digest, permit
 from zhongshu.serve.hot import HotRoutes
@@ -88,6 +88,9 @@ ROUTES = (
     Route("GET", "/api/tables", tables.kinds, "read", "table", "Tables"),
     Route("GET", "/api/tables/{kind}", tables.rows, "read", "table", "TableRows"),
     Route("POST", "/api/tables/{kind}", tables.bring_in, "write", "table", "TableDiff"),
+    Route("GET", "/api/evaluation", evaluation.evaluation, "read", "evaluation", "Evaluation"),
+    Route("GET", "/api/evaluation/cases", evaluation.evaluation_cases, "read", "evaluation", "Behind"),
+    Route("GET", "/api/evaluation.{form}", evaluation.evaluation_file, "read", "evaluation", "application/octet-stream"),
     Route("POST", "/api/evidence", cases.add_evidence, "write", "evidence", "Evidence"),
     Route("GET", "/api/evidence/{sha256}", cases.evidence, "read", "evidence", "image/*"),
     Route("GET", "/api/live", sandbox.live, "read", "vital", "text/event-stream"),

@@ -29,6 +29,7 @@ NOTES = {
     "feedback": "模拟人员：处置完毕，请核查。",
     "check_pass": "模拟人员：现场与仪表均已恢复正常。",
     "close": "模拟人员：予以结案。",
+    "done": "模拟人员：任务已完成。",
 }
 
 
@@ -67,6 +68,19 @@ class Robot:
                 return True
         return False
 
+    async def _task(self, case: Item) -> bool:
+        """End the first task that the case holds for this seat's unit, as a person who was called would."""
+        task = next((task for task in case.get("tasks", []) if {verb["verb"] for verb in task["verbs"]} & {"done"}), None)
+        if task is None:
+            return False
+        body: Item = {"note": NOTES["done"], "choices": {one["name"]: one["options"][0]["value"] for one in task["choices"]}}
+        if "evidence" in task["needs"]:
+            photo = await self._photo(case, "handle")
+            if photo is None:
+                return False
+            body["evidence"] = [photo]
+        return await self.city.post(self.seat, f"/api/cases/{case['id']}/tasks/{task['id']}/done", body) is not None
+
     def _forget(self, current: set[tuple[str, str, int]]) -> None:
         self.seen = {key: since for key, since in self.seen.items() if key in current}
 
@@ -81,6 +95,8 @@ class Robot:
         whole = await self.city.get(self.seat, f"/api/cases/{case['id']}")
         if whole is None:
             return False
+        if "handle" in self.verbs and await self._task(whole):
+            return True
         offered = {verb["verb"] for verb in whole.get("verbs", [])}
         verb = next((v for v in self.verbs if v in offered), None)
         if verb is None or not await self._due(whole, verb):
@@ -136,7 +152,7 @@ class Officer(Robot):
     def ripe(self, case: Item, since: float) -> bool:
         """Tell whether a case is the desk's to do, and due."""
         in_a_street = int(case["area"]) // 10**6 % 1000 > 0
-        return not (case["unit"] in CREWED and in_a_street) and Robot.ripe(self, case, since)
+        return not (case["unit"] in CREWED and in_a_street and not case.get("helpers")) and Robot.ripe(self, case, since)
 
 
 @dataclass(slots=True)

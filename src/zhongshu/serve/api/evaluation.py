@@ -1,0 +1,61 @@
+"""The evaluation of areas, departments and posts, each compared with itself, and the cases behind every figure."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Query, Response
+
+from zhongshu.act import Span, behind, evaluate, evaluation_page, evaluation_workbook
+from zhongshu.kernel.area import parse_area
+from zhongshu.kernel.clock import DAY, parse_time, to_datetime, to_us
+from zhongshu.serve.door import Asked, Door
+
+From = Annotated[str, Query(alias="from", max_length=40)]
+To = Annotated[str, Query(alias="to", max_length=40)]
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def evaluation(asked: Door, area: str = "", party: str = "", since: From = "", until: To = "", of: str = "area") -> dict[str, Any]:
+    """Evaluate a span (days or RFC 3339; the last 30 days if not given) by `of` area, department or post, beside the span before and the year before."""
+    place = parse_area(area) if area else asked.city.about.code
+    asked.city.guard.require(asked.principal, "read", "evaluation", place)
+    told = asked.city.office.read(lambda conn: evaluate(conn, asked.scope, _span(asked, since, until), place, party, of))
+    return told | {"items": [_named(asked, of, row) for row in told["items"]]}
+
+
+def evaluation_file(asked: Door, form: str, area: str = "", since: From = "", until: To = "", of: str = "area", language: str = "zh") -> Response:
+    """Return an evaluation as `xlsx` or `pdf`, in `zh` or `en`."""
+    told, language = evaluation(asked, area, "", since, until, of), "zh" if language.startswith("zh") else "en"
+    name = asked.city.areas.name(asked.city.about.code, language)
+    body, kind = (evaluation_workbook(told, language), XLSX) if form == "xlsx" else (evaluation_page(told, language, name), "application/pdf")
+    return Response(body, media_type=kind, headers={"Content-Disposition": f'attachment; filename="evaluation.{"xlsx" if form == "xlsx" else "pdf"}"'})
+
+
+def evaluation_cases(asked: Door, name: str, measure: str, area: str = "", since: From = "", until: To = "", of: str = "area") -> dict[str, Any]:
+    """List the cases behind a figure: `name` of the object, `measure` its key."""
+    place = parse_area(area) if area else asked.city.about.code
+    asked.city.guard.require(asked.principal, "read", "evaluation", place)
+    return {"items": asked.city.office.read(lambda conn: behind(conn, asked.scope, _span(asked, since, until), place, of, name, measure))}
+
+
+def _span(asked: Asked, since: str, until: str) -> Span:
+    zone = asked.city.zone
+    today = to_datetime(asked.city.clock.now()).astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def read(text: str, other: int) -> int:
+        if not text:
+            return other
+        return to_us(datetime.fromisoformat(text).replace(tzinfo=zone)) if len(text) == len("2026-01-01") else parse_time(text)
+
+    end = read(until, to_us(today) + DAY)
+    return Span(read(since, end - 30 * DAY), end)
+
+
+def _named(asked: Asked, of: str, row: dict[str, Any]) -> dict[str, Any]:
+    if of == "area":
+        code = int(row["name"])
+        return row | {"name_zh": asked.city.areas.name(code, "zh"), "name_en": asked.city.areas.name(code, "en")}
+    if of == "post":
+        zh, en = asked.city.identity.names({row["name"]}).get(row["name"], (row["name"], row["name"]))
+        return row | {"name_zh": zh, "name_en": en or zh}
+    return row
