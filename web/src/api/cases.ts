@@ -36,6 +36,28 @@ export interface Case {
   flags: string[] | Record<string, unknown>
   /** What the viewer may do of it, where a list says so. */
   may?: string[]
+  /** Beside the step: returned, disputed, parked, deferred, waiting, taken, passed. */
+  mark?: string
+  mark_zh?: string
+  mark_en?: string
+  unit?: string | null
+  helpers?: string[]
+  danger?: boolean
+  tier?: number
+  reopened?: number
+  urged?: number
+  supervised?: string | null
+  supervised_until?: string | null
+  parked_until?: string | null
+  /** The holder has asked for leave and waits for an answer. */
+  asked?: Leave | null | Record<string, never>
+}
+
+/** A leave that is asked for: extend, park, defer or supplement. */
+export interface Leave {
+  what: string
+  reason: string
+  until: string
 }
 
 export interface Evidence {
@@ -61,6 +83,11 @@ export interface Deed {
   evidence: Evidence[]
   from_step: string
   to_step: string
+  note?: string | null
+  unit?: string | null
+  what?: string
+  until?: string | null
+  task?: { title_zh: string; title_en: string; unit: string } | null
 }
 
 export interface Verb {
@@ -69,6 +96,76 @@ export interface Verb {
   en: string
   needs: string[]
   shortcut: string | null
+  /** Not what the case waits for: it stands in the second row of things. */
+  aside?: boolean
+  /** The reasons the city lists; where there are any, one of them must be given. */
+  reasons?: Reason[]
+}
+
+export interface Reason {
+  verb: string
+  code: string
+  zh: string
+  en: string
+}
+
+/** One part of the way with one holder, and to whom its time is charged. */
+export interface Holding {
+  part: string
+  holder: string
+  charged: string
+  from: string
+  to: string | null
+  due: string | null
+  spent_s: number
+  late: boolean
+}
+
+/** What another party does within a case. */
+export interface Task {
+  id: string
+  kind: string
+  kind_zh: string
+  kind_en: string
+  key: string
+  title_zh: string
+  title_en: string
+  unit: string
+  unit_zh: string
+  unit_en: string
+  state: string
+  state_zh: string
+  state_en: string
+  needs: string[]
+  checklist: string[]
+  choices: { name: string; zh: string; en: string; options: { value: string; zh: string; en: string }[] }[]
+  made: string
+  due: string | null
+  arrived: string | null
+  ended: string | null
+  late: boolean
+  verbs: { verb: string; zh: string; en: string }[]
+}
+
+/** Where a case's playbook stands. */
+export interface Running {
+  key: string
+  version: string
+  name_zh: string
+  name_en: string
+  ended: boolean
+  picture: Record<string, string>
+}
+
+export interface Ruling {
+  at: string
+  reason: string
+  note: string
+  number: string
+  address: string
+  unit: string
+  unit_zh: string
+  unit_en: string
 }
 
 export interface Suggestion {
@@ -111,7 +208,12 @@ export interface CaseFull extends Case {
   clocks: {
     citizen: { started: string | null; elapsed_s: number | null } | null
     duty: { holder: string | null; started: string | null; due: string | null; left_s: number | null; state: string; used_s?: number } | null
+    part?: { part: string; holder: string | null; started: string | null; due: string | null; left_s: number | null; state: string; pause: string } | null
   }
+  tasks?: Task[]
+  playbook?: Running | null
+  holdings?: Holding[]
+  rulings?: Ruling[]
 }
 
 /** Where a thing is: a point, or an area of the city. */
@@ -132,6 +234,11 @@ export interface Deal extends Spot {
   result?: string
   until?: string
   once?: string
+  /** A listed reason's. */
+  code?: string
+  /** Which leave is asked for, or which playbook is begun. */
+  what?: string
+  choices?: Record<string, string>
 }
 
 export interface CaseQuery {
@@ -168,25 +275,10 @@ export interface CasePage extends Page<Case> {
 
 export const listCases = (query: CaseQuery) => get<CasePage>('/api/cases', query)
 export const readCase = async (id: string) => settled(await get<Told>(`/api/cases/${part(id)}`))
-/** A class of the duty catalogue; `sample`: a case of it that still waits for a unit, if there is one. */
-export interface CaseClass {
-  class: string
-  class_zh: string
-  class_en: string
-  sample: string | null
-}
-
-const WAITING = ['file', 'dispatch']
-
-/** The classes that cases here have had: the catalogue itself has no address, so a class nobody used yet is not among them. */
-export async function listClasses(): Promise<CaseClass[]> {
-  const found = new Map<string, CaseClass>()
-  for (const one of (await listCases({ limit: 500 })).items) {
-    if (!one.class) continue
-    const held = found.get(one.class) ?? { class: one.class, class_zh: one.class_zh, class_en: one.class_en, sample: null }
-    found.set(one.class, { ...held, sample: held.sample ?? (WAITING.includes(one.step) ? one.id : null) })
-  }
-  return [...found.values()]
-}
 export const openCase = (body: Record<string, unknown>) => send<Case>('POST', '/api/cases', body)
-export const dealCase = (id: string, verb: string, deal: Deal) => send<CaseFull>('POST', `/api/cases/${part(id)}/${part(verb)}`, deal)
+export const dealCase = async (id: string, verb: string, deal: Deal) => settled(await send<Told>('POST', `/api/cases/${part(id)}/${part(verb)}`, deal))
+
+/** A leave that waits for an answer, or nothing. */
+export const leaveOf = (one: Case): Leave | null => (one.asked && 'what' in one.asked ? (one.asked as Leave) : null)
+export const dealTask = async (id: string, task: string, verb: string, deal: Omit<Deal, 'version'>) =>
+  settled(await send<Told>('POST', `/api/cases/${part(id)}/tasks/${part(task)}/${part(verb)}`, deal))

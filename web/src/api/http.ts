@@ -56,7 +56,7 @@ async function problemOf(answer: Response): Promise<Problem> {
   }
 }
 
-async function ask<T>(path: string, init: RequestInit): Promise<T> {
+async function fetched(path: string, init: RequestInit): Promise<Response> {
   let answer: Response
   try {
     answer = await fetch(path, { credentials: 'same-origin', ...init })
@@ -65,6 +65,11 @@ async function ask<T>(path: string, init: RequestInit): Promise<T> {
     throw new Problem('unreachable', 0, ...NO_ANSWER)
   }
   if (!answer.ok) throw await problemOf(answer)
+  return answer
+}
+
+async function ask<T>(path: string, init: RequestInit): Promise<T> {
+  const answer = await fetched(path, init)
   if (answer.status === 204) return undefined as T
   try {
     return (await answer.json()) as T
@@ -75,6 +80,10 @@ async function ask<T>(path: string, init: RequestInit): Promise<T> {
 
 export function get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> {
   return ask<T>(withQuery(path, query), { method: 'GET', headers: { accept: 'application/json' }, signal })
+}
+
+export async function getText(path: string, accept: string): Promise<string> {
+  return (await fetched(path, { method: 'GET', headers: { accept } })).text()
 }
 
 export function send<T>(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {

@@ -25,3 +25,9 @@ export function sourceOf(source: { doc: string; clause: string; doc_en?: string;
   const zh = language.startsWith('zh')
   return { doc: (!zh && source.doc_en) || source.doc, clause: (!zh && source.clause_en) || source.clause || '' }
 }
+
+/** Of a row that has the Chinese under the plain name and the English beside it: `basis` and `basis_en`. */
+export function beside(row: object | null | undefined, stem: string, language: string): string {
+  const told = (row ?? {}) as Record<string, unknown>
+  return String((!language.startsWith('zh') && told[`${stem}_en`]) || told[stem] || '')
+}
