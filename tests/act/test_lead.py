@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from zhongshu.act import Given, Seen, Voice, answer, decide, link_voice, record, take_finding, take_request, undo, voices
+from zhongshu.act import Given, Seen, Voice, answer, bring_in, decide, link_voice, record, take_finding, take_request, undo, voices
 from zhongshu.act.lead import between
 from zhongshu.act.tables import case_file, case_step, lead, lead_link, request
 from zhongshu.kernel.clock import MINUTE
@@ -66,6 +66,7 @@ def test_confirming_opens_the_case_with_all_it_knows(city: Any) -> None:
 
 
 def test_a_rule_may_file_by_itself_where_the_city_says_so(city: Any) -> None:
+    city.as_("acceptor", lambda deed: bring_in(deed, "figures", "the city", b"code,value,basis,valid_from\nfile_reviews,0,x,2026-01-01\n", write=True))
     made = find(city, file_it=True)
     assert made["state"] == "filed"
     assert find(city, file_it=True)["case_id"] == made["case_id"]
@@ -227,3 +228,28 @@ def test_a_lead_carries_the_words_of_those_who_told_of_it_and_not_their_names(ci
     shown = city.desk.read(lambda c: record.get_lead(c, SCOPE, made["id"]))
     assert (shown["voices"], [(item["text"], item["photos"]) for item in shown["heard"]]) == (2, [("水到膝盖了", [city.photo]), ("车过不去", [city.photo])])
     assert "someone" not in str(shown)
+
+
+def test_filing_without_a_person_is_the_citys_switch_and_needs_enough_leads_that_people_found_true(city: Any) -> None:
+    def seen(number: int, true: bool | None) -> dict[str, Any]:
+        found = Finding(f"f{number}", "DR02.ponding", "1", "DR02", city.cell, Status.RED, city.clock.at, 43.0)
+        where = Seen("ponding", "积水", "Ponding", 121.0 + number / 50, 31.2, device="WaterLevelSensor")
+        made = city.as_("duty_officer", lambda deed: take_finding(deed, found, where))[0]
+        if true is not None:
+            city.as_("acceptor", lambda deed: decide(deed, made["id"], "confirm" if true else "false_alarm", Given()))
+        return made
+
+    rows = "rule,device,on,basis,valid_from\nDR02.ponding,WaterLevelSensor,1,办法 8,2026-01-01\n"
+    for number in range(29):
+        seen(number, true=True)
+    city.as_("duty_officer", lambda deed: bring_in(deed, "filing", "the city", rows.encode(), write=True))
+    assert seen(100, true=True)["state"] == "open", "29 reviewed are too few"
+    assert seen(101, true=None)["state"] == "filed", "30 reviewed, all true"
+    for number in range(200, 204):
+        made = seen(number, true=None)
+        assert made["state"] == "filed"
+    city.as_("duty_officer", lambda deed: bring_in(deed, "filing", "the city", rows.replace(",1,", ",0,").encode(), write=True))
+    for number in range(300, 304):
+        seen(number, true=False)
+    city.as_("duty_officer", lambda deed: bring_in(deed, "filing", "the city", rows.encode(), write=True))
+    assert seen(400, true=None)["state"] == "open", "4 false of 34: it has fallen below what the city asks"

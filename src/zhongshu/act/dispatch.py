@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from zhongshu.act import case as cases
-from zhongshu.act import docket, links, voice
+from zhongshu.act import docket, filing, links, voice
 from zhongshu.act import lead as leads
 from zhongshu.act.deed import SYSTEM, Deed
 from zhongshu.act.given import Given, NewCase
@@ -36,10 +36,13 @@ class Taken:
 
 
 def take_finding(deed: Deed, finding: Finding, seen: leads.Seen, *, file_it: bool = False) -> tuple[dict[str, Any], bool]:
-    """Open a finding's lead, once; with `file_it` (the city's switch for this rule) also its case. Returns (lead, whether it is new)."""
+    """Open a finding's lead, once; with `file_it` (the rule's, or the city's own switch) also its case, where people have found such leads true often enough.
+
+    Returns (lead, whether it is new).
+    """
     own = deed.by(SYSTEM)
     row, new = leads.from_finding(own, finding, seen)
-    if new and file_it:
+    if new and (file_it or filing.switched_on(own, finding.rule, seen.device)) and filing.proven(own, finding.rule, seen.device):
         row = leads.decide(own, row["id"], "confirm", Given(reason="按规则自动立案 · filed by rule"))
     return row, new
 

@@ -56,7 +56,7 @@ _UPDATE = update(lead).where(lead.c.id == bindparam("b_id"))
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How a finding is put to people: the class of case it may become, its title, and the place of what was measured."""
+    """How a finding is put to people: the class of case it may become, its title, the place of what was measured, and the class of device that did."""
 
     class_: str
     title_zh: str
@@ -64,6 +64,7 @@ class Seen:
     lon: float | None = None
     lat: float | None = None
     address: str = ""
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ def from_finding(deed: Deed, finding: Finding, seen: Seen) -> tuple[_Lead, bool]
             "opened": finding.opened,
             "flags": [],
         },
+        {"rule": finding.rule, "device": seen.device},
     )
     for other, reason in near(deed, row):
         if other["kind"] == "request" and other["state"] == "open":
@@ -276,7 +278,7 @@ def _own_lead(deed: Deed, told: Mapping[Any, Any]) -> _Lead:
     return row
 
 
-def _open(deed: Deed, facts: _Lead) -> _Lead:
+def _open(deed: Deed, facts: _Lead, detail: dict[str, Any] | None = None) -> _Lead:
     row = facts | {
         "id": uuid7(),
         "number": number(deed, facts["area"], facts["opened"], "L"),
@@ -290,7 +292,7 @@ def _open(deed: Deed, facts: _Lead) -> _Lead:
     }
     machine.allow(machine.find_lead("", "opened"), deed.actor, row["area"])
     deed.connection.execute(insert(lead), row)
-    record(deed, Entry("lead", row["id"], row["number"], row["area"], "opened", 1, end=("open", ""), happened=row["opened"]))
+    record(deed, Entry("lead", row["id"], row["number"], row["area"], "opened", 1, end=("open", ""), happened=row["opened"], detail=detail or {}))
     _tell(deed, row, "opened")
     return row
 

@@ -23,4 +23,12 @@ def seen_of(finding: Finding, rule: Rule, indicator: Indicator, areas: Areas, re
             where = device.name_zh if language == "zh" else device.name_en
         value = "—" if finding.value is None else f"{finding.value:g}"
         said[language] = rule.say.get(language, rule.name.get(language, rule.code)).format_map({"value": value, "unit": indicator.unit, "area": where})
-    return Seen(rule.category, said["zh"], said["en"], lon, lat, device.name_zh if device is not None else areas.name(finding.area))
+    return Seen(
+        rule.category,
+        said["zh"],
+        said["en"],
+        lon,
+        lat,
+        device.name_zh if device is not None else areas.name(finding.area),
+        device.type if device is not None else min(types, default=""),
+    )
