@@ -3,7 +3,7 @@
 The desk is the truth of it. A write is a `Deed`, handed in at the `Office`; what it changed goes out as news, and as readings by the relay.
 """
 
-from zhongshu.act import record, relay, voice, voices
+from zhongshu.act import centre, record, relay, voice, voices
 from zhongshu.act.adoption import report as assist_report
 from zhongshu.act.adoption import taught
 from zhongshu.act.assistant import Assistant
@@ -30,6 +30,7 @@ from zhongshu.act.record import CaseFilter
 from zhongshu.act.rounds import sign_normal, sweep
 from zhongshu.act.shown import BAD_PAGE
 from zhongshu.act.states import LEAD_ROWS, RESULTS, ROWS, STEPS, TASK_ROWS, UNDOABLE, VERBS
+from zhongshu.act.urgency import condition_for, postponed, raised_sampling
 from zhongshu.act.voice import Refusal, Voice, answer
 from zhongshu.act.voices import VoiceFilter
 
@@ -62,8 +63,10 @@ __all__ = [
     "assist_report",
     "behind",
     "bring_in",
+    "centre",
     "check_by_instrument",
     "classes",
+    "condition_for",
     "consume",
     "consumed",
     "decide",
@@ -85,6 +88,8 @@ __all__ = [
     "open_case",
     "playbook_body",
     "playbooks",
+    "postponed",
+    "raised_sampling",
     "record",
     "relay",
     "row_for",

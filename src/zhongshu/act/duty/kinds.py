@@ -12,8 +12,14 @@ from zhongshu.kernel.problem import Problem
 
 Cells = dict[str, Any]
 CHECKS = ("person", "video", "instrument", "callback", "picture")
-STEPS = ("case", "accept", "verify", "file", "dispatch", "review", "ruling", "sign", "handle", "feedback", "check", "close", "callback", "arrive", "reopen")
-"""The parts of a case that may have a limit of their own; `case` is the whole of it, `accept` of a voice, `arrive` a summoned helper's, `reopen` how long a citizen may ask again."""
+_PARTS = ("case", "accept", "verify", "file", "dispatch", "review", "ruling", "sign", "handle", "feedback", "check", "close", "callback", "arrive", "reopen")
+STEPS = (*_PARTS, "report_first", "report_next", "report_final")
+"""The parts of a case that may have a limit of their own; `case` is the whole of it, `accept` of a voice, `arrive` a summoned helper's, `reopen` how long a citizen may ask again.
+The last three are an incident's 首报, 续报 and 终报, of the class `*`; their condition is the theme."""
+EFFECTS = ("name", "urgent", "postpone", "sample")
+"""What a mode (平急) does to what a row names: `name` only gives its theme's names; urgent clock-hour limits; routine postponed; devices sampled more often."""
+POSTS = ("leader", "duty_officer", "watch")
+"""带班领导, 值班长, 值守员."""
 LISTS = ("basic", "assist", "withdrawn")
 """基本履职, 配合履职, 上级部门收回: the three lists of what a street owes."""
 FIGURES = {"lift_after_returns": 3, "lift_after_redos": 3, "reopen_days": 30, "join_metres": 200, "join_minutes": 60, "file_precision": 90, "file_reviews": 30}
@@ -87,6 +93,26 @@ def _area(text: str) -> str:
 
 def _evidence(text: str) -> str:
     return text.removeprefix("none")
+
+
+def _masked(text: str) -> str:
+    """Keep of a telephone number what tells it apart, no more: the first three and the last four figures."""
+    figures = text.replace(" ", "").replace("-", "")
+    return text if "*" in text else f"{figures[:3]}****{figures[-4:]}" if len(figures) > len("1234567") else f"***{figures[-2:]}"
+
+
+def _shift_day(text: str) -> str:
+    return text if text in WEEKDAYS else datetime.fromisoformat(text).date().isoformat()
+
+
+def _hour(text: str) -> str:
+    return datetime.strptime(text, "%H:%M").strftime("%H:%M")  # noqa: DTZ007 (an hour of the city's day)
+
+
+def _degrees(text: str) -> float:
+    if not -180 <= (value := float(text)) <= 180:  # noqa: PLR2004 (the globe)
+        raise ValueError(text)
+    return value
 
 
 def day(written: str, zone: tzinfo) -> int:
@@ -204,6 +230,57 @@ KINDS = {
                 *_NAMES,
                 Column("unit", _text, wanted=True),
                 Column("limit_minutes", _positive, None),
+                *_BASIS,
+            ),
+        ),
+        Kind(
+            "modes",
+            "平急转换清单",
+            "what a mode does",
+            ("theme", "effect", "what"),
+            (
+                Column("theme", _text, wanted=True),
+                Column("effect", _one_of(*EFFECTS), wanted=True),
+                Column("what", _text, wanted=True),
+                *_NAMES,
+                Column("every_s", _positive, None),
+                *_BASIS,
+            ),
+        ),
+        Kind(
+            "roster",
+            "值班表",
+            "roster",
+            ("theme", "day", "shift", "post", "name"),
+            (
+                Column("theme", _text),
+                Column("day", _shift_day),
+                Column("shift", _text, wanted=True),
+                Column("first", _hour, wanted=True),
+                Column("last", _hour, wanted=True),
+                Column("post", _one_of(*POSTS), wanted=True),
+                Column("name", _text, wanted=True),
+                Column("name_en", _text),
+                Column("account", _text),
+                Column("phone", _masked),
+                *_BASIS,
+            ),
+            dated=False,
+        ),
+        Kind(
+            "supplies",
+            "应急队伍与物资",
+            "teams and supplies",
+            ("unit", "name"),
+            (
+                Column("name", _text, wanted=True),
+                Column("name_en", _text),
+                Column("theme", _text),
+                Column("unit", _text, wanted=True),
+                Column("kind", _one_of("team", "supply", "vehicle", "shelter"), "supply"),
+                Column("count", _number, wanted=True),
+                Column("lon", _degrees, None),
+                Column("lat", _degrees, None),
                 *_BASIS,
             ),
         ),

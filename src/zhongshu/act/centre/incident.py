@@ -1,0 +1,196 @@
+"""An incident's room (突发事件): what it is and where, who takes part, its orders and reports, and a command log that only grows.
+
+A drill's room stamps everything said in it. Knows no mode and no warning's text.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from zhongshu.act import docket, duty
+from zhongshu.act.centre import line, order, report
+from zhongshu.act.centre.line import Document, Row
+from zhongshu.act.centre.refusals import IS_CLOSED, NO_VERB, ORDERS_OPEN
+from zhongshu.act.centre.tables import incident
+from zhongshu.act.deed import MISSING, Deed, number
+from zhongshu.act.shown import in_scope, time_of
+from zhongshu.act.tables import case_file, case_step
+from zhongshu.kernel.area import show_area
+from zhongshu.kernel.clock import rfc3339
+from zhongshu.kernel.grade import Principal, Scope
+from zhongshu.kernel.ids import uuid7
+
+LETTER = "E"
+STATES = {"open": ("处置中", "open"), "closed": ("已结束", "closed")}
+VERBS = {
+    "log": ("记录", "Log"),
+    "order": ("下达指令", "Send an order"),
+    "link": ("关联案件", "Link a case"),
+    "party": ("增加参与单位", "Add a party"),
+    "place": ("增加地点", "Add a place"),
+    "report": ("起草报告", "Draft a report"),
+    "send": ("报送", "Send a report"),
+    "close": ("结束", "Close"),
+}
+_SAID = VERBS | order.VERBS | {"open": ("建立", "Opened"), "overdue": ("超时", "Overdue"), "draft": ("起草", "Drafted"), "drop": ("取消", "Dropped"), "end": ("恢复", "Restored")}
+
+
+@dataclass(frozen=True, slots=True)
+class NewIncident:
+    """What an incident is opened with; `happened` µs, now if None; `places`: {zh, en, lon, lat}; `cases`: ids of cases it is about."""
+
+    theme: str
+    title_zh: str
+    title_en: str
+    areas: tuple[int, ...]
+    level: int = 0
+    places: tuple[dict[str, Any], ...] = ()
+    parties: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+    happened: int | None = None
+    drill: bool = False
+    mode: str | None = None
+
+
+def open_room(deed: Deed, new: NewIncident) -> Row:
+    """Open an incident's room and draft its first report. Raises `case.missing`, `case.unknown`."""
+    if not new.theme or not new.title_zh.strip() or not new.areas:
+        raise MISSING(field="主题、名称、区域 theme, title_zh, areas")
+    cases = [docket.get(deed, case)["id"] for case in new.cases]
+    title = (line.stamped(new.title_zh, drill=new.drill, language="zh"), line.stamped(new.title_en or new.title_zh, drill=new.drill, language="en"))
+    area = line.over(new.areas)
+    row: Row = {"id": uuid7(), "number": number(deed, area, deed.now, LETTER), "theme": new.theme, "title_zh": title[0], "title_en": title[1], "level": new.level, "area": area}
+    row |= {"areas": list(new.areas), "places": list(new.places), "parties": list(new.parties), "cases": cases, "mode": new.mode, "drill": new.drill, "state": "open"}
+    row |= {"happened": deed.now if new.happened is None else new.happened, "opened": deed.now, "opened_by": deed.actor.id, "closed": None, "version": 1}
+    deed.connection.execute(insert(incident), row)
+    _said(deed, row, "open", note=new.title_zh)
+    report.draft(deed, row, "first")
+    return row
+
+
+def log(deed: Deed, id_: str, text: str) -> Row:
+    """Write a line into the command log. Raises `centre.unknown`, `incident.closed`, `case.missing`."""
+    row = _open(deed, id_)
+    if not text.strip():
+        raise MISSING(field="内容 note")
+    _said(deed, row, "log", note=text)
+    return row
+
+
+def command(deed: Deed, id_: str, new: order.NewOrder) -> Row:
+    """Send an order; its unit becomes a party. Returns the order. Raises `centre.unknown`, `incident.closed`, `case.missing`."""
+    row = _open(deed, id_)
+    sent = order.send(deed, row, new)
+    if new.unit not in row["parties"]:
+        line.change(deed, "incident", row, {"parties": [*row["parties"], new.unit]})
+    return sent
+
+
+def add(deed: Deed, id_: str, verb: str, what: str | dict[str, Any]) -> Row:
+    """Add a case (link), a unit (party) or a place to an incident; again changes nothing. Raises `centre.unknown`, `incident.closed`, `case.unknown`."""
+    column = {"link": "cases", "party": "parties", "place": "places"}[verb]
+    row = _open(deed, id_)
+    if not what:
+        raise MISSING(field=column)
+    if verb == "link":
+        what = str(docket.get(deed, str(what))["id"])
+    if what in row[column]:
+        return row
+    row = line.change(deed, "incident", row, {column: [*row[column], what]})
+    _said(deed, row, verb, detail={verb: what})
+    return row
+
+
+def close(deed: Deed, id_: str, note: str, version: int | None = None) -> Row:
+    """Close an incident whose orders have all ended, and draft its final report. Raises `incident.closed`, `incident.orders_open`, `centre.stale`."""
+    row = _open(deed, id_)
+    if count := sum(each["state"] in order.OPEN for each in order.of_incident(deed.connection, row["id"])):
+        raise ORDERS_OPEN(count=count)
+    row = line.change(deed, "incident", row, {"state": "closed", "closed": deed.now}, version)
+    _said(deed, row, "close", note=note)
+    report.draft(deed, row, "final")
+    return row
+
+
+def _open(deed: Deed, id_: str) -> Row:
+    row = line.find(deed.connection, "incident", id_)
+    if row["state"] != "open":
+        raise IS_CLOSED(number=row["number"])
+    return row
+
+
+def _said(deed: Deed, row: Row, verb: str, *, note: str = "", detail: Row | None = None) -> None:
+    line.write(deed, "incident", row, verb, ends=(row["state"], row["state"]), note=note, detail=detail)
+    line.tell(deed, "incident", row, verb, state=row["state"], title_zh=row["title_zh"], title_en=row["title_en"])
+
+
+def verb_of(name: str) -> str:
+    """Return a verb of a room, or raise `centre.no_verb`."""
+    if name not in VERBS:
+        raise NO_VERB(verb=name, verbs=", ".join(VERBS))
+    return name
+
+
+def listing(connection: Connection, scope: Scope, *, every: bool = False, limit: int = 100) -> list[Document]:
+    """Return the incidents that touch a scope, newest first: those open, or every one."""
+    query = select(incident).where(*(() if every else (incident.c.state == "open",))).order_by(incident.c.opened.desc(), incident.c.id.desc())
+    return [show(connection, row) for row in connection.execute(query).mappings() if line.touches(scope, row)][:limit]
+
+
+def get(connection: Connection, scope: Scope, id_: str, viewer: Principal, now: int, cases: Scope) -> Document:
+    """Return one incident with its orders, reports, log, linked cases (those in the scope `cases`), teams and supplies. Raises `centre.unknown`."""
+    row = line.find(connection, "incident", id_)
+    if not line.touches(scope, row):
+        line.find(connection, "incident", "")
+    orders = order.of_incident(connection, row["id"])
+    linked = select(case_file).where(case_file.c.id.in_(row["cases"]), *in_scope(case_file.c, cases)).order_by(case_file.c.opened)
+    return show(connection, row) | {
+        "orders": [order.show(each, viewer, now) for each in orders],
+        "reports": report.of_incident(connection, row["id"], now),
+        "log": log_of(connection, row["id"], [each["id"] for each in orders]),
+        "cases": [
+            {name: each[name] for name in ("id", "number", "title_zh", "title_en", "step", "holder_zh", "holder_en")} | {"area": show_area(each["area"])}
+            for each in connection.execute(linked).mappings()
+        ],
+        "supplies": supplies(connection, row["theme"], now),
+    }
+
+
+def log_of(connection: Connection, id_: str, orders: Sequence[str]) -> list[Document]:
+    """Return the command log: every line of the incident and of its orders and reports, in their order."""
+    reports = report.ids(connection, id_)
+    query = select(case_step).where(case_step.c.subject.in_([id_, *orders, *reports]), case_step.c.kind.in_(("incident", "order", "report"))).order_by(case_step.c.seq)
+    found = []
+    for step in connection.execute(query).mappings():
+        zh, en = _SAID.get(step["verb"], (step["verb"], step["verb"]))
+        plain = ("seq", "kind", "number", "verb", "actor", "actor_name", "note", "reason", "unit")
+        found.append({name: step[name] for name in plain} | {"verb_zh": zh, "verb_en": en, "at": rfc3339(step["at"]), "drill": bool(step["detail"].get("drill"))})
+    return found
+
+
+def supplies(connection: Connection, theme: str, at: int) -> list[Document]:
+    """Return the teams and supplies in force for a theme, and those for any."""
+    held = duty.book(connection)
+    plain = ("name", "name_en", "unit", "kind", "count", "lon", "lat", "basis")
+    return [{name: row.cells[name] for name in plain} for row in held.all_at("supplies", at) if row.cells["theme"] in {"", theme}]
+
+
+def show(connection: Connection, row: Mapping[Any, Any]) -> Document:
+    """Turn an incident's row into its document."""
+    zh, en = line.theme_names(connection, row["theme"])
+    plain = ("id", "number", "theme", "title_zh", "title_en", "places", "mode", "state", "version")
+    units = [(unit, *duty.unit_names(connection, unit)) for unit in row["parties"]]
+    return {name: row[name] for name in plain} | {
+        "theme_zh": zh,
+        "theme_en": en,
+        "state_zh": STATES[row["state"]][0],
+        "state_en": STATES[row["state"]][1],
+        "drill": bool(row["drill"]),
+        "areas": [show_area(area) for area in row["areas"]],
+        "parties": [{"unit": unit, "unit_zh": zh, "unit_en": en} for unit, zh, en in units],
+        "happened": rfc3339(row["happened"]),
+        "opened": rfc3339(row["opened"]),
+        "closed": time_of(row["closed"]),
+    }

@@ -1,0 +1,104 @@
+"""Sections of text and tables on A4 paper, as PDF with text that can be selected; on one page if asked. Knows nothing of what it says.
+
+The Chinese font is one that every reader of PDF brings along, so no file of it is needed.
+"""
+
+import io
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+from xml.sax.saxutils import escape
+
+from reportlab.lib.colors import HexColor
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate, Spacer, TableStyle
+
+FONT = "STSong-Light"
+MARGIN = 18 * mm
+SIZES = (10.5, 10, 9.5, 9, 8.5, 8, 7.5, 7)
+"""Type sizes in points, tried from the largest until everything stands on one page."""
+FEWEST = 3
+"""No list is cut shorter than this."""
+_LINE, _SHADE = HexColor("#9aa3ad"), HexColor("#eef1f4")
+
+Section = dict[str, Any]
+"""{head, lines: [text], tables: [[[cell, …], …]]}; a table's first row is its head."""
+
+
+def render(title: str, under: str, sections: Sequence[Section], *, one_page: bool = False) -> bytes:
+    """Return a PDF. On one page, type becomes smaller, and then lists shorter with a word on how much was left out."""
+    if not one_page:
+        return _build(title, under, sections, SIZES[2])[0]
+    for size in SIZES:
+        made, pages = _build(title, under, sections, size)
+        if pages == 1:
+            return made
+    longest = max(len(each) for section in sections for each in (section["lines"], *section["tables"]))
+    for most in range(longest - 1, FEWEST - 1, -1):
+        made, pages = _build(title, under, [_cut(section, most) for section in sections], SIZES[-1])
+        if pages == 1:
+            break
+    return made
+
+
+def _cut(section: Section, most: int) -> Section:
+    def shorter(rows: list[Any], last: Any) -> list[Any]:  # noqa: ANN401 (a line, or a table's row)
+        return rows if len(rows) <= most else [*rows[: most - 1], last]
+
+    lines = shorter(section["lines"], f"… +{len(section['lines']) - most + 1}")
+    tables = [shorter(table, [f"… +{len(table) - most + 1}", *[""] * (len(table[0]) - 1)]) for table in section["tables"]]
+    return section | {"lines": lines, "tables": tables}
+
+
+def _build(title: str, under: str, sections: Sequence[Section], size: float) -> tuple[bytes, int]:
+    _font()
+    plain = ParagraphStyle("plain", fontName=FONT, fontSize=size, leading=size * 1.4, wordWrap="CJK")
+    head = ParagraphStyle("head", parent=plain, fontSize=size * 1.15, leading=size * 1.7, spaceBefore=size * 0.6, textColor=HexColor("#1f3a5f"))
+    top = ParagraphStyle("top", parent=plain, fontSize=size * 1.7, leading=size * 2.3, alignment=1)
+    small = ParagraphStyle("small", parent=plain, fontSize=size * 0.85, leading=size * 1.2, alignment=1, textColor=HexColor("#5c6670"))
+    story: list[Any] = [Paragraph(escape(title), top), Paragraph(escape(under), small), Spacer(1, size * 0.5)]
+    for section in sections:
+        story.append(Paragraph(escape(section["head"]), head))
+        story += [Paragraph(escape(text), plain) for text in section["lines"]]
+        for rows in section["tables"]:
+            story += [_table(rows, plain), Spacer(1, size * 0.5)]
+    out = io.BytesIO()
+    document = SimpleDocTemplate(
+        out, pagesize=A4, leftMargin=MARGIN, rightMargin=MARGIN, topMargin=MARGIN, bottomMargin=MARGIN, title=title, author="Zhongshu 城市中枢", invariant=1
+    )
+    document.build(story)
+    return out.getvalue(), document.page
+
+
+def _table(rows: list[list[str]], plain: ParagraphStyle) -> LongTable:
+    """Return a table as wide as the page; a column is as wide as what it holds, within bounds."""
+    widest = [max(4.0, min(24.0, max((_wide(row[i]) for row in rows), default=4))) for i in range(len(rows[0]))]
+    whole = A4[0] - 2 * MARGIN
+    cells = [[Paragraph(escape(cell), plain) for cell in row] for row in rows]
+    made = LongTable(cells, colWidths=[whole * width / sum(widest) for width in widest], repeatRows=1)
+    made.setStyle(
+        TableStyle(
+            [
+                ("GRID", (0, 0), (-1, -1), 0.4, _LINE),
+                ("BACKGROUND", (0, 0), (-1, 0), _SHADE),
+                ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
+                *((side, (0, 0), (-1, -1), 1.2) for side in ("TOPPADDING", "BOTTOMPADDING")),
+                *((side, (0, 0), (-1, -1), 3) for side in ("LEFTPADDING", "RIGHTPADDING")),
+            ]
+        )
+    )
+    return made
+
+
+def _wide(text: str) -> float:
+    """Return about how wide a text is, in letters: a Chinese character is two."""
+    return sum(1.0 if char.isascii() else 2.0 for char in text)
+
+
+@lru_cache(1)
+def _font() -> None:
+    pdfmetrics.registerFont(UnicodeCIDFont(FONT))
