@@ -66,18 +66,19 @@ def someone(*roles: tuple[str, int], unit: str = "", id_: str = "p-1") -> Princi
 
 # What each role may do, written out beside the policy: (role, action, kind, verb) → allowed
 
+CENTRE = {"warning", "response", "mode", "incident", "duty", "report"}
 READS = {
     "anonymous": {"health", "city", "session", "table"},
-    "guest": {"area", "entity", "indicator", "vital", "reading", "finding", "lead", "case", "evidence", "story"},
-    "citizen": {"area", "indicator", "vital", "finding", "story", "request", "case", "evidence"},
-    "steward": {"area", "entity", "indicator", "vital", "reading", "finding", "story", "source", "quarantine", "ledger"},
-    "department": {"area", "entity", "indicator", "vital", "reading", "finding", "story", "case", "evidence"},
+    "guest": {"area", "entity", "indicator", "vital", "reading", "finding", "lead", "case", "evidence", "story"} | CENTRE - {"duty"},
+    "citizen": {"area", "indicator", "vital", "finding", "story", "request", "case", "evidence", "warning", "response"},
+    "steward": {"area", "entity", "indicator", "vital", "reading", "finding", "story", "source", "quarantine", "ledger"} | CENTRE,
+    "department": {"area", "entity", "indicator", "vital", "reading", "finding", "story", "case", "evidence"} | CENTRE,
     "source_writer": set[str](),
     "admin": set(KINDS),
-    **{role: {"area", "entity", "indicator", "vital", "reading", "finding", "story", "lead", "case", "request", "evidence"} for role in ("handler", "collector")},
+    **{role: {"area", "entity", "indicator", "vital", "reading", "finding", "story", "lead", "case", "request", "evidence"} | CENTRE for role in ("handler", "collector")},
     **{
-        role: {"area", "entity", "indicator", "vital", "reading", "finding", "story", "lead", "case", "request", "evidence", "evaluation"}
-        for role in ("acceptor", "dispatcher", "duty_officer", "checker")
+        role: {"area", "entity", "indicator", "vital", "reading", "finding", "story", "lead", "case", "request", "evidence", "evaluation"} | CENTRE
+        for role in ("acceptor", "dispatcher", "duty_officer", "leader", "checker")
     },
 }
 WRITES = {
@@ -92,7 +93,8 @@ WRITES = {
     "department": {"evidence"},
     "checker": {"evidence"},
     "acceptor": {"request", "lead", "case", "evidence"},
-    "duty_officer": {"lead", "case", "evidence"},
+    "duty_officer": {"lead", "case", "evidence", "warning", "response", "mode", "incident"},
+    "leader": set[str](),
     "collector": {"lead", "case", "request", "evidence"},
 }
 HANDLES = {"take", "handle", "feedback", "return", "object", "ask", "whistle", "launch", "arrive", "done", "decline"}
@@ -119,6 +121,16 @@ HOTLINE = {"answer", "transfer", "refuse", "receive", "call_back", "missed"}
 REQUEST_VERBS = {"acceptor": HOTLINE, "dispatcher": {"answer", "transfer"}, "duty_officer": HOTLINE, "checker": {"call_back", "missed"}, "citizen": {"solved", "unsolved"}}
 
 
+COMMANDS = {"log", "order", "link", "party", "place", "report", "send", "close", "cancel"}
+RECEIPTS = {"read", "accept", "done", "decline"}
+CENTRE_VERBS: dict[str, dict[str, set[str]]] = {
+    "response": {"duty_officer": {"change", "end"}, "leader": {"change", "end"}},
+    "mode": {"leader": {"approve", "refuse", "end"}},
+    "incident": {"duty_officer": COMMANDS, "leader": {"log", "order", "send"}, "handler": RECEIPTS, "department": RECEIPTS},
+    "duty": {"duty_officer": {"hand_over", "sign"}, "leader": {"hand_over", "sign", "instruct"}},
+}
+
+
 def holder(role: str) -> Principal:
     if role == "anonymous":
         return ANONYMOUS
@@ -133,6 +145,8 @@ def test_each_role_is_permitted_what_the_table_says_and_no_more(guard: Guard, ro
     assert {verb for verb in VERBS["case"] if guard.scope(who, "act", "case", verb=verb)} == CASE_VERBS.get(role, set())
     assert {verb for verb in VERBS["lead"] if guard.scope(who, "act", "lead", verb=verb)} == LEAD_VERBS.get(role, set())
     assert {verb for verb in VERBS["request"] if guard.scope(who, "act", "request", verb=verb)} == REQUEST_VERBS.get(role, set())
+    for kind, verbs in CENTRE_VERBS.items():
+        assert {verb for verb in VERBS[kind] if guard.scope(who, "act", kind, verb=verb)} == verbs.get(role, set()), kind
     assert bool(guard.scope(who, "act", "finding")) == (role in LEAD_VERBS)
     manages = {"admin": set(KINDS) - {"ledger"}, "steward": {"source", "quarantine"}}.get(role, set())
     assert {kind for kind in KINDS if guard.scope(who, "manage", kind)} == manages

@@ -23,6 +23,12 @@ KINDS = {
     "table": ("办理依据表", "duty tables"),
     "evaluation": ("综合评价", "the evaluation"),
     "evidence": ("佐证材料", "evidence"),
+    "warning": ("预警", "warnings"),
+    "response": ("应急响应", "emergency responses"),
+    "mode": ("平急转换", "modes of operation"),
+    "incident": ("突发事件", "incidents"),
+    "duty": ("值守", "the watch"),
+    "report": ("运行简报", "briefs and reviews"),
     "source": ("数据源", "sources"),
     "quarantine": ("问题数据", "quarantined rows"),
     "session": ("登录", "sessions"),
@@ -32,7 +38,7 @@ KINDS = {
     "health": ("运行状况", "the system's health"),
 }
 
-PLACELESS = frozenset({"city", "area", "indicator", "source", "quarantine", "table", "session", "ledger", "user", "story", "health"})
+PLACELESS = frozenset({"city", "area", "indicator", "source", "quarantine", "table", "duty", "report", "session", "ledger", "user", "story", "health"})
 """Kinds whose things lie in no one area: what is allowed of them is allowed everywhere."""
 
 VERBS: dict[str, tuple[str, ...]] = {
@@ -78,6 +84,10 @@ VERBS: dict[str, tuple[str, ...]] = {
     ),
     "lead": ("confirm", "false_alarm", "duplicate", "place", "unlink"),
     "finding": ("acknowledge",),
+    "response": ("change", "end"),
+    "mode": ("approve", "refuse", "end"),
+    "incident": ("log", "order", "link", "party", "place", "report", "send", "close", "cancel", "read", "accept", "done", "decline"),
+    "duty": ("hand_over", "sign", "instruct"),
     "request": ("answer", "transfer", "refuse", "receive", "call_back", "missed", "solved", "unsolved"),
 }
 
@@ -103,6 +113,7 @@ ROLES = {
         Role("acceptor", "受理员", "acceptor", ("staff", "crew", "centre"), finest=Level.STREET),
         Role("dispatcher", "派遣员", "dispatcher", ("staff", "crew", "centre"), finest=Level.DISTRICT),
         Role("duty_officer", "值班长", "duty officer", ("staff", "crew", "centre"), finest=Level.DISTRICT),
+        Role("leader", "带班领导", "leader on duty", ("staff",), finest=Level.DISTRICT),
         Role("handler", "处置员", "handler", ("staff", "crew"), coarsest=Level.STREET),
         Role("department", "部门经办人", "department officer", ("staff",), finest=Level.DISTRICT),
         Role("checker", "核查员", "checker", ("staff", "crew")),

@@ -11,6 +11,7 @@ from zhongshu.survey.importers import Columns, Note, Report, Wanted, import_area
 from zhongshu.survey.maker import make
 from zhongshu.survey.place import Place
 from zhongshu.survey.progress import Progress, Step
+from zhongshu.survey.touching import touched
 
 __all__ = [
     "Areas",
@@ -27,5 +28,6 @@ __all__ = [
     "gcj02_to_wgs84",
     "import_areas",
     "make",
+    "touched",
     "wgs84_to_gcj02",
 ]
