@@ -18,7 +18,10 @@ ROUTES = {
     "vital": (f"/vital/DR02/{CITY}", "", ".explain .now"),
     "refused": ("/screen", "handler", ".refused"),
     "queue": ("/desk/queue", "dispatcher", ".rail"),
+    "disputes": ("/desk/disputes", "dispatcher", ".rail"),
     "case": ("/desk/case/{case}", "dispatcher", ".work"),
+    "tables": ("/desk/tables?kind=dispatch", "steward", ".rows table"),
+    "playbooks": ("/desk/playbooks", "steward", ".place[data-ready=true]"),
     "data": ("/data", "steward", "table"),
     "field": ("/field", "handler", ".tabs"),
     "task": ("/field/task/{case}", "handler", ".what"),
@@ -60,7 +63,7 @@ def test_what_a_reader_may_not_see_is_said(page_of: Any) -> None:
     expect(page.locator(".tile")).to_have_count(0)
 
 
-@pytest.mark.parametrize("name", ["vital", "queue", "case", "data", "field", "task", "citizen", "lab", "login", "screen"])
+@pytest.mark.parametrize("name", ["vital", "queue", "disputes", "case", "tables", "playbooks", "data", "field", "task", "citizen", "lab", "login", "screen"])
 def test_a_phone_does_not_scroll_sideways(page_of: Any, a_case: str, name: str) -> None:
     address, account, ready = ROUTES[name]
     page = page_of(address.format(case=a_case), account, width=390, height=844)
