@@ -61,6 +61,10 @@ def test_filters_find_what_they_say(city: Any) -> None:
     taken = city.do("handler", city.do("dispatcher", first, "dispatch", unit="dept-drainage"), "take")
     assert listed(city, step="dispatch") == [second["number"]]
     assert listed(city, area=STREETS[2]) == [second["number"]]
+    assert listed(city, class_="garbage") == [second["number"]]
+    for order in ("opened", "due"):
+        assert listed(city, class_="ponding", state="open", area=STREETS[0], order=order) == [first["number"]]
+        assert listed(city, class_="ponding", state="closed", order=order) == listed(city, class_="ponding", area=STREETS[2], order=order) == []
     assert listed(city, q="100% 段") == [second["number"]]
     assert listed(city, q="%") == [second["number"]]
     assert listed(city, q=first["number"]) == [first["number"]]

@@ -9,13 +9,13 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, false, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, false, func, literal_column, or_, select, tuple_
 
 from zhongshu.act import clocks, duty, joint, machine, place, states, takeback
 from zhongshu.act.refusals import UNKNOWN
-from zhongshu.act.shown import Document, hide, in_scope, page_mark, show_case, show_holding, show_step, show_task, show_verb, show_voice, street_of, time_of
+from zhongshu.act.shown import Document, hide, in_scope, page_mark, show_case, show_holding, show_step, show_task, show_verb, show_voice, street_of, time_of, within
 from zhongshu.act.tables import case_file, case_step, case_task, evidence, evidence_link, lead, lead_link, request
-from zhongshu.kernel.area import interval, show_area
+from zhongshu.kernel.area import Level, interval, level_of, show_area
 from zhongshu.kernel.clock import rfc3339, to_datetime, to_us
 from zhongshu.kernel.grade import Principal, Scope
 
@@ -23,6 +23,7 @@ SENSITIVE = 3
 """The grade of what a person sent of themselves: GB/T 43697."""
 FAR = 2**62
 """Stands for "no due time" when sorting."""
+BY_DUE: ColumnElement[int] = func.coalesce(case_file.c.due, literal_column(str(FAR)))
 
 MOST_RULINGS = 5
 """So many earlier rulings go with a case."""
@@ -42,13 +43,13 @@ class CaseFilter:
     order: str = "opened"
     limit: int = 50
     after: str = ""
+    class_: str = ""
 
 
 def list_cases(connection: Connection, scope: Scope, wanted: CaseFilter, now: int) -> Document:
     """Return {items, next} of the cases in the scope."""
-    by_due = func.coalesce(case_file.c.due, FAR)
-    key: Any = case_file.c.opened if wanted.order == "opened" else by_due
-    query = select(case_file, by_due.label("by_due")).where(*in_scope(case_file.c, scope), *_filters(wanted, now))
+    key = _order(scope, wanted)
+    query = select(case_file, key.label("key")).where(*in_scope(case_file.c, scope), *_filters(wanted, now))
     if wanted.after:
         mark = page_mark(wanted.after)
         last = tuple_(key, case_file.c.id)
@@ -57,8 +58,14 @@ def list_cases(connection: Connection, scope: Scope, wanted: CaseFilter, now: in
     limit = max(1, min(wanted.limit, 500))
     rows = connection.execute(query.order_by(*order).limit(limit + 1)).mappings().all()
     more = rows[limit - 1] if len(rows) > limit else None
-    mark_key = "opened" if wanted.order == "opened" else "by_due"
-    return {"items": [show_case(row, now, scope) for row in rows[:limit]], "next": more and f"{more[mark_key]}:{more['id']}"}
+    return {"items": [show_case(row, now, scope) for row in rows[:limit]], "next": more and f"{more['key']}:{more['id']}"}
+
+
+def _order(scope: Scope, wanted: CaseFilter) -> ColumnElement[int]:
+    """Return what a list is ordered by. Where few cases are found by their area, they are sorted: the index of all in order would be read to its end."""
+    few = any(level_of(area) >= Level.COMMUNITY for area in (wanted.area, *(low for low, _ in scope.areas)) if area)
+    key: ColumnElement[int] = case_file.c.opened if wanted.order == "opened" else BY_DUE
+    return key + literal_column("0") if few else key
 
 
 def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Principal, now: int) -> Document:
@@ -240,17 +247,16 @@ def counts(connection: Connection, scope: Scope, now: int, zone: tzinfo) -> dict
     """Return 今日闭环: received and closed since the city's midnight, open now, and of these overdue."""
     local = to_datetime(now).astimezone(zone)
     day = to_us(local.replace(hour=0, minute=0, second=0, microsecond=0))
-    open_now, c = case_file.c.step.in_(states.OPEN), case_file.c
+    c, one = case_file.c, func.count()
+    over = one.filter(c.due < now, c.parked.is_(None))
 
-    def total(*which: ColumnElement[bool]) -> int:
-        return connection.execute(select(func.count()).select_from(case_file).where(*which, *in_scope(c, scope))).scalar_one()
+    def total(*wanted: ColumnElement[int], where: Sequence[ColumnElement[bool]]) -> Sequence[int]:
+        return connection.execute(select(*wanted).select_from(case_file).where(*where, *in_scope(c, scope))).one()
 
-    return {
-        "received": total(c.opened >= day, c.opened <= now),
-        "open": total(open_now),
-        "overdue": total(open_now, c.due < now, c.parked.is_(None)),
-        "closed": total(c.step == "closed", c.closed >= day, c.closed <= now),
-    }
+    (received,) = total(one, where=(c.opened >= day, c.opened <= now))
+    open_now, overdue = total(one, over, where=(c.closed.is_(None),))
+    (closed,) = total(one, where=(c.step.concat("") == "closed", c.closed >= day, c.closed <= now))
+    return {"received": received, "open": open_now, "overdue": overdue, "closed": closed}
 
 
 def evidence_visible(connection: Connection, scope: Scope, sha256: str, viewer: Principal) -> bool:
@@ -344,20 +350,24 @@ def _links(connection: Connection, ids: list[str]) -> dict[str, list[Document]]:
 
 
 def _filters(wanted: CaseFilter, now: int) -> list[ColumnElement[bool]]:
+    """Return a filter's conditions. What most cases are is only checked: they come in the order of the class, or of the limit, and are not sorted anew."""
     c, where = case_file.c, list[ColumnElement[bool]]()
+    class_ = c["class"] if wanted.order == "opened" or wanted.state in {"open", "void"} else c["class"].concat("")
+    most = c.step.concat("") if wanted.class_ or wanted.order == "due" else c.step
     by_state = {
-        "open": c.step.in_(states.OPEN),
-        "closed": c.step == "closed",
+        "open": c.closed.is_(None),
+        "closed": most == "closed",
         "void": c.step == "void",
-        "late": or_(c.late.is_(True), and_(c.step.in_(states.OPEN), c.due < now, c.parked.is_(None))),
+        "late": or_(c.late.is_(True), and_(c.closed.is_(None), c.due < now, c.parked.is_(None))),
     }
     if wanted.state in by_state:
         where.append(by_state[wanted.state])
     if wanted.step:
         where.append(c.step == wanted.step)
+    if wanted.class_:
+        where.append(class_ == wanted.class_)
     if wanted.area is not None:
-        low, high = interval(wanted.area)
-        where.append(and_(c.area >= low, c.area < high))
+        where.append(within(c.area, *interval(wanted.area)))
     if wanted.mine is not None:
         where.append(_waiting_for(wanted.mine))
     if wanted.q:
@@ -375,5 +385,5 @@ def _waiting_for(person: Principal) -> ColumnElement[bool]:
             if role in row.roles:
                 low, high = interval(area) if area else (0, FAR)
                 held = [c.unit == person.unit] if "holder" in row.guards else []
-                where.append(and_(c.step == row.at[0], c.mark == row.at[1], c.area >= low, c.area < high, *held))
-    return or_(false(), *where)
+                where.append(and_(c.step == row.at[0], c.mark == row.at[1], within(c.area, low, high), *held))
+    return and_(c.closed.is_(None), or_(false(), *where))

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, and_, false, literal_column, or_, select
 
 from zhongshu.act import clocks, states, tasks
 from zhongshu.act.tables import case_task
-from zhongshu.kernel.area import Level, at_level, interval, level_of, show_area
+from zhongshu.kernel.area import UNIT, Level, at_level, interval, level_of, show_area
 from zhongshu.kernel.clock import SECOND, rfc3339
 from zhongshu.kernel.grade import Principal, Scope
 from zhongshu.kernel.problem import declare
@@ -101,12 +101,18 @@ def show_verb(row: states.Row, case: Mapping[Any, Any]) -> Document:
 
 def in_scope(c: Any, scope: Scope) -> list[ColumnElement[bool]]:  # noqa: ANN401 (any table's columns that have an area)
     """Return the scope as conditions; nothing allowed is nothing found. A case is also its helpers': of a unit that has a task in it."""
-    where: list[ColumnElement[bool]] = [or_(false(), *(and_(c.area >= low, c.area < high) for low, high in scope.areas))]
+    where: list[ColumnElement[bool]] = [or_(false(), *(within(c.area, low, high) for low, high in scope.areas))]
     if scope.unit and "helpers" in c:
         where.append(or_(c.unit == scope.unit, c.id.in_(select(case_task.c.case_id).where(case_task.c.unit == scope.unit))))
     elif scope.unit and "unit" in c:
         where.append(c.unit == scope.unit)
     return where
+
+
+def within(area: Any, low: int, high: int) -> ColumnElement[bool]:  # noqa: ANN401 (a column)
+    """Return that an area lies in an interval. One of a street or more is only checked, never searched by: a page of its rows does not need all of them sorted."""
+    checked = area if high - low <= UNIT[Level.COMMUNITY] else area + literal_column("0")
+    return and_(checked >= low, checked < high)
 
 
 def page_mark(after: str) -> tuple[int, str]:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import File, Response, UploadFile
+from fastapi import File, Query, Response, UploadFile
 from pydantic import BaseModel, Field
 
 from zhongshu.act import (
@@ -213,12 +213,12 @@ def cases(
     order: str = "opened",
     limit: int = 100,
     after: str = "",
+    class_: Annotated[str, Query(alias="class", max_length=100)] = "",
 ) -> dict[str, Any]:
     """List cases within the asker's scope."""
     city = asked.city
-    wanted = CaseFilter(
-        state, step, parse_area(area) if area else None, asked.principal if mine else None, q, "due" if order == "due" else "opened", max(1, min(limit, 500)), after
-    )
+    mine_of, by = asked.principal if mine else None, "due" if order == "due" else "opened"
+    wanted = CaseFilter(state, step, parse_area(area) if area else None, mine_of, q, by, max(1, min(limit, 500)), after, class_)
     page = city.office.read(lambda conn: record.list_cases(conn, asked.scope, wanted, city.clock.now()))
     counts = city.office.read(lambda conn: record.counts(conn, asked.scope, city.clock.now(), city.zone))
     return page | {"items": [_named(city, row) for row in page["items"]], "counts": counts}
