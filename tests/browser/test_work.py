@@ -169,3 +169,16 @@ def test_result_is_seen_and_judged_by_who_reported_it(page_of: Any, city: Any) -
     held = city.get(f"/api/cases/{case}", "duty")
     told = next(line for line in held["history"] if line["verb"] == "unsolved")
     assert (held["reopened"], told["actor"], told["actor_name_en"]) == (1, "", "Who reported it"), "one tap, no words, and it is open again"
+
+
+def test_anyone_reports_in_four_taps_without_an_account(page_of: Any) -> None:
+    page = page_of("/citizen", width=390, height=844)
+    page.get_by_role("button", name="大字版").click()
+    page.get_by_role("button", name="说话反映").click()
+    page.locator("#said").fill("路灯不亮，晚上看不见路。")
+    page.get_by_role("button", name="提交").click()
+    expect(page.locator(".receipt .number")).to_be_visible()
+    number = page.locator(".receipt .number").inner_text()
+    assert page.locator(".receipt .number").evaluate("it => parseFloat(getComputedStyle(it).fontSize)") >= 24
+    told = page.evaluate("JSON.parse(localStorage.getItem('zs.requests'))[0]")
+    assert (told["number"], len(told["follow"]) > 20) == (number, True)

@@ -68,7 +68,7 @@ def someone(*roles: tuple[str, int], unit: str = "", id_: str = "p-1") -> Princi
 
 CENTRE = {"warning", "response", "mode", "incident", "duty", "report"}
 READS = {
-    "anonymous": {"health", "city", "session", "table"},
+    "anonymous": {"health", "city", "session", "table", "follow"},
     "guest": {"area", "entity", "indicator", "vital", "reading", "finding", "lead", "case", "evidence", "story"} | CENTRE - {"duty"},
     "citizen": {"area", "indicator", "vital", "finding", "story", "request", "case", "evidence", "warning", "response"},
     "steward": {"area", "entity", "indicator", "vital", "reading", "finding", "story", "source", "quarantine", "ledger"} | CENTRE,
@@ -141,7 +141,7 @@ def holder(role: str) -> Principal:
 def test_each_role_is_permitted_what_the_table_says_and_no_more(guard: Guard, role: str) -> None:
     who = holder(role)
     assert {kind for kind in KINDS if guard.scope(who, "read", kind)} == READS[role] | READS["anonymous"]
-    assert {kind for kind in KINDS if guard.scope(who, "write", kind)} == WRITES[role] | {"session"}
+    assert {kind for kind in KINDS if guard.scope(who, "write", kind)} == WRITES[role] | {"session", "voice"}
     assert {verb for verb in VERBS["case"] if guard.scope(who, "act", "case", verb=verb)} == CASE_VERBS.get(role, set())
     assert {verb for verb in VERBS["lead"] if guard.scope(who, "act", "lead", verb=verb)} == LEAD_VERBS.get(role, set())
     assert {verb for verb in VERBS["request"] if guard.scope(who, "act", "request", verb=verb)} == REQUEST_VERBS.get(role, set())

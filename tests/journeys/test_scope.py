@@ -417,3 +417,61 @@ def test_tables_are_read_by_all_and_kept_by_the_steward(town: Town) -> None:
     assert town.ok("steward", "POST", "/api/tables/reasons?apply=true", files=rows)["new"] == 1
     assert {row["code"] for row in town.ok("citizen", "GET", "/api/tables/reasons")["items"]} - before == {"elsewhere"}
     town.refused("steward", "POST", "/api/tables/wishes", 422, 400, files=rows)
+
+
+# without an account
+
+
+def test_who_has_no_account_reports_with_a_photograph_follows_by_the_receipt_and_opens_it_again(town: Town) -> None:
+    lon, lat = town.place(town.there)
+    form = {"text": "公园里的灯全灭了。", "lon": str(lon), "lat": str(lat), "class": "hotline.streetlight"}
+    told = town.ok("", "POST", "/api/requests", data=form, files={"photo": ("a.png", png(3), "image/png")})
+    assert len(told["follow"]) >= 22
+    found = town.ok("", "GET", f"/api/follow/{told['follow']}")
+    assert (found["number"], found["state"], len(found["photos"])) == (told["number"], "received", 1)
+    assert "reporter" not in found
+    town.refused("", "GET", f"/api/requests/{told['number']}", 401, 403)
+    town.refused("", "GET", "/api/follow/" + "x" * 22, 404)
+    lead = next(row for row in town.ok("acceptor", "GET", "/api/leads?state=open")["items"] if told["number"] in {heard["number"] for heard in row["heard"]})
+    case = town.ok("acceptor", "POST", f"/api/leads/{lead['id']}/confirm", json={})["case"]
+    town.ok("dispatcher", "POST", f"/api/cases/{case}/dispatch", json={"unit": DRAINAGE})
+    photo = town.ok("handler-there", "POST", "/api/evidence", files={"file": ("a.png", png(11), "image/png")})["sha256"]
+    for verb in ("take", "handle", "feedback"):
+        town.ok("handler-there", "POST", f"/api/cases/{case}/{verb}", json={} if verb == "take" else {"evidence": [photo]})
+    assert town.ok("", "GET", f"/api/follow/{told['follow']}")["case"]["step"] == "check"
+    town.ok("checker-there", "POST", f"/api/cases/{case}/check_pass", json={})
+    town.ok("acceptor", "POST", f"/api/cases/{case}/close", json={})
+    result = town.ok("", "GET", f"/api/follow/{told['follow']}")["result"]
+    assert result["may"]
+    assert town.as_("", "GET", result["after"][0]["url"]).headers["content-type"] == "image/png"
+    town.refused("", "GET", f"/api/follow/{told['follow']}/photos/{'0' * 64}", 404)
+    again = town.ok("", "POST", f"/api/follow/{told['follow']}/unsolved")
+    assert (again["case"]["step"], again["case"]["reopened"], again["result"]) == ("dispatch", 1, None)
+    town.refused("", "POST", f"/api/follow/{told['follow']}/close", 409, 404)
+    page = town.ok("dispatcher", "GET", f"/api/cases/{case}")
+    assert told["follow"] not in json.dumps(page)
+    assert "follow:" not in json.dumps(page), "who reported stays nameless"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({"json": {"text": ""}}, 400),
+        ({"json": {"lon": 121.5}}, 400),
+        ({"json": {"text": "x" * 1_000_000}}, 400),
+        ({"content": b"not json", "headers": {"content-type": "application/json"}}, 400),
+        ({"data": {"text": "灯"}, "files": {"photo": ("run.jpg", b"#!/bin/sh\necho hello", "image/jpeg")}}, 415),
+        ({"data": {"text": "灯", "lon": "east"}, "files": {"photo": ("a.png", png(1), "image/png")}}, 400),
+        ({"data": {"text": "灯"}, "files": [("photo", (f"{n}.png", png(n), "image/png")) for n in range(5)]}, 400),
+    ],
+)
+def test_a_report_that_cannot_be_taken_gets_a_problem(town: Town, sent: Any, status: int) -> None:
+    answer = town.as_("citizen", "POST", "/api/requests", **sent)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text[:300]
+    assert answer.json()["zh"]["remedy"]
+
+
+def test_one_address_cannot_flood_the_hotline_without_an_account(town: Town) -> None:
+    answers = [town.as_("", "POST", "/api/requests", json={"text": f"第 {number} 次"}) for number in range(14)]
+    assert {answer.status_code for answer in answers} == {202, 429}
+    assert answers[-1].json()["code"] == "request.too_many"

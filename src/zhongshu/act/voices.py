@@ -123,6 +123,11 @@ def _files(connection: Connection, names: Iterable[str]) -> list[Document]:
     return [known[name] for name in names if name in known]
 
 
+def of_reporter(connection: Connection, reporter: str) -> str | None:
+    """Return the id of the one voice of a reporter who has no account, or None."""
+    return connection.execute(select(request.c.id).where(request.c.reporter == reporter).limit(1)).scalar_one_or_none()
+
+
 def request_visible(connection: Connection, scope: Scope, request_id: str) -> bool:
     """Tell whether a request, by id or number, lies in the scope's areas and, where only one's own counts, is the asker's."""
     own = [request.c.reporter == scope.unit] if scope.unit else []

@@ -1,6 +1,7 @@
 """Govern: who may see and do what, and the ledger of what was seen and done. Every other stage is governed by it; it knows none of them."""
 
 from zhongshu.govern.anchor import read_anchor
+from zhongshu.govern.attempts import Attempts, network
 from zhongshu.govern.catalogue import Catalogue, Grading
 from zhongshu.govern.chain import Mark, lines, sm3, verify
 from zhongshu.govern.guard import Guard, admit, guest, unfold, visible, withheld_types
@@ -16,6 +17,7 @@ __all__ = [
     "PLACELESS",
     "ROLES",
     "VERBS",
+    "Attempts",
     "Catalogue",
     "DemoAccount",
     "Grading",
@@ -34,6 +36,7 @@ __all__ = [
     "check_pack",
     "guest",
     "lines",
+    "network",
     "read_anchor",
     "sm3",
     "unfold",

@@ -5,7 +5,7 @@ import threading
 from collections import OrderedDict
 
 from zhongshu.kernel.clock import HOUR, MINUTE, SECOND
-from zhongshu.kernel.problem import declare
+from zhongshu.kernel.problem import ProblemKind, declare
 
 TOO_MANY = declare(
     "session.too_many",
@@ -18,20 +18,21 @@ TOO_MANY = declare(
 class Attempts:
     """Counts failures by key. The first `free` cost nothing, then the wait doubles from 1 s to `longest`; an hour of quiet forgets."""
 
-    def __init__(self, free: int, longest: int = 5 * MINUTE, capacity: int = 10_000) -> None:
-        """Set how many failures are free, the longest wait (µs) and how many keys are kept."""
+    def __init__(self, free: int, longest: int = 5 * MINUTE, capacity: int = 10_000, refusal: ProblemKind = TOO_MANY) -> None:
+        """Set how many failures are free, the longest wait (µs), how many keys are kept, and what is said to who comes too soon."""
+        self._refusal = refusal
         self._free, self._longest, self._capacity = free, longest, capacity
         self._failed: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._gate = threading.Lock()
 
     def charge(self, key: str, now: int) -> None:
-        """Count a try as failed before it is made, so that many at once gain nothing; raise `session.too_many` if it comes too soon."""
+        """Count a try as failed before it is made, so that many at once gain nothing; raise the refusal (`session.too_many`) if it comes too soon."""
         with self._gate:
             count, last = self._failed.get(key, (0, now))
             if now - last > HOUR:
                 count = 0
             if (wait := last + self._wait(count) - now) > 0:
-                raise TOO_MANY(seconds=-(-wait // SECOND))
+                raise self._refusal(seconds=-(-wait // SECOND))
             self._failed[key] = (count + 1, now)
             self._failed.move_to_end(key)
             while len(self._failed) > self._capacity:

@@ -21,6 +21,8 @@ KINDS = {
     "case": ("案件", "cases"),
     "request": ("诉求", "requests"),
     "table": ("办理依据表", "duty tables"),
+    "voice": ("反映的问题", "what people report"),
+    "follow": ("凭回执查询", "following by a receipt"),
     "evaluation": ("综合评价", "the evaluation"),
     "evidence": ("佐证材料", "evidence"),
     "warning": ("预警", "warnings"),
@@ -38,7 +40,7 @@ KINDS = {
     "health": ("运行状况", "the system's health"),
 }
 
-PLACELESS = frozenset({"city", "area", "indicator", "source", "quarantine", "table", "duty", "report", "session", "ledger", "user", "story", "health"})
+PLACELESS = frozenset({"city", "area", "indicator", "source", "quarantine", "table", "voice", "follow", "duty", "report", "session", "ledger", "user", "story", "health"})
 """Kinds whose things lie in no one area: what is allowed of them is allowed everywhere."""
 
 VERBS: dict[str, tuple[str, ...]] = {

@@ -24,6 +24,10 @@ class EvidenceStore(Protocol):
         """Return the bytes, or raise `evidence.unknown`."""
         ...
 
+    def public(self, sha256: str) -> tuple[str, bytes]:
+        """Return (content type, bytes) of a picture's copy for the public, bare of place and device."""
+        ...
+
     def verify(self) -> list[str]:
         """Read everything and return what is not whole, one sentence each."""
         ...

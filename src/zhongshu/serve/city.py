@@ -9,19 +9,26 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from zhongshu.act import Office
-from zhongshu.govern import Guard, Identity, Ledger
+from zhongshu.govern import Attempts, Guard, Identity, Ledger
 from zhongshu.judge import Explainer, Watch
 from zhongshu.kernel.clock import Clock
 from zhongshu.kernel.desk import Desk
 from zhongshu.kernel.entity import EntityType
 from zhongshu.kernel.evidence import EvidenceStore
 from zhongshu.kernel.journal import Journal
+from zhongshu.kernel.problem import declare
 from zhongshu.sense import Intake, Pipe, Registry, Source
 from zhongshu.serve.hot import Answers
 from zhongshu.serve.live import Hub
 from zhongshu.survey import Areas
 from zhongshu.survey import City as About
 
+TOO_MANY_REPORTS = declare(
+    "request.too_many",
+    "busy",
+    zh=("这个网络地址反映得太快了。", "请等 {seconds} 秒再发；有急事请打 12345，危险请打 110、119、120。"),
+    en=("Too many reports come from this network address.", "Wait {seconds} seconds, or call 12345; in danger call 110, 119 or 120."),
+)
 Command = Callable[[dict[str, Any], Callable[[str, int], None]], Any]
 """A command of this machine's user: from arguments and a teller of progress to what it gives."""
 
@@ -87,4 +94,6 @@ class City:
     life: Sandbox | None = None
     add_source: Callable[[Source], None] = lambda _: None
     seats: dict[str, str] = field(default_factory=dict)
+    speakers: Attempts = field(default_factory=lambda: Attempts(free=10, refusal=TOO_MANY_REPORTS))
+    """How often someone without an account reports, by network address."""
     commands: dict[str, Command] = field(default_factory=dict)

@@ -7,10 +7,21 @@ export interface Report {
   lat?: number
   area?: string
   class?: string
-  photo?: string
 }
 
-export const fileRequest = (report: Report) => send<{ id: string; number: string }>('POST', '/api/requests', report)
+/** What a reporter keeps. `follow` is there for who has no account: it alone opens the report again. */
+export interface Receipt {
+  number: string
+  follow?: string | null
+}
+
+export function fileRequest(report: Report, photo: File | null): Promise<Receipt> {
+  if (!photo) return send<Receipt>('POST', '/api/requests', report)
+  const form = new FormData()
+  for (const [key, value] of Object.entries(report)) if (value !== undefined) form.append(key, String(value))
+  form.append('photo', photo, photo.name)
+  return send<Receipt>('POST', '/api/requests', form)
+}
 
 export interface ResultWord {
   verb: 'solved' | 'unsolved'
@@ -36,5 +47,6 @@ export interface RequestProgress {
   case: { number: string; step_zh: string; step_en: string; holder_zh: string; holder_en: string; since: string; due: string | null; closed: string | null; reopened: number } | null
 }
 
-export const readRequest = (number: string) => get<RequestProgress>(`/api/requests/${part(number)}`)
-export const sayResult = (number: string, verb: ResultWord['verb']) => send<RequestProgress>('POST', `/api/requests/${part(number)}/${verb}`)
+const at = (told: Receipt) => (told.follow ? `/api/follow/${part(told.follow)}` : `/api/requests/${part(told.number)}`)
+export const readRequest = (told: Receipt) => get<RequestProgress>(at(told))
+export const sayResult = (told: Receipt, verb: ResultWord['verb']) => send<RequestProgress>('POST', `${at(told)}/${verb}`)

@@ -1,17 +1,28 @@
 """What people say: their reports, what becomes of them, and what the desk does with them."""
 
-from typing import Any
+import hashlib
+import json
+from secrets import token_urlsafe
+from typing import Annotated, Any, NamedTuple
 
-from fastapi import Response
-from pydantic import BaseModel, Field
+from fastapi import Depends, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field, ValidationError
+from starlette.formparsers import MultiPartException
 
-from zhongshu.act import RESULTS, Deed, Given, Place, Voice, VoiceFilter, assist_report, do_request, take_request, tell_result, voices
+from zhongshu.act import RESULTS, Deed, Given, Place, Voice, VoiceFilter, assist_report, do_request, keep_evidence, record, take_request, tell_result, voices
+from zhongshu.govern import network
 from zhongshu.kernel.area import unplaced
+from zhongshu.kernel.grade import ANONYMOUS, Principal, Scope
 from zhongshu.kernel.ids import uuid7
 from zhongshu.kernel.problem import declare
-from zhongshu.serve.api.cases import Located, where
-from zhongshu.serve.door import Door
+from zhongshu.kernel.reason import why
+from zhongshu.serve.api.cases import UNKNOWN_FILE, Located, where
+from zhongshu.serve.door import Asked, Door
+from zhongshu.serve.problems import BAD_REQUEST
 
+MOST_PHOTOS, MOST_WORDS = 3, 2**16
+"""So many photographs come with a report, and no field of its form is longer, in bytes."""
 UNKNOWN_REQUEST = declare(
     "request.not_here",
     "unknown",
@@ -29,32 +40,96 @@ class Report(Located):
     external: str | None = Field(default=None, max_length=100)
 
 
-def report(asked: Door, body: Report, response: Response) -> dict[str, Any]:
-    """Take a citizen's report; the answer is its number, for following it. Its place is its point, else its `area` of this city, else still to be found."""
-    city = asked.city
+class Said(NamedTuple):
+    """A report as it came: its fields, and the photographs that came with it."""
+
+    report: Report
+    photos: tuple[bytes, ...] = ()
+
+
+async def said(request: Request) -> Said:
+    """Read a report as JSON, or as a form with photographs (`photo`, at most three). Raises `request.invalid`."""
+    if not request.headers.get("content-type", "").startswith("multipart/"):
+        return Said(_report(await request.body()))
+    try:
+        async with request.form(max_files=MOST_PHOTOS, max_fields=20, max_part_size=MOST_WORDS) as form:
+            files = [value for key, value in form.multi_items() if key == "photo" and not isinstance(value, str)]
+            fields = {key: value for key, value in form.multi_items() if isinstance(value, str) and value}
+            return Said(_report(json.dumps(fields).encode()), tuple([await file.read(16 * 2**20) for file in files]))
+    except (HTTPException, MultiPartException) as error:
+        raise BAD_REQUEST(field="form", **why(error)) from None
+
+
+def _report(body: bytes) -> Report:
+    try:
+        return Report.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestValidationError([detail | {"loc": ("body", *detail["loc"])} for detail in error.errors(include_url=False, include_context=False)]) from None
+
+
+def report(asked: Door, told: Annotated[Said, Depends(said)], request: Request, response: Response) -> dict[str, Any]:
+    """Take a report, with or without an account, as JSON or as a form with photographs: the answer is its number, and a receipt to follow it by.
+
+    Its place is its point, else its `area` of this city, else still to be found. Without an account the receipt's `follow` is the only way to follow it.
+    """
+    city, body = asked.city, told.report
     area = (where(city, body) or Place(unplaced(city.about.code))).area
-    reporter = "" if asked.principal.means == "anonymous" else asked.principal.id
+    nameless = asked.principal.means == ANONYMOUS.means or asked.principal.role_names <= {"guest"}
+    if nameless:
+        city.speakers.charge(network(request.client.host if request.client else ""), city.clock.now())
+    secret = token_urlsafe(16) if nameless else ""
+    reporter = _follower(secret) if nameless else asked.principal.id
+    kept = [city.evidence.put(photo) for photo in told.photos]
+    photos = (*((body.photo,) if body.photo and not nameless else ()), *(one.sha256 for one in kept))
 
     def work(deed: Deed) -> dict[str, Any]:
-        voice = Voice(
-            "web",
-            f"{reporter}:{body.external}" if body.external else uuid7(),
-            deed.now,
-            area,
-            body.class_,
-            body.text,
-            body.address,
-            body.lon,
-            body.lat,
-            "web",
-            reporter=reporter,
-            photos=(body.photo,) if body.photo else (),
-        )
+        for one in kept:
+            keep_evidence(deed, one)
+        external = f"{reporter}:{body.external}" if body.external and not nameless else uuid7()
+        place = (body.address, body.lon, body.lat)
+        voice = Voice("web", external, deed.now, area, body.class_, body.text, *place, "web", reporter=reporter, photos=photos)
         return take_request(deed, voice)[0]
 
     row = city.office.write(asked.principal, work)
     response.status_code = 202
-    return {"id": row["id"], "number": row["number"]}
+    return {"id": row["id"], "number": row["number"], "follow": secret or None}
+
+
+def _follower(secret: str) -> str:
+    """Return who reports without an account: known by the hash of the receipt's secret alone."""
+    return f"follow:{hashlib.sha256(secret.encode()).hexdigest()[:40]}"
+
+
+def follow(asked: Door, secret: str) -> dict[str, Any]:
+    """Follow a report by its receipt alone: who holds it, since when, due when, and the result."""
+    who = _nameless(asked, secret)
+    number = asked.city.office.read(lambda conn: voices.of_reporter(conn, who.id))
+    found = None if number is None else asked.city.office.read(lambda conn: voices.get_request(conn, number, who))
+    if found is None:
+        raise UNKNOWN_REQUEST(id="—")
+    for file in (*found["result"]["before"], *found["result"]["after"]) if found["result"] else ():
+        file["url"] = f"/api/follow/{secret}/photos/{file['sha256']}"
+    return found
+
+
+def follow_photo(asked: Door, secret: str, sha256: str) -> Response:
+    """Return a photograph of the result to who follows by a receipt, bare of place and device."""
+    who = _nameless(asked, secret)
+    if not asked.city.office.read(lambda conn: record.evidence_visible(conn, Scope(), sha256, who)):
+        raise UNKNOWN_FILE()
+    kind, content = asked.city.evidence.public(sha256)
+    return Response(content, media_type=kind, headers={"Cache-Control": "private, max-age=86400"})
+
+
+def judge(asked: Door, secret: str, verb: str) -> dict[str, Any]:
+    """Say by a receipt alone that it is solved (解决了), or that it is not (没解决): then it is open again."""
+    who, found = _nameless(asked, secret), follow(asked, secret)
+    asked.city.office.write(who, lambda deed: tell_result(deed, found["id"], verb))
+    return follow(asked, secret)
+
+
+def _nameless(asked: Asked, secret: str) -> Principal:
+    return Principal(_follower(secret), "反映人", (("citizen", asked.city.about.code),), "receipt")
 
 
 def requests(asked: Door, state: str = "", q: str = "", limit: int = 50, after: str = "") -> dict[str, Any]:
