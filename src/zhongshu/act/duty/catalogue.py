@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from zhongshu.act.deed import Deed
 from zhongshu.act.duty import load as loading
 from zhongshu.act.duty import rota
-from zhongshu.act.duty.book import Book, book
 from zhongshu.act.duty.kinds import FIGURES, KINDS
+from zhongshu.act.duty.pages import Book, book
 from zhongshu.act.duty.sheets import BAD_ROW, kind_of, of_cells, read
 from zhongshu.kernel.clock import rfc3339
 

@@ -15,8 +15,8 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from zhongshu.act.deed import Deed
 from zhongshu.act.duty import rota
-from zhongshu.act.duty.book import PACK, STAMP, Book, Row
 from zhongshu.act.duty.kinds import Kind
+from zhongshu.act.duty.pages import PACK, STAMP, Book, Row
 from zhongshu.act.tables import desk_cursor, duty_row
 from zhongshu.kernel.clock import to_datetime
 from zhongshu.kernel.problem import declare

@@ -6,7 +6,7 @@ from typing import NoReturn, cast
 from zoneinfo import ZoneInfo
 
 from zhongshu.act.calendar import ON_THE_WALL, Calendar, DayRow, Mode, always, build, day_row
-from zhongshu.act.duty.book import Book, Row
+from zhongshu.act.duty.pages import Book, Row
 from zhongshu.act.limits import FORMS, amount
 from zhongshu.kernel.problem import declare
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import openpyxl
 
-from zhongshu.act.duty.book import Row
 from zhongshu.act.duty.kinds import KINDS, Column, Kind, day
+from zhongshu.act.duty.pages import Row
 from zhongshu.kernel.problem import declare
 
 BAD_ROW = declare(
