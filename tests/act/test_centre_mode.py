@@ -277,3 +277,19 @@ def test_a_date_stands_before_a_day_of_the_week_and_a_night_goes_past_midnight(t
     assert town.desk.read(lambda conn: roster.coming(conn, town.clock.now(), town.zone)).cells["name"] == "值班长 丙"
     town.clock.at += 6 * 60 * MINUTE
     assert officers() == ["值班长 丙"]
+
+
+def test_a_case_opened_while_a_mode_holds_has_the_urgent_limits_and_one_opened_after_has_the_ordinary(town: Any) -> None:
+    rows = LIMITS + "ponding,case,,4h,wall,办法,2025-01-01\nponding,case,urgent,1h,wall,预案,2025-01-01\n*,sign,urgent,5m,wall,预案,2025-01-01\n*,sign,,30m,wall,办法,2025-01-01\n"
+    town.as_("duty_officer", lambda deed: bring_in(deed, "limits", "the city", rows.encode(), write=True))
+
+    def limits() -> tuple[int, int]:
+        case = town.do("dispatcher", town.open("ponding"), "dispatch", unit="dept-drainage")
+        return (case["due"] - town.clock.at) // MINUTE, (case["held_due"] - town.clock.at) // MINUTE
+
+    assert limits() == (240, 30)
+    row = act(town, propose(town), "approve")
+    assert limits() == (60, 5)
+    town.clock.at += MINUTE
+    act(town, row, "end")
+    assert limits() == (240, 30)

@@ -55,7 +55,7 @@ def open_case(deed: Deed, new: NewCase) -> Case:
     case |= {"id": uuid7(), "number": number(deed, new.area, opened), "step": row.to[0], "mark": row.to[1], "opened": opened, "changed": deed.now}
     case |= {"flags": flags, "asked": {}, "helpers": []}
     case |= _of_source(new) if new.verb == "import" else _of_class(deed, new.class_, opened, new.area)
-    case |= docket.holder(deed, row.to, case) | clocks.part(deed, row.to, case["class"])
+    case |= docket.holder(deed, row.to, case) | clocks.part(deed, row.to, case["class"], case["area"])
     docket.add(deed, case)
     line = Entry("case", case["id"], case["number"], case["area"], new.verb, 1, row.at, row.to, happened=opened, reason=new.reason, detail=_held(case))
     _attach(deed, record(deed, line), new.evidence)
@@ -90,7 +90,7 @@ def do(deed: Deed, case_id: str, verb: str, given: Given) -> Case:
     moves = row.effect != "undo" and row.at != row.to
     if moves:
         changes |= docket.holder(deed, row.to, case | changes)
-        changes |= clocks.part(deed, row.to, (case | changes)["class"])
+        changes |= clocks.part(deed, row.to, (case | changes)["class"], (case | changes)["area"])
     after = docket.store(deed, case, changes)
     detail: dict[str, Any] = {"before": takeback.before(case, changes)} if verb in states.UNDOABLE else {}
     if given.place is not None and row.effect == "place":
@@ -211,7 +211,7 @@ def _of_class(deed: Deed, class_: str, opened: int, area: int) -> Changes:
     """Return what the duty row in force at the opening says; without one there is no limit, and a person checks."""
     row = duty.row_for(deed.connection, class_, opened, area)
     known = row or {"zh": class_, "en": class_, "check_mode": "person", "normal_minutes": None, "evidence": "handle feedback", "danger": False, "sample": 100}
-    return clocks.whole(deed, class_, opened) | {
+    return clocks.whole(deed, class_, opened, area) | {
         "class": class_,
         "class_zh": known["zh"],
         "class_en": known["en"],

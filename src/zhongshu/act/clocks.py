@@ -13,6 +13,7 @@ from zhongshu.act.deed import Deed
 from zhongshu.act.duty import book, limit_of, moved, term
 from zhongshu.act.duty.rota import Term
 from zhongshu.act.states import PAUSES
+from zhongshu.act.urgency import condition_for
 from zhongshu.kernel.clock import SECOND, rfc3339
 
 PARTS = {
@@ -35,16 +36,16 @@ CHARGED = {"uphold": ("sign", "handle"), "reject": ("review",)}
 Columns = dict[str, Any]
 
 
-def whole(deed: Deed, class_: str, opened: int) -> Columns:
-    """Return the columns of a whole case's limit, from its opening (µs) by the row in force then."""
-    held = book(deed.connection)
-    return _columns("due", term(held, limit_of(held, class_, "case", opened), opened, deed.zone))
+def whole(deed: Deed, class_: str, opened: int, area: int) -> Columns:
+    """Return the columns of a whole case's limit, from its opening (µs) by the row in force then, the urgent one where a mode (急) holds."""
+    held, condition = book(deed.connection), condition_for(deed.connection, class_, area, opened)
+    return _columns("due", term(held, limit_of(held, class_, "case", opened, condition), opened, deed.zone))
 
 
-def part(deed: Deed, place: tuple[str, str], class_: str, condition: str = "") -> Columns:
+def part(deed: Deed, place: tuple[str, str], class_: str, area: int) -> Columns:
     """Return the columns of the part of the work that now begins with a holder."""
     held, name = book(deed.connection), PARTS.get(place, "")
-    limit = limit_of(held, class_, name, deed.now, condition) if name else None
+    limit = limit_of(held, class_, name, deed.now, condition_for(deed.connection, class_, area, deed.now)) if name else None
     return {"part": name, "held_since": deed.now, "held_told": 0} | _columns("held", term(held, limit, deed.now, deed.zone))
 
 

@@ -121,7 +121,7 @@ def _void(deed: Deed, case: Case, _given: Given) -> Changes:
 
 def _reopen(deed: Deed, case: Case, _given: Given) -> Changes:
     """Open a closed case again: its limit begins anew, the citizens' clock was never stopped; it is not counted twice among those that were due."""
-    again = clocks.whole(deed, case["class"], deed.now) if case["class"] else {}
+    again = clocks.whole(deed, case["class"], deed.now, case["area"]) if case["class"] else {}
     cleared: Changes = {"closed": None, "late": False, "unit": "", "asked": {}, "parked": None, "parked_until": None, "paused": 0}
     return again | cleared | {"reopened": case["reopened"] + 1, "due_counted": bool(case["due_counted"])}
 
