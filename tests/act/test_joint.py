@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from zhongshu.act import Given, bring_in, deploy_playbook, record, sweep, task_step
+from zhongshu.act import Given, bring_in, deploy_playbook, record, refusals, sweep, task_step
+from zhongshu.act import case as cases
 from zhongshu.act.tables import case_file, case_task, playbook_run
+from zhongshu.act.tasks import cancel
 from zhongshu.kernel.clock import HOUR, MINUTE
 from zhongshu.kernel.grade import EVERYWHERE, Scope
 from zhongshu.kernel.problem import Problem
@@ -148,3 +150,56 @@ def test_a_timer_fires_at_its_time_although_the_program_was_away(city: Any) -> N
     city.as_("duty_officer", sweep)
     assert set(open_tasks(city, case)) - before, "what the timer calls for was given out"
     assert city.desk.read(lambda c: c.execute(select(playbook_run.c.due)).scalar_one()) != due
+
+
+def test_a_case_that_comes_to_another_unit_goes_on_with_its_playbook(city: Any) -> None:
+    case = taken(city, level="red")
+    for task in open_tasks(city, case).values():
+        act(city, case, task)
+    given = {task["key"]: task for task in open_tasks(city, case).values()}
+    mine = next(task for task in given.values() if task["unit"] != "dept-drainage")
+    act(city, case, mine, "decline", reason="人手不足")
+    stood_in = next(task for task in open_tasks(city, case).values() if task["key"] == mine["key"])
+    assert stood_in["unit"] == "dept-drainage"
+    case = city.do("handler", now(city, case), "return", reason="不属本单位职责")
+    case = city.do("dispatcher", city.do("dispatcher", case, "uphold"), "dispatch", unit="dept-road")
+    case = city.do("other_handler", case, "take")
+    waiting = {task["key"]: task for task in open_tasks(city, case).values()}
+    assert waiting.keys() == given.keys(), "no task was lost, none was given twice"
+    assert waiting[mine["key"]]["unit"] == "dept-road", "what fell to the holder goes with the case"
+    finish(city, case)
+    assert city.do("other_handler", now(city, case), "handle", evidence=(city.pump,))["step"] == "feedback"
+
+
+def test_a_recalled_case_s_tasks_are_given_out_again_with_the_next_dispatch(city: Any) -> None:
+    case = taken(city, level="red")
+    given = open_tasks(city, case)
+    city.as_("duty_officer", lambda deed: cancel(deed, case["id"]))  # as a recall does
+    assert not open_tasks(city, case)
+    case = city.do("handler", now(city, case), "return", reason="不属本单位职责")
+    case = city.do("handler", city.do("dispatcher", city.do("dispatcher", case, "uphold"), "dispatch", unit="dept-drainage"), "take")
+    assert open_tasks(city, case).keys() == given.keys()
+
+
+def test_a_case_that_time_cannot_move_keeps_no_other_from_it(city: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (city.do("dispatcher", city.open("ponding"), "dispatch", unit="dept-drainage") for _ in range(2))
+    city.as_("duty_officer", lambda deed: bring_in(deed, "limits", "the city", "class,step,amount,mode,basis,valid_from\n*,sign,30m,wall,办法,2026-01-01\n".encode(), write=True))
+    third, fourth = (city.do("dispatcher", city.open("ponding"), "dispatch", unit="dept-drainage") for _ in range(2))
+    known = cases.do
+
+    def stuck(deed: Any, case_id: str, verb: str, given: Given) -> Any:
+        done = known(deed, case_id, verb, given)
+        if case_id == third["id"]:
+            raise refusals.NOTHING_ASKED()
+        return done
+
+    monkeypatch.setattr(cases, "do", stuck)
+    city.clock.at += HOUR
+    city.news.clear()
+    assert city.as_("duty_officer", sweep) >= 1
+    assert (now(city, third)["mark"], now(city, fourth)["mark"]) == ("", "taken")
+    assert {news.body["id"] for news in city.news} == {fourth["id"]}, "what was undone is not told"
+    assert (now(city, first)["mark"], now(city, second)["mark"]) == ("", "")
+    monkeypatch.setattr(cases, "do", known)
+    assert city.as_("duty_officer", sweep) == 1
+    assert now(city, third)["mark"] == "taken"

@@ -184,9 +184,11 @@ def test_seat_task_of_a_playbook_is_done_by_another_departments_officer(seats: N
         group.get_by_role("radio").first.check()
     if own.locator("form").count():
         own.locator("form").get_by_role("button", name="完成任务").click()
-    done = [
-        task for task in city.until(lambda: [t for t in city.get(f"/api/cases/{case}", "duty")["tasks"] if t["unit"] == "dept-traffic" and t["state"] == "done"], "the task's end")
-    ]
+
+    def ended() -> list[dict[str, Any]]:
+        return [task for task in city.get(f"/api/cases/{case}", "duty")["tasks"] if task["unit"] == "dept-traffic" and task["state"] == "done"]
+
+    done = city.until(ended, "the task's end")
     assert done[0]["arrived"] and done[0]["ended"]
     expect(desk.locator(".tasks .done", has_text="交通管理处")).to_contain_text("已完成")
 

@@ -71,16 +71,34 @@ def named(deed: Deed, key: str) -> bool:
 
 
 def begin(deed: Deed, case: Case, key: str) -> Case:
-    """Begin a playbook in a case, and give out its first tasks. Raises `playbook.unknown`, `playbook.runs_already`."""
+    """Begin a playbook in a case, and give out its first tasks; one that runs goes on with whoever has taken the case. Raises `playbook.unknown`, `playbook.runs_already`."""
     row = deed.connection.execute(_LATEST, {"key": key}).mappings().one_or_none()
     if row is None:
         raise NO_PLAYBOOK(key=key, keys=", ".join(str(one["key"]) for one in listing(deed.connection)))
     if deed.connection.execute(_RUN, {"case": case["id"]}).first() is not None:
+        if deed.actor.id == SYSTEM.id:
+            return _go_on(deed, case)
         raise RUNS_ALREADY(number=case["number"])
     made = _read(row["version"], row["body"])
     state = playbook.begin(made, {name: case[name] for name in ("level", "class", "danger", "voices")}, now=deed.now)
     deed.connection.execute(insert(playbook_run), {"case_id": case["id"], "version": made.version, "state": state, "due": None, "begun": deed.now, "ended": None})
     return _settle(deed, case, made, state)
+
+
+def _go_on(deed: Deed, case: Case) -> Case:
+    """Go on with a run in another holder's hands: what fell to the one before falls to this one, and what a recall called back is given out again."""
+    made, state = _of(deed, case["id"])
+    have = {task["key"]: task for task in tasks.of_case(deed, case["id"]) if task["kind"] == "playbook" and task["state"] in tasks.OPEN}
+    helpers = set(case["helpers"])
+    for key, task in {task.id: task for task in playbook.tasks(made, state)}.items():
+        unit = _unit(case, task.party)
+        if key not in have:
+            _give(deed, case, task, unit)
+            helpers.add(unit)
+        elif have[key]["unit"] != unit:
+            tasks.pass_on(deed, have[key], case["unit"])
+    docket.touch(deed, case["id"], helpers=sorted(helpers))
+    return case | {"helpers": sorted(helpers)}
 
 
 def went_on(deed: Deed, case: Case, task: Mapping[str, Any], given: Given) -> Case:
@@ -177,14 +195,18 @@ def _settle(deed: Deed, case: Case, made: Playbook, state: State) -> Case:
     for key, task in wanted.items():
         if key not in known:
             unit = _unit(case, task.party)
-            checklist = tuple(f"{line.zh} | {line.en}" for line in task.checklist)
-            choices = tuple({"name": c.name, "zh": c.zh, "en": c.en, "options": [{"value": o.value, "zh": o.zh, "en": o.en} for o in c.options]} for c in task.choices)
-            tasks.make(deed.by(SYSTEM), case, tasks.NewTask("playbook", unit, task.name_zh, task.name_en, key, task.due, task.needs, checklist, choices))
+            _give(deed, case, task, unit)
             helpers.add(unit)
     if helpers != set(case["helpers"]):
         docket.touch(deed, case["id"], helpers=sorted(helpers))
         case = case | {"helpers": sorted(helpers)}
     return case
+
+
+def _give(deed: Deed, case: Case, task: playbook.Task, unit: str) -> None:
+    checklist = tuple(f"{line.zh} | {line.en}" for line in task.checklist)
+    choices = tuple({"name": c.name, "zh": c.zh, "en": c.en, "options": [{"value": o.value, "zh": o.zh, "en": o.en} for o in c.options]} for c in task.choices)
+    tasks.make(deed.by(SYSTEM), case, tasks.NewTask("playbook", unit, task.name_zh, task.name_en, task.id, task.due, task.needs, checklist, choices))
 
 
 def _unit(case: Case, party: str) -> str:

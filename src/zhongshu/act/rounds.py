@@ -3,6 +3,8 @@
 Everything is found by its time in the store, so nothing is missed by a pause of the program: what fell due meanwhile is done on the next round. Knows no page.
 """
 
+import logging
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, select, update
@@ -14,6 +16,9 @@ from zhongshu.act.docket import Case
 from zhongshu.act.given import Given
 from zhongshu.act.tables import case_file, case_task, playbook_run
 from zhongshu.act.tasks import OPEN, told
+from zhongshu.kernel.problem import Problem
+
+_log = logging.getLogger(__name__)
 
 MOST = 1000
 """So many of each are done in one round."""
@@ -38,27 +43,40 @@ def sign_normal(deed: Deed, indicator: str, area: int, normal_since: int) -> lis
 
 
 def sweep(deed: Deed) -> int:
-    """Do what time alone brings about; return how much that was."""
+    """Do what time alone brings about; return how much that was. What the rules refuse for one case is told, undone, tried again on the next round, and keeps no other."""
     own, c = deed.by(SYSTEM), case_file.c
     count = 0
     for case in _cases(own, c.due_counted.is_(False), c.due <= deed.now, c.parked.is_(None), c.step.in_(states.OPEN)):
-        cases.count_due(own, case)
-        count += 1
+        count += _alone(own, case, lambda case: cases.count_due(own, case))
     for case in _cases(own, c.parked_until <= deed.now, c.parked.is_not(None)):
-        cases.do(own, case["id"], "resume", Given(note="暂停到期 · the pause has expired"))
-        count += 1
+        count += _alone(own, case, lambda case: cases.do(own, case["id"], "resume", Given(note="暂停到期 · the pause has expired")))
     for case in _cases(own, c.held_due <= deed.now, c.held_told < OVER, c.parked.is_(None)):
-        _over(own, case)
-        count += 1
+        count += _alone(own, case, lambda case: _over(own, case))
     for case in _cases(own, c.held_warn <= deed.now, c.held_due > deed.now, c.held_told < NEAR, c.parked.is_(None)):
-        docket.touch(own, case["id"], held_told=NEAR)
-        docket.note(own, case, "near_due", happened=case["held_warn"], detail={"part": case["part"], "holder": case["holder"]})
-        docket.tell(own, case, "near_due")
-        count += 1
-    for case_id in own.connection.execute(select(playbook_run.c.case_id).where(playbook_run.c.due <= deed.now, playbook_run.c.ended.is_(None)).limit(MOST)).scalars().all():
-        docket.tell(own, joint.tick(own, case_id), "tick")
-        count += 1
+        count += _alone(own, case, lambda case: _near(own, case))
+    ripe = select(playbook_run.c.case_id.label("id")).where(playbook_run.c.due <= deed.now, playbook_run.c.ended.is_(None)).limit(MOST)
+    for run in own.connection.execute(ripe).mappings().all():
+        count += _alone(own, dict(run), lambda run: docket.tell(own, joint.tick(own, run["id"]), "tick"))
     return count + _tasks(own)
+
+
+def _alone(deed: Deed, case: Case, work: Callable[[Case], object]) -> int:
+    """Do something with one case; return 1, or, if it was refused, undo what it had begun, tell, and return 0."""
+    told = len(deed.news)
+    try:
+        with deed.connection.begin_nested():
+            work(case)
+    except Problem:
+        del deed.news[told:]
+        _log.exception("round.refused", extra={"case": case["id"]})
+        return 0
+    return 1
+
+
+def _near(deed: Deed, case: Case) -> None:
+    docket.touch(deed, case["id"], held_told=NEAR)
+    docket.note(deed, case, "near_due", happened=case["held_warn"], detail={"part": case["part"], "holder": case["holder"]})
+    docket.tell(deed, case, "near_due")
 
 
 def _cases(deed: Deed, *which: ColumnElement[bool]) -> list[Case]:

@@ -134,6 +134,13 @@ def cancel(deed: Deed, case_id: str) -> None:
     deed.connection.execute(update(case_task).where(*open_ones), {"b_case": case_id, "state": "cancelled", "ended": deed.now})
 
 
+def pass_on(deed: Deed, task: Task, unit: str) -> None:
+    """Give an open task to another unit, as it stands; it has not arrived."""
+    zh, en = duty.unit_names(deed.connection, unit)
+    changes = {"unit": unit, "unit_zh": zh, "unit_en": en, "state": "sent", "arrived": None, "version": task["version"] + 1}
+    deed.connection.execute(update(case_task).where(case_task.c.id == bindparam("b_id")), {"b_id": task["id"], **changes})
+
+
 def told(task: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the history keeps of a task's act."""
     return {"task": {name: task[name] for name in ("id", "kind", "key", "unit", "title_zh", "title_en")}}

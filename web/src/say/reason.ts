@@ -2,6 +2,7 @@
 import { useI18n } from 'vue-i18n'
 import { useCatalogue } from '@/state/catalogue'
 import { words } from '@/words'
+import { take } from './pick'
 
 type Lists = Record<string, string[]>
 const offered = (language: 'zh-CN' | 'en') => (words.global.getLocaleMessage(language) as unknown as { verb: { offered: Lists } }).verb.offered
@@ -20,4 +21,13 @@ export function useReason() {
     const listed = catalogue.reason(told, locale.value)
     return listed !== told ? listed : (twins(locale.value).get(told) ?? told)
   }
+}
+
+const SUMMONS = /^(Come and help: |到场协助：)(.*)$/
+
+/** What a task is called; the title of a summons holds the reason that whoever summoned gave. */
+export function useTaskName() {
+  const reason = useReason()
+  const { locale } = useI18n()
+  return (task: object) => take(task, 'title', locale.value).replace(SUMMONS, (_all, head: string, why: string) => `${head}${reason(why)}`)
 }

@@ -17,7 +17,7 @@ const REST = 'rest'
 function called(verb: string, one: CaseFull): boolean {
   if (verb === 'object' || verb === 'resume' || verb === 'reopen') return true
   if (verb === 'place') return one.placed === false
-  return verb === 'make_safe' && Boolean(one.danger) && one.level === 'red' && !one.tasks?.some((task) => task.kind === 'make_safe')
+  return verb === 'make_safe' && Boolean(one.danger) && !one.tasks?.some((task) => task.kind === 'make_safe')
 }
 
 export const mainOf = (one: CaseFull): Verb[] => one.verbs.filter((verb) => !verb.aside || called(verb.verb, one))
