@@ -28,6 +28,17 @@ SHOWN_ELSEWHERE = {
     "POST /api/story/seats/{seat}",
     "POST /api/session",
     "DELETE /api/session",
+    "POST /api/warnings",
+    "POST /api/warnings/cap",
+    "POST /api/responses",
+    "POST /api/modes",
+    "POST /api/duty/handover",
+    "POST /api/duty/handover/{id}/sign",
+    "POST /api/instructions",
+    "POST /api/incidents",
+    "GET /api/incidents/{id}",
+    "GET /api/incidents/{id}/review",
+    "GET /api/incidents/{id}/review.pdf",
 }
 """Routes whose shape another route's answer proves here, or which need a story that is under way; journeys go there."""
 
@@ -89,7 +100,17 @@ def test_every_answer_has_the_declared_shape(app: Any, client: Any, owner: Any) 
     bad = next(row for row in reversed(held) if row["code"] == "reading.wrong_unit")
     admin("POST", f"{DEVICES}/quarantine/{bad['id']}/mend", json={"raw": json.dumps(json.loads(bad["raw"]) | {"unit": "cm", "value": 61, "time": rfc3339(time.time_ns() // 1000)})})
     request, case, photo = case_of(acceptor, dispatcher, sensor["lon"], sensor["lat"])
-    for url in ("/api/cases", f"/api/cases/{case}", f"/api/requests/{request}", f"/api/evidence/{photo}", "/api/leads", "/api/requests?limit=5", "/api/assist"):
+    for url in (
+        "/api/cases",
+        f"/api/cases/{case}",
+        f"/api/cases/{case}/review",
+        f"/api/cases/{case}/review.pdf",
+        f"/api/requests/{request}",
+        f"/api/evidence/{photo}",
+        "/api/leads",
+        "/api/requests?limit=5",
+        "/api/assist",
+    ):
         dispatcher("GET", url)
     table = {"file": ("reasons.csv", "verb,code,zh,en,basis,valid_from\nreturn,a,不在辖区,Elsewhere,规则,2026-01-01\n")}
     admin("POST", "/api/tables/reasons", files=table)
@@ -126,6 +147,13 @@ def test_every_answer_has_the_declared_shape(app: Any, client: Any, owner: Any) 
         "/api/findings?state=",
         "/api/proof",
         "/api/ledger",
+        "/api/warnings",
+        "/api/responses",
+        "/api/modes",
+        "/api/duty",
+        "/api/incidents",
+        "/api/brief",
+        "/api/brief.pdf",
     ):
         admin("GET", url)
     admin("POST", "/api/owner/nothing")  # refused: a problem has its shape too

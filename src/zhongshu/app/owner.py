@@ -14,7 +14,7 @@ from typing import Any
 
 import uvicorn
 
-from zhongshu.act import SYSTEM, consume, consumed, finding_ended, relay, sign_normal, sweep, take_finding
+from zhongshu.act import SYSTEM, centre, consume, consumed, finding_ended, relay, sign_normal, sweep, take_finding
 from zhongshu.app.assembly import Assembly
 from zhongshu.app.commands import Tell, backup, recompute, shown, take_file, verify, wiring
 from zhongshu.app.duties import bring_table
@@ -212,6 +212,7 @@ class Owner:
         """Count limits that ran out, and let signs that are normal again pass the checks that wait for them."""
         office = self.parts.office
         office.write(SYSTEM, sweep)
+        office.write(SYSTEM, centre.sweep)
         for indicator, area in self._checks:
             values = self.parts.watch.latest.get(indicator)
             place = None if values is None else values.find(area)

@@ -14,7 +14,13 @@ def seat_accounts(seats: tuple[Any, ...], areas: Areas) -> list[DemoAccount]:
     city = areas.city.code
     streets = [a.code for a in areas.at(Level.STREET)]
     rows = [DemoAccount(s.name, s.zh, s.en, s.role, area, s.unit) for s in seats if not s.source for area in (streets if s.role in STREET_ROLES else [city])]
-    more = (("duty", "值班长", "Duty officer", "duty_officer"), ("steward", "数据专员", "Data steward", "steward"), ("admin", "系统管理员", "Administrator", "admin"))
+    more = (
+        ("duty", "值班长", "Duty officer", "duty_officer"),
+        ("duty-night", "值班长（夜班）", "Duty officer (night)", "duty_officer"),
+        ("leader", "带班领导", "Leader on duty", "leader"),
+        ("steward", "数据专员", "Data steward", "steward"),
+        ("admin", "系统管理员", "Administrator", "admin"),
+    )
     rows += [DemoAccount(account, zh, en, role, city) for account, zh, en, role in more]
     if streets:
         rows.append(DemoAccount("street", "处置员（本街道）", "Handler (one street)", "handler", streets[0], "dept-drainage"))

@@ -20,7 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from zhongshu import __version__
 from zhongshu.kernel.problem import Problem
-from zhongshu.serve.api import cases, cities, evaluation, owner, readings, requests, sandbox, sessions, tables, vitals
+from zhongshu.serve.api import cases, centre, cities, evaluation, incidents, owner, readings, requests, sandbox, sessions, tables, vitals
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, digest, permit
 from zhongshu.serve.hot import HotRoutes
@@ -94,6 +94,30 @@ ROUTES = (
     Route("GET", "/api/evaluation", evaluation.evaluation, "read", "evaluation", "Evaluation"),
     Route("GET", "/api/evaluation/cases", evaluation.evaluation_cases, "read", "evaluation", "Behind"),
     Route("GET", "/api/evaluation.{form}", evaluation.evaluation_file, "read", "evaluation", "application/octet-stream"),
+    Route("GET", "/api/cases/{id}/review", incidents.case_review, "read", "case", "Review"),
+    Route("GET", "/api/cases/{id}/review.pdf", incidents.case_review_pdf, "read", "case", "application/pdf"),
+    Route("GET", "/api/warnings", centre.warnings, "read", "warning", "page of Warning"),
+    Route("POST", "/api/warnings", centre.enter_warning, "write", "warning", "Warning"),
+    Route("POST", "/api/warnings/cap", centre.take_warning, "write", "warning", "Warning"),
+    Route("GET", "/api/responses", centre.responses, "read", "response", "page of Response"),
+    Route("POST", "/api/responses", centre.start_response, "write", "response", "Response"),
+    Route("POST", "/api/responses/{id}/{verb}", centre.act_on_response, "act", "response", "Response"),
+    Route("GET", "/api/modes", centre.modes, "read", "mode", "Modes"),
+    Route("POST", "/api/modes", centre.propose_mode, "write", "mode", "Mode"),
+    Route("POST", "/api/modes/{id}/{verb}", centre.decide_mode, "act", "mode", "Mode"),
+    Route("GET", "/api/duty", centre.duty, "read", "duty", "Duty"),
+    Route("POST", "/api/duty/handover", centre.hand_over, "act", "duty", "Handover"),
+    Route("POST", "/api/duty/handover/{id}/sign", centre.take_over, "act", "duty", "Handover"),
+    Route("POST", "/api/instructions", incidents.instruct, "act", "duty", "Instruction"),
+    Route("GET", "/api/incidents", incidents.incidents, "read", "incident", "page of IncidentRow"),
+    Route("POST", "/api/incidents", incidents.open_incident, "write", "incident", "Incident"),
+    Route("GET", "/api/incidents/{id}", incidents.one_incident, "read", "incident", "Incident"),
+    Route("POST", "/api/incidents/{id}/{verb}", incidents.act_on_incident, "act", "incident", "Incident"),
+    Route("POST", "/api/incidents/{id}/orders/{order}/{verb}", incidents.act_on_order, "act", "incident", "Order"),
+    Route("GET", "/api/incidents/{id}/review", incidents.incident_review, "read", "incident", "Review"),
+    Route("GET", "/api/incidents/{id}/review.pdf", incidents.incident_review_pdf, "read", "incident", "application/pdf"),
+    Route("GET", "/api/brief", incidents.brief, "read", "report", "Brief"),
+    Route("GET", "/api/brief.pdf", incidents.brief_pdf, "read", "report", "application/pdf"),
     Route("POST", "/api/evidence", cases.add_evidence, "write", "evidence", "Evidence"),
     Route("GET", "/api/evidence/{sha256}", cases.evidence, "read", "evidence", "image/*"),
     Route("GET", "/api/live", sandbox.live, "read", "vital", "text/event-stream"),

@@ -29,6 +29,10 @@ _INDICATOR = (
     "code: str, name_zh: str, name_en: str, unit: str, decimals: int, owner: str, theme: str, formula_zh: str, formula_en: str, declared: str, sql: str, bands: [Band], levels: [str], "
     "stale_after_s: num?, version: str, pack: str"
 )
+_INCIDENT = (
+    "id: str, number: str, theme: str, theme_zh: str, theme_en: str, title_zh: str, title_en: str, state: str, state_zh: str, state_en: str, areas: [area], places: [any], parties: [any], "
+    "mode: str?, drill: bool, happened: time, opened: time, closed: time?, version: int"
+)
 
 SHAPES: dict[str, str] = {
     "Problem": "code: str, status: int, sentence: str, remedy: str, zh: Said, en: Said",
@@ -97,6 +101,37 @@ SHAPES: dict[str, str] = {
     "Evaluation": "object: str, from: time, to: time, area: area, measures: [any], items: [Evaluated], left_out: [any], weights: [any]",
     "Evaluated": "name: str, name_zh: str, name_en: str, values: any, before: any, year: any, score: num?",
     "Behind": "items: [any]",
+    "Warning": "id: str, number: str, source: str, issuer: str, external: str, status: str, message: str, hazard: str, hazard_en: str, colour: str, colour_zh: str, colour_en: str, "
+    "title_zh: str, title_en: str, text_zh: str, text_en: str, areas: [area], shapes: [any], onset: time, expires: time?, ended: time?, ended_by: str, taken: time, in_force: bool, drill: bool, "
+    "version: int",
+    "Response": "id: str, number: str, theme: str, level: str, title_zh: str, title_en: str, ordered_by: str, basis: str, text_zh: str, text_en: str, areas: [area], started: time, "
+    "ended: time?, drill: bool, version: int",
+    "Modes": "items: [Mode], next: str?, sampling: [Sampling]",
+    "Mode": "id: str, number: str, theme: str, theme_zh: str, theme_en: str, level: str, title_zh: str, title_en: str, basis: str, response: str?, state: str, state_zh: str, state_en: str, "
+    "areas: [area], incident: str?, drill: bool, proposed: time, decided: time?, ended: time?, effects: [ModeEffect], restored: [Restored], version: int",
+    "ModeEffect": "effect: str, zh: str, en: str, items: [any]",
+    "Restored": "effect: str, what: str, zh: str, en: str",
+    "Sampling": "type: str, zh: str, en: str, every_s: int?, areas: [area], mode: str, number: str, basis: str",
+    "Duty": "in_charge: any, on_duty: [Turn], coming: any, roster: [Turn], waiting: any, draft: Sheet",
+    "Turn": "theme: str, shift: str, post: str, post_zh: str, post_en: str, name: str, name_en: str, account: str, phone: str, from: time, to: time",
+    "Sheet": "at: time, open: CasesOf, near: CasesOf, overdue: CasesOf, parts_overdue: CasesOf, voices: CasesOf, warnings: [Warning], responses: [Response], modes: [Mode], "
+    "incidents: [IncidentRow], reports: [Report], silent: [any], instructions: [Instruction], orders: [Order], roster: [Turn], memo: str",
+    "CasesOf": "count: int, items: [any]",
+    "Handover": "id: str, number: str, state: str, state_zh: str, state_en: str, outgoing: str, outgoing_name: str, incoming: str, incoming_name: str, expected: str, signed_out: time, "
+    "signed_in: time?, memo: str, document: any, digest: str, version: int",
+    "Instruction": "id: str, number: str, leader_name: str, text: str, case: str, case_number: str, area: area, made: time, until: time?, late: bool",
+    "IncidentRow": _INCIDENT,
+    "Incident": f"{_INCIDENT}, orders: [Order], reports: [Report], log: [Logged], cases: [any], supplies: [any], verbs: [any]",
+    "Order": "id: str, number: str, incident: str, task: str, title_zh: str, title_en: str, unit: str, unit_zh: str, unit_en: str, basis: str, state: str, state_zh: str, state_en: str, "
+    "note: str, drill: bool, sent: time, due: time?, read: time?, accepted: time?, ended: time?, late: bool, verbs: [any], version: int",
+    "Report": "id: str, number: str, incident: str, kind: str, kind_zh: str, kind_en: str, state: str, state_zh: str, state_en: str, text_zh: str, text_en: str, sent_to: str, made: time, "
+    "due: time?, sent: time?, late: bool, drill: bool, version: int",
+    "Logged": "seq: int, kind: str, number: str, verb: str, verb_zh: str, verb_en: str, actor: str, actor_name: str, note: str, reason: str, unit: str, at: time, drill: bool",
+    "Review": "number: str, title_zh: str, title_en: str, drill: bool, moments: [Moment], gaps: [any], limits: [any], timeline: [any], sections: any",
+    "Moment": "key: str, zh: str, en: str, at: time?",
+    "Brief": "date: str, of: str, title: any, figures: [Figure], districts: [any], topics: [any], warnings: [Warning], responses: [Response], incidents: [IncidentRow], signs: [any], todo: any, "
+    "sections: any",
+    "Figure": "what: str, zh: str, en: str, value: int, day_before: int, week_before: int, day_change: num?, week_change: num?",
     "Evidence": "sha256: str, content_type: str, size: int, url: str",
     "Story": "started: bool, started_at: time?, phase: str, steps: [StoryStep], rain: any, phone: Phone?, seats: [Seat]",
     "StoryStep": "key: str, zh: str, en: str, at: time?, link: str?",

@@ -4,9 +4,11 @@ Every write is a `Deed` with its line in the one history. What the centre cannot
 """
 
 from zhongshu.act.centre import brief, cap, days, handover, incident, instruction, line, mode, order, paper, report, response, review, roster, warning
+from zhongshu.act.centre.refusals import ELSEWHERE
 from zhongshu.act.deed import Deed
 
 __all__ = [
+    "ELSEWHERE",
     "brief",
     "cap",
     "days",

@@ -26,6 +26,8 @@ from zhongshu.kernel.ids import uuid7
 
 LETTER = "H"
 STATES = {"frozen": ("待接班人签字", "waits for the incoming officer"), "finished": ("已交接", "handed over"), "superseded": ("已重新交接", "made out anew")}
+LEADS = "leader"
+"""The role that may sign for an officer who cannot."""
 LISTED = 20
 """So many cases of each sort stand on the sheet; the count tells of all."""
 
@@ -85,16 +87,17 @@ def in_charge(connection: Connection, at: int) -> Document | None:
 def begin(deed: Deed, area: int, scope: Scope, silent: Outside = nothing, memo: str = "", expected: str = "") -> Row:
     """Freeze the sheet with the outgoing officer's signature. Only whoever is in charge hands over; where nobody is yet, the first officer opens the watch.
 
-    `expected`: the id of who is to take over, '' for anyone on duty. A sheet that waits is made out anew. Raises `handover.not_in_charge`.
+    A leader may sign for an officer who cannot; the sheet says so, and the leader does not take over with it. `expected`: the id of who is to take over, '' for anyone on duty. A sheet that waits is made out anew. Raises `handover.not_in_charge`.
     """
     now = in_charge(deed.connection, deed.now)
-    if now is not None and now["id"] != deed.actor.id:
+    if now is not None and now["id"] != deed.actor.id and LEADS not in deed.actor.role_names:
         raise NOT_IN_CHARGE(name=now["name"])
     waiting = deed.connection.execute(select(handover).where(handover.c.state == "frozen")).mappings().all()
     for old in waiting:
         _said(deed, line.change(deed, "handover", dict(old), {"state": "superseded"}), "supersede")
     document = sheet(deed.connection, deed.now, deed.zone, scope, silent, memo)
-    out = ("", "") if now is None else (deed.actor.id, deed.actor.name)
+    document["signed_by"] = {"id": deed.actor.id, "name": deed.actor.name}
+    out = ("", "") if now is None else (now["id"], now["name"])
     row: Row = {"id": uuid7(), "number": number(deed, area, deed.now, LETTER), "area": area, "state": "frozen", "outgoing": out[0], "outgoing_name": out[1], "expected": expected}
     row |= {"signed_out": deed.now, "incoming": "", "incoming_name": "", "signed_in": None, "memo": memo, "document": document, "digest": digest(document), "version": 1}
     deed.connection.execute(insert(handover), row)
@@ -111,7 +114,7 @@ def sign(deed: Deed, id_: str, version: int | None = None) -> Row:
     if row["state"] != "frozen":
         state = STATES[row["state"]]
         raise NOT_NOW(number=row["number"], state_zh=state[0], state_en=state[1], verb_zh="接班签字", verb_en="sign")
-    if deed.actor.id == row["outgoing"]:
+    if row["outgoing"] and deed.actor.id in {row["outgoing"], row["document"]["signed_by"]["id"]}:
         raise OWN_HANDOVER()
     if row["expected"] and row["expected"] != deed.actor.id:
         raise OTHER_EXPECTED()

@@ -37,11 +37,12 @@ def render(title: str, under: str, sections: Sequence[Section], *, one_page: boo
         made, pages = _build(title, under, sections, size)
         if pages == 1:
             return made
-    longest = max(len(each) for section in sections for each in (section["lines"], *section["tables"]))
-    for most in range(longest - 1, FEWEST - 1, -1):
-        made, pages = _build(title, under, [_cut(section, most) for section in sections], SIZES[-1])
-        if pages == 1:
-            break
+    low, high = FEWEST, max(len(each) for section in sections for each in (section["lines"], *section["tables"]))
+    made = _build(title, under, [_cut(section, low) for section in sections], SIZES[-1])[0]
+    while high - low > 1:  # the longest lists that still fit
+        most = (low + high) // 2
+        tried, pages = _build(title, under, [_cut(section, most) for section in sections], SIZES[-1])
+        low, high, made = (most, high, tried) if pages == 1 else (low, most, made)
     return made
 
 

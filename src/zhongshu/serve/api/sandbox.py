@@ -30,6 +30,11 @@ NO_SEAT = declare(
 )
 
 
+NEWS = ("vital", "finding", "lead", "case", "request", "warning", "response", "mode", "incident", "handover", "instruction")
+"""The kinds of news an open screen is told."""
+_READ_AS = {"handover": "duty", "instruction": "duty"}
+
+
 def _life(asked: Asked) -> Sandbox:
     if asked.city.life is None:
         raise NO_STORY()
@@ -103,7 +108,7 @@ def ledger(asked: Door, after: int = 0, limit: int = 100) -> dict[str, Any]:
 async def live(asked: Door, request: Request, topics: str = "", indicators: str = "") -> StreamingResponse:
     """Stream changes as server-sent events, within the asker's scope of each kind, of signs to those named in `indicators` if any are; resumes by Last-Event-ID."""
     city = asked.city
-    scopes = {kind: city.guard.scope(asked.principal, "read", kind) for kind in ("vital", "finding", "lead", "case", "request")}
+    scopes = {kind: city.guard.scope(asked.principal, "read", _READ_AS.get(kind, kind)) for kind in NEWS}
     wanted = frozenset(t for t in topics.split(",") if t in {*scopes, *PLACELESS})
     last = request.headers.get("last-event-id") or request.query_params.get("last", "")
     city.ledger.note_read(asked.principal.id, "vital", "live", action="stream")
@@ -114,7 +119,7 @@ async def live(asked: Door, request: Request, topics: str = "", indicators: str 
             same = principal_of(request, city)[0] == asked.principal
         except Problem:
             return False
-        return same and all(city.guard.scope(asked.principal, "read", kind) == scope for kind, scope in scopes.items())
+        return same and all(city.guard.scope(asked.principal, "read", _READ_AS.get(kind, kind)) == scope for kind, scope in scopes.items())
 
     news = city.hub.stream(Listener(scopes, wanted, asyncio.get_running_loop(), still, frozenset(filter(None, indicators.split(",")))), last)
 

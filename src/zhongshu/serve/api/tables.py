@@ -10,6 +10,9 @@ from zhongshu.act import deploy_playbook, playbook_body, table_kinds, table_rows
 from zhongshu.act import playbooks as all_playbooks
 from zhongshu.serve.door import Door
 
+OF_STAFF = {"roster": "duty", "supplies": "incident"}
+"""Tables that are not for everyone, and the kind whose readers may read them."""
+
 
 def classes(asked: Door) -> dict[str, Any]:
     """List the classes in force with who leads them, within which limit, and how their end is checked."""
@@ -24,8 +27,10 @@ def kinds(asked: Door) -> dict[str, Any]:
 
 
 def rows(asked: Door, kind: str) -> dict[str, Any]:
-    """List the rows of a table that are in force, each with its source."""
+    """List the rows of a table that are in force, each with its source; those that name people are for the staff."""
     city = asked.city
+    if kind in OF_STAFF:
+        city.guard.require(asked.principal, "read", OF_STAFF[kind])
     return {"items": city.office.read(lambda conn: table_rows(conn, kind, city.clock.now()))}
 
 

@@ -1,0 +1,245 @@
+"""The operations centre's standing: warnings in force, responses ordered, modes raised and lowered, who is in charge and how the watch is handed over."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+from fastapi import File, Form, UploadFile
+from pydantic import BaseModel, Field
+from sqlalchemy import Connection
+
+from zhongshu.act.centre import ELSEWHERE, cap, handover, line, mode, response, roster, warning
+from zhongshu.judge import record as findings
+from zhongshu.kernel.area import interval, parse_area
+from zhongshu.kernel.clock import parse_time, to_datetime
+from zhongshu.kernel.grade import EVERYWHERE, Scope
+from zhongshu.serve.city import City
+from zhongshu.serve.door import Asked, Door
+from zhongshu.survey import touched
+
+SILENT = 200
+"""Of so many open findings those are looked for that say a device is silent."""
+
+
+class Warned(BaseModel):
+    """A warning entered by hand, as its authority issued it."""
+
+    issuer: str = Field(min_length=1, max_length=200)
+    issued: str = Field(min_length=1, max_length=100)
+    hazard: str = Field(min_length=1, max_length=100)
+    hazard_en: str = Field(default="", max_length=100)
+    colour: str = Field(default="", max_length=10)
+    areas: list[str] = Field(min_length=1, max_length=200)
+    onset: str | None = Field(default=None, max_length=40)
+    expires: str | None = Field(default=None, max_length=40)
+    text_zh: str = Field(default="", max_length=4000)
+    text_en: str = Field(default="", max_length=4000)
+    kind: str = Field(default="Alert", pattern="^(Alert|Update|Cancel)$")
+    names: list[str] = Field(default_factory=list, max_length=20)
+    drill: bool = False
+
+
+class Ordered(BaseModel):
+    """What a response is started, changed or ended by."""
+
+    ordered_by: str = Field(min_length=1, max_length=200)
+    basis: str = Field(min_length=1, max_length=400)
+    theme: str = Field(default="", max_length=60)
+    level: int = Field(default=0, ge=0, le=4)
+    areas: list[str] = Field(default_factory=list, max_length=200)
+    text_zh: str = Field(default="", max_length=4000)
+    text_en: str = Field(default="", max_length=4000)
+    drill: bool = False
+    version: int | None = None
+
+
+class Proposed(BaseModel):
+    """A mode that is proposed."""
+
+    theme: str = Field(min_length=1, max_length=60)
+    level: int = Field(ge=1, le=4)
+    areas: list[str] = Field(min_length=1, max_length=200)
+    title_zh: str = Field(min_length=1, max_length=200)
+    title_en: str = Field(default="", max_length=200)
+    basis: str = Field(min_length=1, max_length=400)
+    response: str | None = Field(default=None, max_length=64)
+    drill: bool = False
+
+
+class Said(BaseModel):
+    """What goes with a decision."""
+
+    note: str = Field(default="", max_length=2000)
+    version: int | None = None
+
+
+class HandOver(BaseModel):
+    """What the outgoing officer adds to the computed sheet, and who is to take over, if it is to be one person."""
+
+    memo: str = Field(default="", max_length=4000)
+    to: str = Field(default="", max_length=64)
+
+
+def warnings(asked: Door, all: bool = False, limit: int = 100) -> dict[str, Any]:  # noqa: A002, FBT001, FBT002 (a query parameter)
+    """List the warnings (预警) in force and to come, or every one taken in; each is an authority's, no rule makes one."""
+    city = asked.city
+    items = city.office.read(lambda conn: warning.listing(conn, asked.scope, city.clock.now(), every=all, limit=min(limit, 500)))
+    return {"items": items, "next": None}
+
+
+def enter_warning(asked: Door, body: Warned) -> dict[str, Any]:
+    """Enter a warning by hand, or the update or cancellation of one."""
+    city = asked.city
+    areas = areas_of(asked, "write", "warning", body.areas)
+    onset = city.clock.now() if body.onset is None else parse_time(body.onset)
+    expires = None if body.expires is None else parse_time(body.expires)
+    plain = body.model_dump(exclude={"areas", "onset", "expires", "names"})
+    given = warning.ByHand(areas=areas, onset=onset, expires=expires, names=tuple(body.names), **plain)
+    return city.office.write(asked.principal, lambda deed: warning.show(warning.enter(deed, given), deed.now))
+
+
+async def take_warning(
+    asked: Door,
+    file: Annotated[UploadFile, File()],
+    areas: Annotated[str, Form(max_length=4000)] = "",
+    colour: Annotated[str, Form(max_length=10)] = "",
+) -> dict[str, Any]:
+    """Take a warning in from a CAP 1.2 file: its shapes are laid over the city's areas, or `areas` (codes with commas) says where; it ends those it names."""
+    city = asked.city
+    message = cap.read(await file.read(cap.LARGEST + 1))
+    named = [code.strip() for code in areas.split(",") if code.strip()]
+    where = areas_of(asked, "write", "warning", named) if named else _found(city, message.shapes)
+    if not where:
+        if message.kind != "Cancel":
+            raise ELSEWHERE()
+        where = (city.about.code,)
+    for area in where if message.kind != "Cancel" else ():
+        city.guard.require(asked.principal, "write", "warning", area)
+    return city.office.write(asked.principal, lambda deed: warning.show(warning.take(deed, message, where, colour), deed.now))
+
+
+def _found(city: City, shapes: Sequence[cap.Shape]) -> tuple[int, ...]:
+    """Return the city's areas that a message speaks of: by administrative code where it gives one we know, else by what its shapes touch."""
+    official = {row.official: row.code for row in city.areas if row.official}
+    codes = set()
+    for shape in shapes:
+        for _, value in shape.geocodes:
+            code = int(value.ljust(15, "0")) if value.isascii() and value.isdigit() and len(value) <= len("990101001001001") else 0
+            codes |= {official[value]} if value in official else {code} if code in city.areas else set()
+    if codes:
+        return tuple(sorted(codes))
+    return tuple(touched(city.areas, [ring for shape in shapes for ring in shape.polygons], [circle for shape in shapes for circle in shape.circles]))
+
+
+def areas_of(asked: Asked, action: str, kind: str, codes: Sequence[str], verb: str = "") -> tuple[int, ...]:
+    """Read area codes of this city, in each of which the asker may do this. Raises `survey.area_unknown`, `guard.refused`."""
+    found = tuple(sorted({asked.city.areas[parse_area(code)].code for code in codes}))
+    for code in found:
+        asked.city.guard.require(asked.principal, action, kind, code, verb=verb)
+    return found
+
+
+def held_by(asked: Asked, noun: str, id_: str, action: str, verb: str) -> dict[str, Any]:
+    """Return a row all of whose areas lie where the asker may do this. Raises `centre.unknown`, `guard.refused`."""
+    row: dict[str, Any] = asked.city.office.read(lambda conn: line.find(conn, noun, id_))
+    for area in row["areas"]:
+        asked.city.guard.require(asked.principal, action, noun, area, verb=verb)
+    return row
+
+
+def responses(asked: Door, all: bool = False, limit: int = 100) -> dict[str, Any]:  # noqa: A002, FBT001, FBT002 (a query parameter)
+    """List the emergency responses (应急响应) in force, Ⅳ to Ⅰ, or every one."""
+    city = asked.city
+    return {"items": city.office.read(lambda conn: response.listing(conn, asked.scope, city.clock.now(), every=all, limit=min(limit, 500))), "next": None}
+
+
+def start_response(asked: Door, body: Ordered) -> dict[str, Any]:
+    """Start an emergency response by an order of a command body."""
+    order = _order(asked, body, "write", "")
+    return asked.city.office.write(asked.principal, lambda deed: response.show(deed.connection, response.start(deed, order)))
+
+
+def act_on_response(asked: Door, id: str, verb: str, body: Ordered) -> dict[str, Any]:  # noqa: A002 (a path parameter)
+    """Change the level or areas of a response (change), or end it (end), by an order."""
+    held_by(asked, "response", id, "act", verb)
+    order = _order(asked, body, "act", verb)
+    return asked.city.office.write(asked.principal, lambda deed: response.show(deed.connection, response.act(deed, id, verb, order)))
+
+
+def _order(asked: Asked, body: Ordered, action: str, verb: str) -> response.Order:
+    return response.Order(areas=areas_of(asked, action, "response", body.areas, verb), **body.model_dump(exclude={"areas"}))
+
+
+def modes(asked: Door, all: bool = False, limit: int = 100) -> dict[str, Any]:  # noqa: A002, FBT001, FBT002 (a query parameter)
+    """List the modes (平急转换) proposed and in force with their effects, or every one with what was restored; and the devices to be sampled more often."""
+    city = asked.city
+    return city.office.read(lambda conn: mode.listing(conn, asked.scope, city.clock.now(), every=all, limit=min(limit, 500)))
+
+
+def propose_mode(asked: Door, body: Proposed) -> dict[str, Any]:
+    """Propose a mode for a theme and areas; it changes nothing before a leader approves it."""
+    given = mode.Proposal(areas=areas_of(asked, "write", "mode", body.areas), **body.model_dump(exclude={"areas"}))
+    return asked.city.office.write(asked.principal, lambda deed: mode.show(deed.connection, mode.propose(deed, given)))
+
+
+def decide_mode(asked: Door, id: str, verb: str, body: Said) -> dict[str, Any]:  # noqa: A002 (a path parameter)
+    """Approve a proposed mode (approve), refuse it (refuse, with a note), or end one in force (end)."""
+    held_by(asked, "mode", id, "act", verb)
+    return asked.city.office.write(asked.principal, lambda deed: mode.show(deed.connection, mode.act(deed, id, verb, body.note, body.version)))
+
+
+def duty(asked: Door) -> dict[str, Any]:
+    """Say who is in charge, who stands this shift and the next, and what the handover sheet would hold now; cases are those the asker may read."""
+    city, now = asked.city, asked.city.clock.now()
+    cases = city.guard.scope(asked.principal, "read", "case")
+    signs = bool(city.guard.scope(asked.principal, "act", "duty", verb="sign"))
+    today = to_datetime(now).astimezone(city.zone).date()
+
+    def read(conn: Connection) -> dict[str, Any]:
+        waits, next_ = handover.waiting(conn), roster.coming(conn, now, city.zone)
+        return {
+            "in_charge": handover.in_charge(conn, now),
+            "on_duty": [turn.document() for turn in roster.on_duty(conn, now, city.zone)],
+            "coming": None if next_ is None else next_.document(),
+            "roster": [turn.document() for turn in roster.turns(conn, today, 7, city.zone)],
+            "waiting": None if waits is None else handover.show(waits, whole=signs),
+            "draft": handover.sheet(conn, now, city.zone, cases, silent(asked)),
+        }
+
+    return city.office.read(read)
+
+
+def hand_over(asked: Door, body: HandOver) -> dict[str, Any]:
+    """Hand the watch over: the sheet is frozen with the outgoing officer's signature; until someone else signs it they stay in charge."""
+    city = asked.city
+    city.guard.require(asked.principal, "act", "duty", verb="hand_over")
+    cases = city.guard.scope(asked.principal, "read", "case")
+    quiet = silent(asked)
+    row = city.office.write(asked.principal, lambda deed: handover.begin(deed, city.about.code, cases, quiet, body.memo, body.to))
+    return handover.show(row)
+
+
+def take_over(asked: Door, id: str, body: Said) -> dict[str, Any]:  # noqa: A002 (a path parameter)
+    """Take the watch over with the incoming officer's signature: from now on they are in charge."""
+    asked.city.guard.require(asked.principal, "act", "duty", verb="sign")
+    return asked.city.office.write(asked.principal, lambda deed: handover.show(handover.sign(deed, id, body.version)))
+
+
+def silent(asked: Asked) -> Callable[[], list[dict[str, Any]]]:
+    """Return what tells of the devices that are silent: the open findings of rules that watch for absence."""
+    city = asked.city
+    absent = {rule.code: rule for held in city.watch.rules.values() for rule in held if rule.when is None}
+    rows = city.office.read(lambda conn: findings.listing(conn, Scope(EVERYWHERE), "open", limit=SILENT))
+    found = [
+        {
+            "finding": row["id"],
+            "zh": absent[row["rule"]].name.get("zh", row["rule"]),
+            "en": absent[row["rule"]].name.get("en", row["rule"]),
+            "area": row["area"],
+            "area_name_zh": city.areas.name(int(row["area"]), "zh"),
+            "area_name_en": city.areas.name(int(row["area"]), "en"),
+            "since": row["opened"],
+        }
+        for row in rows
+        if row["rule"] in absent and asked.city.guard.scope(asked.principal, "read", "finding").touches(*interval(int(row["area"])))
+    ]
+    return lambda: found
