@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Boolean, Column, Connection, Index, Table, Text, select
 
-from zhongshu.act.duty.book import book
+from zhongshu.act.duty import book
 from zhongshu.act.tables import ACT, INT
 from zhongshu.kernel.area import interval
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Table, or_, select, update
 from zhongshu.act.centre import tables
 from zhongshu.act.centre.refusals import STALE, UNKNOWN
 from zhongshu.act.deed import Deed, Entry, record
-from zhongshu.act.duty.book import book
+from zhongshu.act.duty import book
 from zhongshu.act.urgency import mode as modes
 from zhongshu.kernel.area import city_of, interval, show_area
 from zhongshu.kernel.bus import News
