@@ -69,6 +69,17 @@ def test_the_watch_changes_with_the_second_signature_and_not_before(city: Any) -
     assert charge(city) == day.id, "of the past, as it was"
 
 
+def test_a_leader_signs_for_an_officer_who_cannot_and_does_not_take_over_with_it(city: Any) -> None:
+    day, night, leader = city.person("duty_officer", tail="day"), city.person("duty_officer", tail="night"), city.person("leader")
+    sign(city, day, begin(city, day))
+    row = begin(city, leader, "值班长突发疾病")
+    assert (row["outgoing"], row["document"]["signed_by"]["id"]) == (day.id, leader.id)
+    refused("handover.own", lambda: sign(city, leader, row))
+    refused("handover.own", lambda: sign(city, day, row))
+    sign(city, night, row)
+    assert charge(city) == night.id
+
+
 def test_the_sheet_is_what_the_record_holds_and_stays_as_it_was_signed(city: Any) -> None:
     officer = city.person("duty_officer", tail="day")
     sign(city, officer, begin(city, officer))

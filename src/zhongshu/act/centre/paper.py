@@ -4,6 +4,7 @@ The Chinese font is one that every reader of PDF brings along, so no file of it 
 """
 
 import io
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -19,10 +20,13 @@ from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate, Spacer, 
 
 FONT = "STSong-Light"
 MARGIN = 18 * mm
+PADDING = 6
+"""What the frame keeps free at each side, in points."""
 SIZES = (10.5, 10, 9.5, 9, 8.5, 8, 7.5, 7)
 """Type sizes in points, tried from the largest until everything stands on one page."""
 FEWEST = 3
 """No list is cut shorter than this."""
+_NUMBER = re.compile(r"[+-]?[\d.,]+%?|—")
 _LINE, _SHADE = HexColor("#9aa3ad"), HexColor("#eef1f4")
 
 Section = dict[str, Any]
@@ -78,8 +82,9 @@ def _build(title: str, under: str, sections: Sequence[Section], size: float) -> 
 def _table(rows: list[list[str]], plain: ParagraphStyle) -> LongTable:
     """Return a table as wide as the page; a column is as wide as what it holds, within bounds."""
     widest = [max(4.0, min(24.0, max((_wide(row[i]) for row in rows), default=4))) for i in range(len(rows[0]))]
-    whole = A4[0] - 2 * MARGIN
-    cells = [[Paragraph(escape(cell), plain) for cell in row] for row in rows]
+    whole = A4[0] - 2 * MARGIN - 2 * PADDING
+    number = ParagraphStyle("number", parent=plain, alignment=2)
+    cells = [[Paragraph(escape(cell), number if _NUMBER.fullmatch(cell) else plain) for cell in row] for row in rows]
     made = LongTable(cells, colWidths=[whole * width / sum(widest) for width in widest], repeatRows=1)
     made.setStyle(
         TableStyle(

@@ -16,6 +16,8 @@ from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, Door
 from zhongshu.survey import touched
 
+SENSING = "infrastructure"
+"""The theme of the signs that tell how many devices are heard."""
 SILENT = 200
 """Of so many open findings those are looked for that say a device is silent."""
 
@@ -225,9 +227,10 @@ def take_over(asked: Door, id: str, body: Said) -> dict[str, Any]:  # noqa: A002
 
 
 def silent(asked: Asked) -> Callable[[], list[dict[str, Any]]]:
-    """Return what tells of the devices that are silent: the open findings of rules that watch for absence."""
+    """Return what tells of the devices that are silent: the open findings of rules that watch for absence, and of the signs of the sensing itself."""
     city = asked.city
-    absent = {rule.code: rule for held in city.watch.rules.values() for rule in held if rule.when is None}
+    themes = {code: sign.theme for code, sign in city.watch.indicators.items()}
+    absent = {rule.code: rule for code, held in city.watch.rules.items() for rule in held if rule.when is None or themes.get(code) == SENSING}
     rows = city.office.read(lambda conn: findings.listing(conn, Scope(EVERYWHERE), "open", limit=SILENT))
     found = [
         {
