@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
 from zhongshu.act.tables import case_step
 from zhongshu.kernel.area import Level, at_level
@@ -25,6 +25,19 @@ NAMES = {
     "redone": ("返工", "Redone"),
 }
 
+_C = case_step.c
+_LINES = (
+    select(_C.seq, _C.kind, _C.subject, _C.verb, _C.from_step, _C.area, _C.at, _C.detail)
+    .where(
+        _C.seq >= bindparam("first"),
+        _C.seq < bindparam("last"),
+        _C.kind.in_(("case", "request")),
+        or_(_C.verb.in_(("received", "close", "due", "check_fail", "undo", "void")), _C.from_step == ""),
+    )
+    .order_by(_C.seq)
+)
+"""The lines that count, and those that take one back."""
+
 Line = dict[str, Any]
 
 
@@ -35,9 +48,9 @@ def bounds(day: date, zone: ZoneInfo) -> tuple[int, int]:
 
 
 def between(connection: Connection, start: int, end: int) -> Iterator[Line]:
-    """Give the history's lines written in [start, end), in their order, without those that were taken back and those that took them back."""
+    """Give the lines that count, written in [start, end), in their order, without those that were taken back and those that took them back."""
     first, last = _first(connection, start - HOUR), _first(connection, end + HOUR)
-    rows = [dict(row) for row in connection.execute(select(case_step).where(case_step.c.seq >= first, case_step.c.seq < last).order_by(case_step.c.seq)).mappings()]
+    rows = [dict(row) for row in connection.execute(_LINES, {"first": first, "last": last}).mappings()]
     undone = {row["detail"].get("undoes") for row in rows} - {None}
     return (row for row in rows if start <= row["at"] < end and row["seq"] not in undone and not row["detail"].get("undoes"))
 
