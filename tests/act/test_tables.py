@@ -37,6 +37,7 @@ def test_a_difference_is_shown_before_it_is_made_and_the_same_again_is_none(city
     rows = LIMITS + "ponding,case,,3h,wall,,,办法,2026-01-01\ngarbage,case,,90m,wall,,,办法,2026-01-01\n"
     seen = bring(city, "limits", rows, write=False)
     assert (seen["new"], seen["applied"], len(seen["lines"])) == (2, False, 2)
+    assert seen["lines"][0].startswith("+ ponding · case  2026-01-01"), "its day is the city's"
     assert city.open()["due"] - city.clock.at == 4 * 3_600_000_000, "nothing was changed"
     assert bring(city, "limits", rows)["applied"]
     assert city.open()["due"] - city.clock.at == 3 * 3_600_000_000, "a city's own row stands before a pack's"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from zhongshu.act.states import LEAD_ROWS, LEAD_STATES, MARKS, NOTED, REQUEST_ROWS, REQUEST_STATES, RESULTS, ROLES, ROWS, STEPS, TASK_ROWS, TASK_STATES, VERBS, Row, Verb
+from zhongshu.act.states import LEAD_ROWS, LEAD_STATES, MARKS, NOTED, REQUEST_ROWS, REQUEST_STATES, RESULTS, ROLES, ROWS, SENDERS, STEPS, TASK_ROWS, TASK_STATES, VERBS, Row, Verb
 from zhongshu.kernel.area import interval
 from zhongshu.kernel.grade import Principal
 from zhongshu.kernel.problem import Problem, declare
@@ -83,7 +83,7 @@ def offered(step: str, mark: str, actor: Principal, area: int, unit: str) -> lis
     """
     apart = {"undo", *RESULTS}
     mine = [row for row in ROWS if row.at == (step, mark) and row.verb not in apart and covers(row, actor, area)]
-    return [row for row in mine if "holder" not in row.guards or actor.unit == unit]
+    return [row for row in mine if "holder" not in row.guards or actor.unit == unit or (row.verb == "launch" and actor.role_names & SENDERS)]
 
 
 def replay(history: Iterable[Mapping[str, Any]]) -> tuple[str, str]:

@@ -178,7 +178,7 @@ def rows(connection: Connection, kind: str, at: int) -> list[_Row]:
 
 def bring_in(deed: Deed, kind: str, source: str, body: bytes, *, write: bool) -> _Row:
     """Say what a file would change in a table, line by line; with `write`, change it. Raises what `sheets.read` and `load.compare` raise."""
-    found = loading.compare(book(deed.connection), kind_of(kind), source, read(kind_of(kind), source, body, deed.zone), deed.now)
+    found = loading.compare(book(deed.connection), kind_of(kind), source, read(kind_of(kind), source, body, deed.zone), deed.now, deed.zone)
     if write and found:
         loading.apply(deed, found)
     counts = {"new": len(found.new), "changed": len(found.changed), "ended": len(found.ended), "same": found.same}

@@ -64,10 +64,11 @@ STREET = "street-"
 
 @dataclass(slots=True)
 class Diff:
-    """What an import would change: rows new, changed (before, after), ended (in the source before, not in the file), and how many stay."""
+    """What an import would change, its days those of the city: rows new, changed (before, after), ended (in the source before, not in the file), and how many stay."""
 
     kind: str
     source: str
+    zone: ZoneInfo
     new: list[Row] = field(default_factory=list)
     changed: list[tuple[Row, Row]] = field(default_factory=list)
     ended: list[Row] = field(default_factory=list)
@@ -81,24 +82,24 @@ class Diff:
         """Return it as lines for people: `+` new, `~` changed, `-` ended."""
 
         def said(row: Row) -> str:
-            return f"{' · '.join(filter(None, row.key))}  {to_datetime(row.valid_from):%Y-%m-%d}"
+            return f"{' · '.join(filter(None, row.key))}  {_day(row.valid_from, self.zone)}"
 
         lines = [f"+ {said(row)}  {_brief(row)}" for row in self.new]
         for before, after in self.changed:
             moved = [f"{name} {before.cells.get(name)!r} → {value!r}" for name, value in after.cells.items() if before.cells.get(name) != value]
-            moved += [f"valid_to {_day(before.valid_to)} → {_day(after.valid_to)}"] if before.valid_to != after.valid_to else []
+            moved += [f"valid_to {_day(before.valid_to, self.zone)} → {_day(after.valid_to, self.zone)}"] if before.valid_to != after.valid_to else []
             lines.append(f"~ {said(after)}  {'; '.join(moved)}")
         return lines + [f"- {said(row)}  {_brief(row)}" for row in self.ended]
 
 
-def compare(held: Book, kind: Kind, source: str, rows: Sequence[Row], now: int) -> Diff:
+def compare(held: Book, kind: Kind, source: str, rows: Sequence[Row], now: int, zone: ZoneInfo) -> Diff:
     """Say what these rows of a source would change. Raises `duty.twice` and what the kind's own checks raise."""
     first: dict[tuple[tuple[str, ...], int], Row] = {}
     for row in rows:
         if (other := first.setdefault((row.key, row.valid_from), row)).cells != row.cells or other.valid_to != row.valid_to:
-            raise TWICE(key=_key(row), day=_day(row.valid_from))
+            raise TWICE(key=_key(row), day=_day(row.valid_from, zone))
     before = {(row.key, row.valid_from): row for row in held.every(kind.name) if row.source == source}
-    found = Diff(kind.name, source)
+    found = Diff(kind.name, source, zone)
     for at, row in first.items():
         if (old := before.get(at)) is None:
             found.new.append(row)
@@ -107,7 +108,7 @@ def compare(held: Book, kind: Kind, source: str, rows: Sequence[Row], now: int) 
         else:
             found.same += 1
     found.ended = [row for at, row in before.items() if at not in first and (row.valid_to is None or row.valid_to > now)]
-    _check(held, kind, source, [*first.values()], now)
+    _check(held, kind, source, [*first.values()], now, zone)
     return found
 
 
@@ -141,11 +142,11 @@ def stamp(connection: Connection) -> None:
     connection.execute(upsert(desk_cursor).values(name=STAMP, done=done).on_conflict_do_update(index_elements=["name"], set_={"done": done}))
 
 
-def _check(held: Book, kind: Kind, source: str, rows: Sequence[Row], now: int) -> None:
+def _check(held: Book, kind: Kind, source: str, rows: Sequence[Row], now: int, zone: ZoneInfo) -> None:
     for row in rows:
         for other in held.rows[kind.name].get(row.key, ()):
             if other.own and other.source != source and _at_once(row, other):
-                raise OVERLAP(key=_key(row), source=source, other=other.source, day=_day(max(row.valid_from, other.valid_from)))
+                raise OVERLAP(key=_key(row), source=source, other=other.source, day=_day(max(row.valid_from, other.valid_from), zone))
     _CHECKS.get(kind.name, _nothing)(held, rows, now)
 
 
@@ -219,8 +220,8 @@ def _key_text(row: Row) -> str:
     return json.dumps(row.key, ensure_ascii=False)
 
 
-def _day(at: int | None) -> str:
-    return "—" if at is None else f"{to_datetime(at):%Y-%m-%d}"
+def _day(at: int | None, zone: ZoneInfo) -> str:
+    return "—" if at is None else f"{to_datetime(at).astimezone(zone):%Y-%m-%d}"
 
 
 def _brief(row: Row) -> str:
