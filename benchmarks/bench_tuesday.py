@@ -208,10 +208,16 @@ class Day:
             return
         self.seen.add(lead)
         if kind in EARLY and self.dice.random() < 0.8:
-            if held["state"] == "received":
-                await self.ask(acceptor, "POST", f"/api/leads/{lead}/false_alarm", json={}, allow=(409,))
+            await self.dismiss(lead)
             return
         await self.confirm(lead)
+
+    async def dismiss(self, lead: str) -> None:
+        """Call a lead nothing, and answer whoever else had joined it: a lead that is dismissed leaves their voices to be answered one by one."""
+        done = await self.ask(self._token("acceptor"), "POST", f"/api/leads/{lead}/false_alarm", json={}, allow=(409,))
+        for voice in () if done.get("refused") else done["heard"]:
+            if voice["state"] == "received":
+                await self.ask(self._token("acceptor"), "POST", f"/api/requests/{voice['id']}/answer", json={"answer": "现场未发现问题"}, allow=(409,))
 
     async def call(self, voice: str) -> None:
         """Call back who was answered; some do not pick up."""
@@ -220,12 +226,10 @@ class Day:
 
     async def confirm(self, lead: str) -> None:
         """File a lead, or find that it was nothing."""
-        verb = "false_alarm" if self.dice.random() < 0.03 else "confirm"
-        done = await self.ask(self._token("acceptor"), "POST", f"/api/leads/{lead}/{verb}", json={}, allow=(409,))
-        if verb == "false_alarm" and not done.get("refused"):
-            for voice in done["heard"]:
-                if voice["state"] == "received":
-                    await self.ask(self._token("acceptor"), "POST", f"/api/requests/{voice['id']}/answer", json={"answer": "现场未发现问题"}, allow=(409,))
+        if self.dice.random() < 0.03:
+            await self.dismiss(lead)
+            return
+        done = await self.ask(self._token("acceptor"), "POST", f"/api/leads/{lead}/confirm", json={}, allow=(409,))
         if not done.get("refused") and done["case"]:
             self.begin(done["case"])
 
