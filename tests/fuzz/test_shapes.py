@@ -42,6 +42,24 @@ SHOWN_ELSEWHERE = {
 }
 """Routes whose shape another route's answer proves here, or which need a story that is under way; journeys go there."""
 
+PLAIN = (
+    *(
+        "/health",
+        "/api/session",
+        "/api/session/demo",
+        "/api/areas?level=street",
+        "/api/areas?level=street&geometry=1",
+        "/api/sources",
+        "/api/indicators",
+        "/api/vitals",
+        "/api/findings?state=",
+        "/api/proof",
+        "/api/ledger",
+    ),
+    *("/api/warnings", "/api/responses", "/api/modes", "/api/duty", "/api/incidents", "/api/brief", "/api/brief.pdf"),
+)
+"""Addresses that need nothing but to be asked."""
+
 
 def picture() -> bytes:
     rows = b"".join(b"\0" + bytes([90, 90, 120]) * 8 for _ in range(8))
@@ -100,17 +118,8 @@ def test_every_answer_has_the_declared_shape(app: Any, client: Any, owner: Any) 
     bad = next(row for row in reversed(held) if row["code"] == "reading.wrong_unit")
     admin("POST", f"{DEVICES}/quarantine/{bad['id']}/mend", json={"raw": json.dumps(json.loads(bad["raw"]) | {"unit": "cm", "value": 61, "time": rfc3339(time.time_ns() // 1000)})})
     request, case, photo = case_of(acceptor, dispatcher, sensor["lon"], sensor["lat"])
-    for url in (
-        "/api/cases",
-        f"/api/cases/{case}",
-        f"/api/cases/{case}/review",
-        f"/api/cases/{case}/review.pdf",
-        f"/api/requests/{request}",
-        f"/api/evidence/{photo}",
-        "/api/leads",
-        "/api/requests?limit=5",
-        "/api/assist",
-    ):
+    of_case = [f"/api/cases/{case}{tail}" for tail in ("", "/review", "/review.pdf")]
+    for url in ("/api/cases", *of_case, f"/api/requests/{request}", f"/api/evidence/{photo}", "/api/leads", "/api/requests?limit=5", "/api/assist"):
         dispatcher("GET", url)
     table = {"file": ("reasons.csv", "verb,code,zh,en,basis,valid_from\nreturn,a,不在辖区,Elsewhere,规则,2026-01-01\n")}
     admin("POST", "/api/tables/reasons", files=table)
@@ -127,33 +136,16 @@ def test_every_answer_has_the_declared_shape(app: Any, client: Any, owner: Any) 
         admin("GET", url)
     admin("POST", "/api/sources", json={"name": "shapes", "entities": "register"})
     for url in (
-        "/health",
-        "/api/session",
-        "/api/session/demo",
-        "/api/areas?level=street",
-        "/api/areas?level=street&geometry=1",
         f"/api/areas/{city}",
         f"/api/areas/{sensor['area']}",
-        "/api/sources",
         f"{DEVICES}/quarantine.csv",
         f"/api/readings?entity={sensor['id']}",
-        "/api/indicators",
-        "/api/vitals",
         f"/api/vitals?area={city}&depth=street&indicator=DR02",
         f"/api/vitals/DR02/{city}",
         f"/api/vitals/DR02/{sensor['area']}",
         f"/api/vitals/DR02/{city}/readings",
         f"/api/vitals/DR02/{city}/series",
-        "/api/findings?state=",
-        "/api/proof",
-        "/api/ledger",
-        "/api/warnings",
-        "/api/responses",
-        "/api/modes",
-        "/api/duty",
-        "/api/incidents",
-        "/api/brief",
-        "/api/brief.pdf",
+        *PLAIN,
     ):
         admin("GET", url)
     admin("POST", "/api/owner/nothing")  # refused: a problem has its shape too

@@ -56,10 +56,24 @@ def cap(town: Town, id_: str, colour: str, area: str, kind: str = "Alert", names
 
 def test_a_flood_from_the_warning_to_the_review(town: Town) -> None:
     say = Shapes(town)
-    here, lon_lat = show_area(town.here), town.place(town.here)
     screen = Stream(town, "leader")
+    warn(town, say)
+    until(lambda: len(screen.of("warning")) >= 3, "the warnings' news")
+    response, raised = begin(town, say)
+    url = f"/api/incidents/{raised['incident']}"
+    case = command(town, say, url)
+    instruct(town, say, case)
+    hand_over(town, say)
+    print_out(town, say, url, case)
+    end(town, say, url, raised, response)
+    look_back(say, url, case)
+    until(lambda: {"send", "accept", "done"} <= {news["verb"] for news in screen.of("incident")}, "the orders' receipts")
+    screen.close()
 
-    # a warning, by its drawn shape; its update ends it
+
+def warn(town: Town, say: Shapes) -> None:
+    """Take a warning in by its drawn shape; its update ends it."""
+    here, lon_lat = show_area(town.here), town.place(town.here)
     circle = f"<circle>{lon_lat[1]},{lon_lat[0]} 0.05</circle>"
     file, named = cap(town, "W-1", "黄色", circle)
     taken = say.ok("duty", "POST", "/api/warnings/cap", files=file)
@@ -75,9 +89,10 @@ def test_a_flood_from_the_warning_to_the_review(town: Town) -> None:
     town.refused("duty", "POST", "/api/warnings/cap", 400, 422, files=far)
     bomb = {"file": ("x.xml", b'<!DOCTYPE a [<!ENTITY b "c">]><alert/>', "application/xml")}
     assert town.as_("duty", "POST", "/api/warnings/cap", files=bomb).json()["code"] == "warning.not_cap"
-    until(lambda: len(screen.of("warning")) >= 3, "the warnings' news")
 
-    # a response by an order, a mode by a proposal and an approval
+
+def begin(town: Town, say: Shapes) -> tuple[Any, Any]:
+    """Start a response by an order, raise a mode by a proposal and an approval."""
     order = {"ordered_by": "市防指（虚构）", "basis": "防指〔2026〕1 号", "theme": "flood", "level": 3, "areas": [show_area(town.city)]}
     response = say.ok("duty", "POST", "/api/responses", json=order)
     assert response["title_zh"] == "防汛Ⅲ级应急响应"
@@ -89,10 +104,12 @@ def test_a_flood_from_the_warning_to_the_review(town: Town) -> None:
     assert [each["effect"] for each in raised["effects"] if each["items"]] == ["plan", "roster", "urgent", "postpone", "sample", "room"]
     told = say.ok("steward", "GET", "/api/modes")
     assert {row["type"] for row in told["sampling"]} == {"WaterLevelSensor", "RainGauge"}
+    return response, raised
 
-    # its room: orders go to their units, who give receipts; a case is linked; reports go up
-    room = say.ok("duty", "GET", f"/api/incidents/{raised['incident']}")
-    url = f"/api/incidents/{room['id']}"
+
+def command(town: Town, say: Shapes, url: str) -> Any:
+    """Orders go to their units, who give receipts; a case is linked; reports go up."""
+    room = say.ok("duty", "GET", url)
     pumps = next(each for each in room["orders"] if each["task"] == "pumps")
     town.refused("roads-office", "POST", f"{url}/orders/{pumps['id']}/accept", json={})
     town.refused("duty", "POST", f"{url}/orders/{pumps['id']}/accept", json={})
@@ -110,8 +127,11 @@ def test_a_flood_from_the_warning_to_the_review(town: Town) -> None:
     assert [each["note"] for each in after["log"] if each["verb"] == "log"] == ["市领导到场"]
     assert say.ok("", "GET", url)["title_zh"] == "启动防汛应急", "a sandbox's visitor may look on"
     town.refused("citizen", "GET", url)
+    return case
 
-    # a leader's instruction, the watch and the brief
+
+def instruct(town: Town, say: Shapes, case: Any) -> None:
+    """Let a leader instruct on a case: it stands on the sheet."""
     later = (datetime.now().astimezone() + timedelta(days=1)).isoformat(timespec="seconds")
     town.refused("duty", "POST", "/api/instructions", json={"text": "督办", "until": later, "case": case["id"]})
     given = say.ok("leader", "POST", "/api/instructions", json={"text": "请尽快办结", "until": later, "case": case["number"]})
@@ -122,6 +142,10 @@ def test_a_flood_from_the_warning_to_the_review(town: Town) -> None:
     assert [row["number"] for row in draft["instructions"]] == [given["number"]]
     assert {row["unit"] for row in draft["orders"]} >= {"dept-road", "dept-traffic"}
     assert {row["post"] for row in sheet["on_duty"]} == {"leader", "duty_officer", "watch"}
+
+
+def hand_over(town: Town, say: Shapes) -> None:
+    """Open the watch, and hand it over by two signatures."""
     opened = say.ok("duty", "POST", "/api/duty/handover", json={})
     say.ok("duty", "POST", f"/api/duty/handover/{opened['id']}/sign", json={})
     town.refused("night", "POST", "/api/duty/handover", json={})
@@ -132,6 +156,10 @@ def test_a_flood_from_the_warning_to_the_review(town: Town) -> None:
     done = say.ok("night", "POST", f"/api/duty/handover/{made['id']}/sign", json={})
     assert done["document"]["memo"] == "注意 3 号泵"
     assert say.ok("duty", "GET", "/api/duty")["in_charge"]["name"] == "night"
+
+
+def print_out(town: Town, say: Shapes, url: str, case: Any) -> None:
+    """Read the brief, and print it and the reviews."""
     brief = say.ok("leader", "GET", "/api/brief")
     assert [row["title_zh"] for row in brief["responses"]] == ["防汛Ⅲ级应急响应"]
     assert brief["todo"]["instructions"] == 1
@@ -141,7 +169,9 @@ def test_a_flood_from_the_warning_to_the_review(town: Town) -> None:
         assert paper.headers["content-type"] == "application/pdf"
         assert paper.content.startswith(b"%PDF-")
 
-    # back to the ordinary day: what is restored is told line by line; the review is the history's
+
+def end(town: Town, say: Shapes, url: str, raised: Any, response: Any) -> None:
+    """Go back to the ordinary day: what is restored is told line by line."""
     lowered = say.ok("leader", "POST", f"/api/modes/{raised['id']}/end", json={})
     assert {row["effect"] for row in lowered["restored"]} == {"plan", "roster", "urgent", "postpone", "sample", "room"}
     assert say.ok("steward", "GET", "/api/modes") == {"items": [], "next": None, "sampling": []}
@@ -151,13 +181,15 @@ def test_a_flood_from_the_warning_to_the_review(town: Town) -> None:
     say.ok("duty", "POST", f"{url}/orders/{road['id']}/cancel", json={"note": "已不需要"})
     closed = say.ok("duty", "POST", f"{url}/close", json={"note": "水已退"})
     assert [(each["kind"], each["state"]) for each in closed["reports"]] == [("first", "sent"), ("next", "dropped"), ("final", "draft")]
+
+
+def look_back(say: Shapes, url: str, case: Any) -> None:
+    """Look back: the review is the history's own."""
     looked = say.ok("leader", "GET", f"{url}/review")
     assert all(moment["at"] for moment in looked["moments"])
     assert case["number"] in {entry["number"] for entry in looked["timeline"]}
     assert "路口积水很深" not in str(looked), "a citizen's own words are no part of it"
     say.ok("leader", "GET", f"/api/cases/{case['id']}/review")
-    until(lambda: {"send", "accept", "done"} <= {news["verb"] for news in screen.of("incident")}, "the orders' receipts")
-    screen.close()
 
 
 def test_the_roster_is_no_public_table(town: Town) -> None:
