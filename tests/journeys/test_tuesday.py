@@ -12,7 +12,8 @@ from zhongshu.act import states
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-from bench_tuesday import KINDS, Day, Size, tuesday
+from bench_tuesday import KINDS, Day, tuesday
+from staff import Size
 
 from .city import opened
 from .reckoning import Reckoned, reckon
