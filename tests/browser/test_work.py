@@ -141,7 +141,7 @@ def report(city: Any, class_: str, text: str = "请来看看。") -> None:
 
 def test_result_is_seen_and_judged_by_who_reported_it(page_of: Any, city: Any) -> None:
     place = city.get("/api/entities?type=TrashBin&limit=30")["items"][9]
-    said = {"text": "垃圾桶满了。", "lon": place["lon"], "lat": place["lat"], "class": "hotline.garbage"}
+    said = {"text": "楼道灯坏了，物业没人来。", "lon": place["lon"], "lat": place["lat"], "class": "hotline.property"}
     number = city.as_("citizen").post("/api/requests", json=said).raise_for_status().json()["number"]
     lead = next(one for one in city.get("/api/leads", "duty")["items"] if number in {heard["number"] for heard in one["heard"]})
     assert lead["heard"][0]["text"]
