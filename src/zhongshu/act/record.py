@@ -83,7 +83,7 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
     return show_case(row, now, scope) | {
         "history": _history(connection, row["id"], steps, scope),
         "voices": [show_voice(item, scope) for item in told],
-        "verbs": [show_verb(item, row) | {"reasons": _reasons(connection, item.verb, now)} for item in offered],
+        "verbs": [show_verb(item, row) | {"reasons": _reasons(connection, item.verb, now) if "reason" in item.needs else []} for item in offered],
         "suggestion": proposal,
         "clocks": clocks.show(row, first, now),
         "links": _links(connection, [row["lead"]]).get(row["lead"], []) if row["lead"] else [],
