@@ -253,3 +253,12 @@ def test_filing_without_a_person_is_the_citys_switch_and_needs_enough_leads_that
         seen(number, true=False)
     city.as_("duty_officer", lambda deed: bring_in(deed, "filing", "the city", rows.encode(), write=True))
     assert seen(400, true=None)["state"] == "open", "4 false of 34: it has fallen below what the city asks"
+
+
+def test_how_near_is_near_is_the_citys_figure(city: Any) -> None:
+    first, second = say(city, "near-1", (121.5, 31.2)), say(city, "near-2", (121.501, 31.2))
+    assert second["lead"] == first["lead"], "95 m apart, within the 200 m that hold where a city sets none"
+    rows = b"code,value,basis,valid_from\njoin_metres,50,x,2026-01-01\n"
+    city.as_("acceptor", lambda deed: bring_in(deed, "figures", "the city", rows, write=True))
+    third = say(city, "near-3", (121.502, 31.2))
+    assert third["lead"] not in {first["lead"], second["lead"]}

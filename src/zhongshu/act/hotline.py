@@ -28,8 +28,6 @@ NO_ENTRY = declare(
 )
 CALLS = 3
 """After so many calls that nobody took, a voice is closed as 未联系上."""
-SERVICES = {"110": ("公安", "Police"), "119": ("消防", "Fire"), "120": ("急救", "Ambulance"), "122": ("交通事故", "Traffic accidents")}
-"""Where a caller is put through to at once, three of them on the line (国办发〔2022〕12号)."""
 
 Row = dict[str, Any]
 

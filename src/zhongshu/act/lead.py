@@ -43,8 +43,6 @@ NOT_JOINED = declare(
     en=("Nothing can be joined to lead {number}.", "Choose another lead that is open or filed."),
 )
 
-NEAR_METRES = 200.0
-NEAR_TIME = 60 * MINUTE
 _EARTH = 6_371_008.8
 
 _Lead = dict[str, Any]
@@ -209,24 +207,25 @@ def undo(deed: Deed, link_id: int) -> _Lead:
 
 
 def near(deed: Deed, seen: Mapping[Any, Any]) -> list[tuple[_Lead, Reason]]:
-    """Return leads, open or filed, of the same class within 200 m and 60 minutes, nearest first, each with why."""
+    """Return leads, open or filed, of the same class near in place and time by the city's figures, nearest first, each with why."""
     if seen["lon"] is None or seen["lat"] is None or not seen["class"]:
         return []
     when = _when(seen)
-    high = NEAR_METRES / 111_000
+    metres, span = (duty.figure(deed.connection, name, deed.now) for name in ("join_metres", "join_minutes"))
+    high = metres / 111_000
     wide = high / max(math.cos(math.radians(seen["lat"])), 0.01)
     rows = deed.connection.execute(
         select(lead).where(
             lead.c.state.in_(("open", "filed")),
             lead.c["class"] == seen["class"],
-            lead.c.opened.between(when - NEAR_TIME, when + NEAR_TIME),
+            lead.c.opened.between(when - span * MINUTE, when + span * MINUTE),
             lead.c.lon.between(seen["lon"] - wide, seen["lon"] + wide),
             lead.c.lat.between(seen["lat"] - high, seen["lat"] + high),
             lead.c.id != seen["id"],
         )
     )
     found = [(dict(row), between(seen, row)) for row in rows.mappings()]
-    return sorted((pair for pair in found if pair[1].metres <= NEAR_METRES), key=lambda pair: (pair[1].metres, pair[0]["id"]))
+    return sorted((pair for pair in found if pair[1].metres <= metres), key=lambda pair: (pair[1].metres, pair[0]["id"]))
 
 
 def between(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> Reason:
