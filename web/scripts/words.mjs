@@ -2,8 +2,18 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+const wrong = []
 const here = new URL('../src/', import.meta.url).pathname
-const read = (name) => JSON.parse(readFileSync(join(here, 'words', name), 'utf8'))
+function read(language) {
+  const whole = {}
+  for (const file of readdirSync(join(here, 'words', language))) {
+    for (const [section, words] of Object.entries(JSON.parse(readFileSync(join(here, 'words', language, file), 'utf8')))) {
+      if (section in whole) wrong.push(`${language}/${file}: ${section} stands in another file too`)
+      whole[section] = words
+    }
+  }
+  return whole
+}
 
 function flat(tree, prefix = '') {
   return Object.entries(tree).flatMap(([key, value]) =>
@@ -17,14 +27,13 @@ function files(folder) {
   )
 }
 
-const zh = new Map(flat(read('zh.json')))
-const en = new Map(flat(read('en.json')))
-const wrong = []
-for (const key of zh.keys()) if (!en.has(key)) wrong.push(`en.json lacks ${key}`)
-for (const key of en.keys()) if (!zh.has(key)) wrong.push(`zh.json lacks ${key}`)
+const zh = new Map(flat(read('zh')))
+const en = new Map(flat(read('en')))
+for (const key of zh.keys()) if (!en.has(key)) wrong.push(`en lacks ${key}`)
+for (const key of en.keys()) if (!zh.has(key)) wrong.push(`zh lacks ${key}`)
 const particulars = (text) => [...new Set([...text.matchAll(/\{(\w+)\}/g)].map((m) => m[1]))].sort().join()
 for (const [key, text] of zh) {
-  if (!String(text).trim()) wrong.push(`zh.json: ${key} is empty`)
+  if (!String(text).trim()) wrong.push(`zh: ${key} is empty`)
   if (en.has(key) && particulars(text) !== particulars(en.get(key))) wrong.push(`${key}: particulars differ`)
 }
 let used = 0

@@ -6,6 +6,7 @@ import { closeSession, openSession, readSession, type Principal } from '@/api/se
 
 const HOMES: [string, string][] = [
   ['duty_officer', '/screen'],
+  ['leader', '/screen'],
   ['dispatcher', '/desk/queue'],
   ['acceptor', '/desk/queue'],
   ['checker', '/desk/queue'],

@@ -1,9 +1,13 @@
 // Both languages, one at a time on the page; remembered in the browser.
 import { createI18n } from 'vue-i18n'
-import en from './en.json'
-import zh from './zh.json'
 
 export type Language = 'zh-CN' | 'en'
+/** A file of `zh/` or `en/` holds the sections of one part of the page; no two hold the same section. */
+function gathered(files: Record<string, { default: object }>): Record<string, Record<string, string>> {
+  return Object.assign({}, ...Object.values(files).map((file) => file.default))
+}
+const zh = gathered(import.meta.glob('./zh/*.json', { eager: true }))
+const en = gathered(import.meta.glob('./en/*.json', { eager: true }))
 const KEPT = 'zs.language'
 
 function first(): Language {
