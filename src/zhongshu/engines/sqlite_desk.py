@@ -97,6 +97,7 @@ class SqliteDesk:
         """Run a read on a connection of its own; all it reads is of one moment."""
         with self._readers.begin() as connection:
             _raw(connection).execute("BEGIN")
+            connection.info.clear()
             return work(connection)
 
     def backup(self, path: str) -> None:
@@ -149,6 +150,7 @@ def _run_alone(connection: Connection, command: _Command) -> None:
     """Run one command in a savepoint: an error undoes it alone, unless the store itself gave up the whole transaction."""
     raw = _raw(connection)
     raw.execute("SAVEPOINT command")
+    connection.info.clear()
     try:
         command.result = command.work(connection)
     except BaseException as error:  # whatever it is, it belongs to whoever sent the command

@@ -8,7 +8,10 @@ T = TypeVar("T")
 
 
 class Desk(Protocol):
-    """`work` receives a SQLAlchemy Core connection. Writes run one after the other, each in a savepoint, several in one commit."""
+    """`work` receives a SQLAlchemy Core connection. Writes run one after the other, each in a savepoint, several in one commit.
+
+    What work keeps in the connection's `info` is remembered until that work is done, and no longer.
+    """
 
     def submit(self, work: Callable[[Any], T]) -> "Future[T]":
         """Queue a write; the future is done when it is durable, or holds the exception that undid it alone."""

@@ -140,6 +140,7 @@ def stamp(connection: Connection) -> None:
     """Say that the tables have changed; no stamp comes twice, so that what was read under one never stands for another."""
     done = secrets.randbits(62)
     connection.execute(upsert(desk_cursor).values(name=STAMP, done=done).on_conflict_do_update(index_elements=["name"], set_={"done": done}))
+    connection.info.pop(STAMP, None)
 
 
 def _check(held: Book, kind: Kind, source: str, rows: Sequence[Row], now: int, zone: ZoneInfo) -> None:

@@ -69,7 +69,14 @@ _books: "OrderedDict[int, Book]" = OrderedDict()
 
 
 def book(connection: Connection) -> Book:
-    """Return the book as this connection sees it; kept until the tables change."""
+    """Return the book as this connection sees it; asked for once in a deed or a read, and kept until the tables change."""
+    seen: Book | None = connection.info.get(STAMP)
+    if seen is None:
+        seen = connection.info[STAMP] = _book(connection)
+    return seen
+
+
+def _book(connection: Connection) -> Book:
     stamp = connection.execute(_STAMP).scalar_one_or_none() or 0
     if (held := _books.get(stamp)) is None:
         held = _books[stamp] = _read(connection)
