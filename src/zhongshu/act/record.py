@@ -79,11 +79,12 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
     placed = place.usable(row)
     so = {"placed": placed, "danger": row["danger"], "asked": row["asked"], "rejected": row["rejected"]}
     offered = [move for move in machine.offered(row["step"], row["mark"], viewer, row["area"], row["unit"]) if all(so.get(guard, True) for guard in move.guards)]
+    listed = [held.cells for held in duty.book(connection).all_at("reasons", now)]
     proposal = duty.suggest(connection, row["class"], row["opened"], row["area"]) if row["step"] in {"file", "dispatch"} else None
     return show_case(row, now, scope) | {
         "history": _history(connection, row["id"], steps, scope),
         "voices": [show_voice(item, scope) for item in told],
-        "verbs": [show_verb(item, row) | {"reasons": _reasons(connection, item.verb, now) if "reason" in item.needs else []} for item in offered],
+        "verbs": [show_verb(item, row) | {"reasons": _reasons(listed, item.verb) if "reason" in item.needs else []} for item in offered],
         "suggestion": proposal,
         "clocks": clocks.show(row, first, now),
         "links": _links(connection, [row["lead"]]).get(row["lead"], []) if row["lead"] else [],
@@ -96,25 +97,18 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
     }
 
 
-def _reasons(connection: Connection, verb: str, now: int) -> list[Document]:
-    """Return the reasons the city lists for a verb; for asking, those of every leave."""
+def _reasons(listed: list[dict[str, Any]], verb: str) -> list[Document]:
+    """Return those of the reasons the city lists that are a verb's; for asking, those of every leave."""
     wanted = {"ask": {"extend", "park", "defer", "supplement"}}.get(verb, {verb})
-    held = duty.book(connection).all_at("reasons", now)
-    return [{name: row.cells[name] for name in ("verb", "code", "zh", "en")} for row in held if row.cells["verb"] in wanted]
+    return [{name: cells[name] for name in ("verb", "code", "zh", "en")} for cells in listed if cells["verb"] in wanted]
 
 
 def rulings(connection: Connection, case: Mapping[Any, Any], scope: Scope) -> list[Document]:
     """Return the latest rulings on cases of the same class, those of the same street first: who was found to be responsible, why, and the minutes."""
-    here = case_file.c.area.between(*street_of(case["area"]))
-    query = (
-        select(case_step.c.at, case_step.c.reason, case_step.c.note, case_step.c.unit, case_step.c.number, case_file.c.address, case_file.c.area)
-        .join(case_file, case_file.c.id == case_step.c.subject)
-        .where(case_step.c.verb == "rule", case_file.c["class"] == case["class"], case_file.c.id != case["id"])
-        .order_by(here.desc(), case_step.c.seq.desc())
-        .limit(MOST_RULINGS)
-    )
+    low, high = street_of(case["area"])
+    asked = {"b_class": case["class"], "b_case": case["id"], "b_low": low, "b_high": high}
     found = []
-    for row in connection.execute(query).mappings():
+    for row in connection.execute(_RULED, asked).mappings():
         zh, en = duty.unit_names(connection, row["unit"])
         plain = {name: row[name] for name in ("reason", "note", "number", "address", "unit")}
         found.append(hide(plain | {"at": rfc3339(row["at"]), "area": show_area(row["area"]), "unit_zh": zh, "unit_en": en}, scope))
@@ -149,6 +143,13 @@ def _case_in(scope: Scope) -> Select[Any]:
     return select(case_file).where(or_(case_file.c.id == bindparam("b_id"), case_file.c.number == bindparam("b_id")), *in_scope(case_file.c, scope))
 
 
+_RULED = (
+    select(case_step.c.at, case_step.c.reason, case_step.c.note, case_step.c.unit, case_step.c.number, case_file.c.address, case_file.c.area)
+    .join(case_file, case_file.c.id == case_step.c.subject)
+    .where(case_step.c.verb == "rule", case_file.c["class"] == bindparam("b_class"), case_file.c.id != bindparam("b_case"))
+    .order_by(case_file.c.area.between(bindparam("b_low"), bindparam("b_high")).desc(), case_step.c.seq.desc())
+    .limit(MOST_RULINGS)
+)
 _TOLD = select(request).where(request.c.case_id == bindparam("b_case")).order_by(request.c.created, request.c.id)
 _STEPS = select(case_step).where(case_step.c.subject == bindparam("b_subject")).order_by(case_step.c.seq)
 _TASKS = select(case_task).where(case_task.c.case_id == bindparam("b_case")).order_by(case_task.c.made, case_task.c.id)

@@ -151,8 +151,11 @@ def run(desk: Desk, send: Callable[[str, list[Row]], object], most: int = BATCH,
     return sent
 
 
+_AT = select(desk_cursor.c.done, desk_cursor.c.pending).where(desk_cursor.c.name == CURSOR)
+
+
 def _cursor(connection: Connection) -> tuple[int, int | None]:
-    found = connection.execute(select(desk_cursor.c.done, desk_cursor.c.pending).where(desk_cursor.c.name == CURSOR)).one_or_none()
+    found = connection.execute(_AT).one_or_none()
     return (0, None) if found is None else (found[0], found[1])
 
 
