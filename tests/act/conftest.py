@@ -7,13 +7,15 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from zhongshu.act import Deed, Given, NewCase, do, keep_evidence, load, open_case
+from zhongshu.act import Deed, Given, NewCase, bring_in, do, keep_evidence, load, open_case, record
+from zhongshu.act.tables import case_step
 from zhongshu.engines.sqlite_desk import SqliteDesk
 from zhongshu.kernel.clock import FrozenClock, parse_time
 from zhongshu.kernel.evidence import Evidence
-from zhongshu.kernel.grade import Principal
+from zhongshu.kernel.grade import EVERYWHERE, Principal, Scope
+from zhongshu.kernel.problem import Problem
 
 T = TypeVar("T")
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -70,6 +72,28 @@ class City:
     def open(self, class_: str = "ponding", area: int = CELL, verb: str = "confirm", who: Principal | str = "acceptor", **facts: Any) -> dict[str, Any]:
         new = NewCase(verb, class_, "积水", "Ponding", area, "patrol", **facts)
         return self.as_(who, lambda deed: open_case(deed, new))
+
+    def refused(self, code: str, work: Callable[[], Any]) -> Problem:
+        """Do something that must be refused with this code, in sentences that lack no particular."""
+        with pytest.raises(Problem) as caught:
+            work()
+        assert caught.value.kind.code == code
+        said = "".join(word for language in ("zh", "en") for word in (caught.value.sentence(language), caught.value.remedy(language)))
+        assert "<" not in said, "a particular is missing"
+        return caught.value
+
+    def table(self, kind: str, text: str, source: str = "the city") -> dict[str, Any]:
+        """Bring a duty table in, as the city's own."""
+        return self.as_("duty_officer", lambda deed: bring_in(deed, kind, source, text.encode(), write=True))
+
+    def lines_of(self, case: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return a case's history as it is stored."""
+        query = select(case_step).where(case_step.c.subject == case["id"]).order_by(case_step.c.seq)
+        return self.desk.read(lambda c: [dict(row) for row in c.execute(query).mappings()])
+
+    def shown(self, case: dict[str, Any], who: str = "dispatcher") -> dict[str, Any]:
+        """Return a case's document as someone sees it."""
+        return self.desk.read(lambda c: record.get_case(c, Scope(EVERYWHERE, 3), case["id"], PEOPLE[who], self.clock.at))
 
     def to_check(self, case: dict[str, Any], who: Principal | str = "handler") -> dict[str, Any]:
         if case["step"] == "dispatch":

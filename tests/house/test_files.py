@@ -110,7 +110,11 @@ def alike(zh: dict[str, str], en: dict[str, str]) -> list[str]:
 
 
 def test_the_page_speaks_both_languages() -> None:
-    zh, en = (leaves(json.loads((ROOT / "web" / "src" / "words" / f"{language}.json").read_text("utf-8"))) for language in ("zh", "en"))
+    zh, en = (
+        {f"{file.stem}.{key}": words for file in (ROOT / "web" / "src" / "words" / language).glob("*.json") for key, words in leaves(json.loads(file.read_text("utf-8"))).items()}
+        for language in ("zh", "en")
+    )
+    assert zh
     assert alike(zh, en) == []
 
 

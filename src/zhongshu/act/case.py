@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from zhongshu.act import clocks, docket, duty, effects, guards, joint, machine, place, states, takeback, voice
+from zhongshu.act import clocks, command, docket, duty, effects, guards, joint, machine, place, states, takeback, voice
 from zhongshu.act.deed import INSTRUMENT, SYSTEM, Deed, Entry, number, record
 from zhongshu.act.docket import Case, Changes, get, tell
 from zhongshu.act.given import Given, NewCase
@@ -33,6 +33,7 @@ _BLANK: Case = {
     "extended": 0,
     "urged": 0,
     "tier": 0,
+    "command": "",
     "supervised": None,
     "supervised_until": None,
     "reopened": 0,
@@ -54,6 +55,8 @@ def open_case(deed: Deed, new: NewCase) -> Case:
     flags = [*new.flags, "self_handled"] if new.verb == "self_handle" else [*new.flags]
     case |= {"id": uuid7(), "number": number(deed, new.area, opened), "step": row.to[0], "mark": row.to[1], "opened": opened, "changed": deed.now}
     case |= {"flags": flags, "asked": {}, "helpers": []}
+    if new.verb == "confirm":
+        case["command"] = command.first(deed, new.area, "confirm")
     case |= _of_source(new) if new.verb == "import" else _of_class(deed, new.class_, opened, new.area)
     case |= docket.holder(deed, row.to, case) | clocks.part(deed, row.to, case["class"], case["area"])
     docket.add(deed, case)
@@ -87,7 +90,7 @@ def do(deed: Deed, case_id: str, verb: str, given: Given) -> Case:
         given = replace(given, undoes=line["seq"])
     elif row.effect:
         changes |= effects.EFFECTS[row.effect](deed, case | changes, given)
-    moves = row.effect != "undo" and row.at != row.to
+    moves = row.effect != "undo" and (row.at != row.to or changes.get("command", case["command"]) != case["command"])
     if moves:
         changes |= docket.holder(deed, row.to, case | changes)
         changes |= clocks.part(deed, row.to, (case | changes)["class"], (case | changes)["area"])

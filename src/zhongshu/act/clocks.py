@@ -20,6 +20,7 @@ PARTS = {
     ("collect", ""): "verify",
     ("file", ""): "file",
     ("dispatch", ""): "dispatch",
+    ("dispatch", "down"): "receipt",
     ("dispatch", "returned"): "review",
     ("dispatch", "disputed"): "ruling",
     ("handle", ""): "sign",
@@ -28,7 +29,7 @@ PARTS = {
     ("check", ""): "check",
     ("check", "passed"): "close",
 }
-"""The part of the work that stands at each place: 核实, 立案, 派遣, 退单审核, 裁定, 签收, 处置, 反馈, 核查, 结案. Paused places have none."""
+"""The part of the work that stands at each place: 核实, 立案, 派遣, 转派签收, 退单审核, 裁定, 签收, 处置, 反馈, 核查, 结案. Paused places have none."""
 
 CHARGED = {"uphold": ("sign", "handle"), "reject": ("review",)}
 """What is charged to the other side: a return upheld, the time it lay with who it was not for, to the dispatcher; a return rejected, its review to who returned it."""
@@ -115,11 +116,12 @@ def _charge(found: list[Holding], verb: str) -> None:
     """Charge the parts that end with this verb to the other side, back to the last dispatch."""
     parts = CHARGED[verb]
     returner = next((each.holder for each in reversed(found) if each.part in {"sign", "handle"}), "")
+    sender = next((each.holder for each in reversed(found) if each.part in {"dispatch", "ruling"}), "dispatcher")
     for i in range(len(found) - 1, -1, -1):
         if found[i].part == "dispatch":
             return
         if found[i].part in parts:
-            found[i] = replace(found[i], charged="dispatcher" if verb == "uphold" else returner)
+            found[i] = replace(found[i], charged=sender if verb == "uphold" else returner)
             if verb == "reject":
                 return
 

@@ -79,7 +79,9 @@ def due_line(deed: Deed, case: Case, at: int, *, early: bool = False) -> None:
 def holder(deed: Deed, place: tuple[str, str], case: Case) -> Changes:
     """Return who holds a case at a place: a desk, or the unit it was sent to."""
     names = states.HOLDERS.get(place)
-    if names is None and case.get("holder") == case["unit"]:
+    if case["command"] and names is not None and names[0] == "dispatcher":
+        names = (case["command"], *duty.unit_names(deed.connection, case["command"]))
+    elif names is None and case.get("holder") == case["unit"]:
         names = (case["unit"], case["holder_zh"], case["holder_en"])
     elif names is None:
         zh, en = duty.unit_names(deed.connection, case["unit"]) if case["unit"] else (case["source"], case["source"])
@@ -89,7 +91,7 @@ def holder(deed: Deed, place: tuple[str, str], case: Case) -> Changes:
 
 _TOLD = (
     *("id", "number", "class", "title_zh", "title_en", "step", "mark", "holder", "holder_zh", "holder_en", "unit", "level", "indicator", "finding", "lead"),
-    *("voices", "version", "part", "tier", "helpers"),
+    *("voices", "version", "part", "tier", "helpers", "command"),
 )
 
 

@@ -4,14 +4,28 @@ from collections.abc import Callable
 
 from sqlalchemy import select
 
-from zhongshu.act import clocks, docket, joint, machine, place, refusals, tasks, voice
+from zhongshu.act import clocks, command, docket, joint, machine, place, refusals, tasks, voice
 from zhongshu.act.deed import MISSING, SYSTEM, Deed
 from zhongshu.act.docket import Case, Changes
 from zhongshu.act.given import Given
 from zhongshu.act.tables import request
+from zhongshu.kernel.area import Level, at_level
 from zhongshu.kernel.clock import rfc3339
 
 Effect = Callable[[Deed, Case, Given], Changes]
+
+
+def _file(deed: Deed, case: Case, _given: Given) -> Changes:
+    return {"command": command.first(deed, case["area"], "file")}
+
+
+def _pass_down(deed: Deed, case: Case, _given: Given) -> Changes:
+    held = command.centre(deed.connection, case["area"], deed.now)
+    return {} if held is None else {"command": held["unit"]}
+
+
+def _send_back(_deed: Deed, _case: Case, _given: Given) -> Changes:
+    return {"command": ""}
 
 
 def _hold(_deed: Deed, _case: Case, given: Given) -> Changes:
@@ -37,7 +51,9 @@ def _place(deed: Deed, case: Case, given: Given) -> Changes:
     if to is None:
         raise MISSING(field="地点 place")
     machine.allow(machine.find(case["step"], case["mark"], "place"), deed.actor, to.area)
-    changes = place.changes(to)
+    changes: Changes = place.changes(to)
+    if case["command"] and at_level(to.area, Level.DISTRICT) != at_level(case["area"], Level.DISTRICT):
+        changes |= {"command": ""}
     place.carry(deed, "case_id", case["id"], to)
     return changes
 
@@ -134,6 +150,9 @@ def _tell_reporters(deed: Deed, case: Case, verb: str, given: Given) -> None:
 
 
 EFFECTS: dict[str, Effect] = {
+    "file": _file,
+    "pass_down": _pass_down,
+    "send_back": _send_back,
     "hold": _hold,
     "uphold": _uphold,
     "reject": _reject,

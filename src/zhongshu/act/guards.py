@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import bindparam, select
 
-from zhongshu.act import docket, duty, joint, place, refusals, states, tasks
+from zhongshu.act import command, docket, duty, joint, place, refusals, states, tasks
 from zhongshu.act.deed import MISSING, SYSTEM, Deed
 from zhongshu.act.docket import Case
 from zhongshu.act.given import Given
@@ -49,9 +49,9 @@ def check(deed: Deed, row: states.Row, case: Case, given: Given) -> Given:
     """
     given = reasoned(deed, row, given)
     _needs(deed, row, case, given)
-    for name in ("placed", "holder", "other", "reporter", "recent", "owed", "settled", "rejected", "asked", "danger"):
+    for name, guard in _GUARDS.items():
         if name in row.guards:
-            _GUARDS[name](deed, row, case, given)
+            guard(deed, row, case, given)
     return given
 
 
@@ -156,13 +156,55 @@ def _danger(_deed: Deed, _row: states.Row, case: Case, _given: Given) -> None:
         raise refusals.NO_DANGER(zh=case["class_zh"] or "—", en=case["class_en"] or "—")
 
 
+def _commander(deed: Deed, row: states.Row, case: Case, _given: Given) -> None:
+    """Refuse whoever is of another level than the one that commands the case."""
+    held = command.centre(deed.connection, case["area"], deed.now)
+    if held is not None and not command.commands(held, case, deed.actor):
+        zh, en = command.who(held, case)
+        verb = states.VERBS[row.verb]
+        raise command.NOT_COMMANDED(zh=zh, en=en, verb_zh=verb.zh, verb_en=verb.en)
+
+
+def _chained(deed: Deed, _row: states.Row, case: Case, _given: Given) -> None:
+    if case["command"] or command.centre(deed.connection, case["area"], deed.now) is None:
+        raise command.NOT_CHAINED()
+
+
+def _below(_deed: Deed, _row: states.Row, case: Case, _given: Given) -> None:
+    if not case["command"]:
+        raise command.NOT_BELOW()
+
+
+def _above(deed: Deed, row: states.Row, case: Case, _given: Given) -> None:
+    held = command.centre(deed.connection, case["area"], deed.now)
+    if not command.above(held, case, deed.actor):
+        zh, en = ("—", "—") if held is None else command.who(held, case)
+        raise command.NOT_COMMANDED(zh=zh, en=en, verb_zh=states.VERBS[row.verb].zh, verb_en=states.VERBS[row.verb].en)
+
+
+def _its_unit(deed: Deed, _row: states.Row, case: Case, given: Given) -> None:
+    held = command.centre(deed.connection, case["area"], deed.now)
+    command.may_send(held, case, given.unit, duty.unit_names(deed.connection, given.unit))
+
+
+def _supervisor(deed: Deed, row: states.Row, case: Case, _given: Given) -> None:
+    if (held := command.centre(deed.connection, case["area"], deed.now)) is not None:
+        command.supervises(deed, held, case["area"], row.verb)
+
+
 _GUARDS: dict[str, Callable[[Deed, states.Row, Case, Given], None]] = {
     "placed": _placed,
+    "commander": _commander,
+    "above": _above,
+    "below": _below,
+    "chained": _chained,
+    "supervisor": _supervisor,
     "holder": _holder,
     "other": _other,
     "reporter": _reporter,
     "recent": _recent,
     "owed": _owed,
+    "its_unit": _its_unit,
     "settled": _settled,
     "rejected": _rejected,
     "asked": _asked,

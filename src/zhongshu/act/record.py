@@ -11,11 +11,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, false, func, literal_column, or_, select, tuple_
 
-from zhongshu.act import clocks, duty, joint, machine, place, states, takeback
+from zhongshu.act import clocks, command, duty, joint, machine, place, states, takeback
 from zhongshu.act.refusals import UNKNOWN
 from zhongshu.act.shown import Document, hide, in_scope, page_mark, show_case, show_holding, show_step, show_task, show_verb, show_voice, street_of, time_of, within
 from zhongshu.act.tables import case_file, case_step, case_task, evidence, evidence_link, lead, lead_link, request
-from zhongshu.kernel.area import Level, interval, level_of, show_area
+from zhongshu.kernel.area import Level, at_level, interval, level_of, show_area
 from zhongshu.kernel.clock import rfc3339, to_datetime, to_us
 from zhongshu.kernel.grade import Principal, Scope
 
@@ -50,6 +50,8 @@ def list_cases(connection: Connection, scope: Scope, wanted: CaseFilter, now: in
     """Return {items, next} of the cases in the scope."""
     key = _order(scope, wanted)
     query = select(case_file, key.label("key")).where(*in_scope(case_file.c, scope), *_filters(wanted, now))
+    if wanted.mine is not None:
+        query = query.where(_waiting_for(wanted.mine, command.chained(connection, now)))
     if wanted.after:
         mark = page_mark(wanted.after)
         last = tuple_(key, case_file.c.id)
@@ -77,7 +79,8 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
     steps = connection.execute(_STEPS, {"b_subject": row["id"]}).mappings().all()
     first = told[0]["created"] if told else None
     placed = place.usable(row)
-    so = {"placed": placed, "danger": row["danger"], "asked": row["asked"], "rejected": row["rejected"]}
+    chain = command.centre(connection, row["area"], now)
+    so = _commanded(chain, row, viewer) | {"placed": placed, "danger": row["danger"], "asked": row["asked"], "rejected": row["rejected"]}
     offered = [move for move in machine.offered(row["step"], row["mark"], viewer, row["area"], row["unit"]) if all(so.get(guard, True) for guard in move.guards)]
     listed = [held.cells for held in duty.book(connection).all_at("reasons", now)]
     proposal = duty.suggest(connection, row["class"], row["opened"], row["area"]) if row["step"] in {"file", "dispatch"} else None
@@ -92,9 +95,16 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
         "placed": placed,
         "tasks": [show_task(task, viewer, now) for task in connection.execute(_TASKS, {"b_case": row["id"]}).mappings()],
         "holdings": [show_holding(each, now) for each in clocks.holdings([dict(step) for step in steps])],
+        "chain": command.show(chain, row),
         "playbook": joint.running(connection, row["id"]),
         "rulings": rulings(connection, row, scope),
     }
+
+
+def _commanded(chain: command.Centre | None, row: Mapping[Any, Any], viewer: Principal) -> dict[str, bool]:
+    """Say which of the guards that ask for the chain of command are so for a viewer."""
+    below = bool(row["command"])
+    return {"commander": command.commands(chain, row, viewer), "above": command.above(chain, row, viewer), "below": below, "chained": chain is not None and not below}
 
 
 def _reasons(listed: list[dict[str, Any]], verb: str) -> list[Document]:
@@ -146,7 +156,7 @@ def _case_in(scope: Scope) -> Select[Any]:
 _RULED = (
     select(case_step.c.at, case_step.c.reason, case_step.c.note, case_step.c.unit, case_step.c.number, case_file.c.address, case_file.c.area)
     .join(case_file, case_file.c.id == case_step.c.subject)
-    .where(case_step.c.verb == "rule", case_file.c["class"] == bindparam("b_class"), case_file.c.id != bindparam("b_case"))
+    .where(case_step.c.verb == literal_column("'rule'"), case_file.c["class"] == bindparam("b_class"), case_file.c.id != bindparam("b_case"))
     .order_by(case_file.c.area.between(bindparam("b_low"), bindparam("b_high")).desc(), case_step.c.seq.desc())
     .limit(MOST_RULINGS)
 )
@@ -369,14 +379,12 @@ def _filters(wanted: CaseFilter, now: int) -> list[ColumnElement[bool]]:
         where.append(class_ == wanted.class_)
     if wanted.area is not None:
         where.append(within(c.area, *interval(wanted.area)))
-    if wanted.mine is not None:
-        where.append(_waiting_for(wanted.mine))
     if wanted.q:
         where.append(or_(*(column.contains(wanted.q, autoescape=True) for column in (c.number, c.title_zh, c.title_en, c.address, c.class_zh))))
     return where
 
 
-def _waiting_for(person: Principal) -> ColumnElement[bool]:
+def _waiting_for(person: Principal, chained: Sequence[int]) -> ColumnElement[bool]:
     """Return the cases at a place of the table from which one of this person's roles may move on, in that role's areas."""
     c, where = case_file.c, list[ColumnElement[bool]]()
     for row in states.ROWS:
@@ -385,6 +393,13 @@ def _waiting_for(person: Principal) -> ColumnElement[bool]:
         for role, area in person.roles:
             if role in row.roles:
                 low, high = interval(area) if area else (0, FAR)
-                held = [c.unit == person.unit] if "holder" in row.guards else []
+                held = [c.unit == person.unit] if "holder" in row.guards else _at_level(area, chained) if "commander" in row.guards else []
                 where.append(and_(c.step == row.at[0], c.mark == row.at[1], within(c.area, low, high), *held))
     return and_(c.closed.is_(None), or_(false(), *where))
+
+
+def _at_level(area: int, chained: Sequence[int]) -> list[ColumnElement[bool]]:
+    """Return which cases someone granted an area commands: a city's dispatcher those not passed down, a district's with a chain those that were."""
+    if area == 0 or level_of(area) < Level.DISTRICT:
+        return [case_file.c.command == ""]
+    return [case_file.c.command != ""] if at_level(area, Level.DISTRICT) in chained else []

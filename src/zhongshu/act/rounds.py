@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 
 MOST = 1000
 """So many of each are done in one round."""
+_BY_ITSELF = {"sign": "take", "receipt": "sign_for"}
 NEAR, OVER = 1, 2
 """How far the holder of a part has been told: that its limit is near, that it is over."""
 
@@ -86,8 +87,8 @@ def _cases(deed: Deed, *which: ColumnElement[bool]) -> list[Case]:
 def _over(deed: Deed, case: Case) -> None:
     """Act on a part that is over its limit: sign for what was not signed for; note, tell and lift anything else, once."""
     docket.touch(deed, case["id"], held_told=OVER)
-    if case["part"] == "sign":
-        cases.do(deed, case["id"], "take", Given(note="超过签收时限，自动签收 · signed for by itself"))
+    if (verb := _BY_ITSELF.get(case["part"])) is not None:
+        cases.do(deed, case["id"], verb, Given(note="超过签收时限，自动签收 · signed for by itself"))
         return
     docket.note(deed, case, "overdue", happened=case["held_due"], detail={"part": case["part"], "holder": case["holder"]})
     if case["tier"] == 0:

@@ -65,13 +65,14 @@ HOLDERS = {
     ("dispatch", ""): ("dispatcher", "派遣员", "Dispatchers"),
     ("dispatch", "returned"): ("dispatcher", "派遣员", "Dispatchers"),
     ("dispatch", "disputed"): ("duty_officer", "值班长", "Duty officers"),
+    ("dispatch", "down"): ("dispatcher", "派遣员", "Dispatchers"),
     **{("dispatch", mark): ("dispatcher", "派遣员", "Dispatchers") for mark in PAUSES},
     ("check", ""): ("checker", "核查员", "Checkers"),
     ("check", "passed"): ("acceptor", "受理员", "Acceptors"),
     ("closed", ""): ("", "", ""),
     ("void", ""): ("", "", ""),
 }
-"""Who holds a case where no unit does; at the other places it is the unit it was sent to."""
+"""Who holds a case where no unit does; at the other places it is the unit it was sent to. What a district's centre commands is that centre's to dispatch."""
 
 MARKS = {
     "": ("", ""),
@@ -82,6 +83,7 @@ MARKS = {
     "waiting": ("待补正", "waiting for papers"),
     "returned": ("退单待审", "return under review"),
     "disputed": ("会商裁定", "ruling awaited"),
+    "down": ("转派待签收", "passed down, to be signed for"),
 }
 
 VERBS = {
@@ -95,6 +97,10 @@ VERBS = {
         Verb("verify", "核实", "Verify", "1"),
         Verb("file", "立案", "File", "1"),
         Verb("dispatch", "派遣", "Dispatch", "1"),
+        Verb("pass_down", "转派", "Pass down", "2"),
+        Verb("sign_for", "签收转派", "Sign for", "1"),
+        Verb("send_back", "退回上级", "Send back up"),
+        Verb("take_up", "收回指挥", "Take up again"),
         Verb("take", "接单", "Take", "1"),
         Verb("handle", "处置", "Handle", "1"),
         Verb("feedback", "反馈", "Report back", "1"),
@@ -171,7 +177,7 @@ ROLES = {
 }
 
 _SYSTEM = frozenset({"system"})
-_INTAKE = frozenset({"acceptor", "duty_officer", "system"})
+INTAKE = _INTAKE = frozenset({"acceptor", "duty_officer", "system"})
 _SENDER = frozenset({"dispatcher", "duty_officer"})
 SENDERS = _SENDER
 """Who sends a case to a unit, and calls others to it."""
@@ -183,11 +189,12 @@ _ANYONE = frozenset({"citizen", "collector", "acceptor", "dispatcher", "duty_off
 _STAFF = frozenset({"acceptor", "dispatcher", "duty_officer"})
 _REASON, _EVIDENCE, _UNIT, _NOTE, _UNTIL = frozenset({"reason"}), frozenset({"evidence"}), frozenset({"unit"}), frozenset({"note"}), frozenset({"reason", "until"})
 _HOLDER, _OTHER, _REPORTER = frozenset({"holder"}), frozenset({"other"}), frozenset({"reporter"})
-_PLACE, _PLACED, _OWED = frozenset({"place"}), frozenset({"placed"}), frozenset({"placed", "owed"})
+_PLACE, _PLACED, _OWED = frozenset({"place"}), frozenset({"placed"}), frozenset({"placed", "owed", "commander", "its_unit"})
+_COMMANDER, _SUPERVISOR = frozenset({"commander"}), frozenset({"supervisor"})
 
 _HELD = (("handle", ""), ("handle", "taken"))
 _SENT = (*_HELD, ("feedback", ""))
-_UNSENT = (("collect", ""), ("file", ""), ("dispatch", ""), ("dispatch", "returned"), ("dispatch", "disputed"))
+_UNSENT = (("collect", ""), ("file", ""), ("dispatch", ""), ("dispatch", "returned"), ("dispatch", "disputed"), ("dispatch", "down"))
 _PAUSED = tuple((step, mark) for step in ("dispatch", "handle") for mark in PAUSES)
 _CHECKED = (("check", ""), ("check", "passed"))
 _OPEN = (*_UNSENT, *_SENT, *_PAUSED, *_CHECKED)
@@ -201,26 +208,31 @@ ROWS = (
     Row(("", ""), "import", ("imported", ""), _SYSTEM, effect="open"),
     Row(("imported", ""), "source_close", ("closed", ""), _SYSTEM, effect="close"),
     Row(("collect", ""), "verify", ("file", ""), frozenset({"collector", "acceptor", "duty_officer"})),
-    Row(("file", ""), "file", ("dispatch", ""), _INTAKE),
+    Row(("file", ""), "file", ("dispatch", ""), _INTAKE, guards=_SUPERVISOR, effect="file"),
     Row(("dispatch", ""), "dispatch", ("handle", ""), _SENDER, _UNIT, _OWED, "hold"),
+    # down the chain of command and back up: a district's centre signs for what the city passes down
+    Row(("dispatch", ""), "pass_down", ("dispatch", "down"), _SENDER | _SYSTEM, guards=frozenset({"placed", "commander", "chained"}), effect="pass_down"),
+    Row(("dispatch", "down"), "sign_for", ("dispatch", ""), _SENDER | _SYSTEM, guards=_COMMANDER),
+    *(Row(("dispatch", mark), "send_back", ("dispatch", ""), _SENDER, _REASON, frozenset({"commander", "below"}), "send_back") for mark in ("", "down")),
+    *(Row(("dispatch", mark), "take_up", ("dispatch", ""), _SENDER, _REASON, frozenset({"above"}), "send_back") for mark in ("", "down")),
     Row(("handle", ""), "take", ("handle", "taken"), _HANDLER | _SYSTEM, guards=_HOLDER),
     Row(("handle", "taken"), "handle", ("feedback", ""), _HANDLER, _EVIDENCE, _HOLDER | {"settled"}),
     Row(("feedback", ""), "feedback", ("check", ""), _HANDLER, _EVIDENCE, _HOLDER),
     Row(("check", ""), "check_pass", ("check", "passed"), _CHECKER | _SYSTEM, guards=_OTHER),
     Row(("check", ""), "check_fail", ("handle", ""), frozenset({"checker", "collector"}), _REASON, _OTHER, "redo"),
-    Row(("check", "passed"), "close", ("closed", ""), _INTAKE, guards=_OTHER, effect="close"),
+    Row(("check", "passed"), "close", ("closed", ""), _INTAKE, guards=_OTHER | _SUPERVISOR, effect="close"),
     # not ours: the return is looked at; where nobody is found to be responsible, several sit together and rule
     *(Row(at, "return", ("dispatch", "returned"), _HANDLER, _REASON, _HOLDER) for at in _HELD),
-    Row(("dispatch", "returned"), "uphold", ("dispatch", ""), _SENDER, effect="uphold"),
-    Row(("dispatch", "returned"), "reject", ("handle", ""), _SENDER, _REASON, effect="reject"),
-    *(Row(("dispatch", mark), "dispute", ("dispatch", "disputed"), _SENDER | _SYSTEM, _REASON) for mark in ("", "returned")),
+    Row(("dispatch", "returned"), "uphold", ("dispatch", ""), _SENDER, guards=_COMMANDER, effect="uphold"),
+    Row(("dispatch", "returned"), "reject", ("handle", ""), _SENDER, _REASON, _COMMANDER, "reject"),
+    *(Row(("dispatch", mark), "dispute", ("dispatch", "disputed"), _SENDER | _SYSTEM, _REASON, _COMMANDER) for mark in ("", "returned")),
     Row(("handle", ""), "object", ("dispatch", "disputed"), _HANDLER, _REASON, _HOLDER | {"rejected"}),
     Row(("dispatch", "disputed"), "rule", ("handle", ""), _RULER, _UNIT | _REASON | _NOTE, _PLACED, "hold"),
-    Row(("handle", ""), "recall", ("dispatch", ""), _SENDER, _REASON, effect="recall"),
+    Row(("handle", ""), "recall", ("dispatch", ""), _SENDER, _REASON, _COMMANDER, "recall"),
     # time: asked for by the holder, given by someone else
     *(Row(at, "ask", at, _HANDLER, frozenset({"reason", "until", "what"}), _HOLDER, "ask") for at in _HELD),
-    *(Row(at, "deny", at, _SENDER, _REASON, frozenset({"asked"}), "deny") for at in _HELD),
-    *(Row(at, "extend", at, _SENDER, _UNTIL, _OTHER, "extend") for at in _SENT),
+    *(Row(at, "deny", at, _SENDER, _REASON, _COMMANDER | {"asked"}, "deny") for at in _HELD),
+    *(Row(at, "extend", at, _SENDER, _UNTIL, _OTHER | _COMMANDER, "extend") for at in _SENT),
     *(Row(("dispatch", ""), verb, ("dispatch", mark), _RULER, _UNTIL, effect="pause") for verb, mark in _PAUSE_BY.items()),
     *(Row(at, verb, ("handle", mark), _RULER, _UNTIL, _OTHER, "pause") for verb, mark in _PAUSE_BY.items() for at in _HELD),
     *(Row((step, mark), "resume", (step, ""), _RULER | _SYSTEM, effect="resume") for step, mark in _PAUSED),
@@ -288,7 +300,7 @@ TASK_ROWS = (
 ASIDE = frozenset(
     {
         *("acknowledge", "void", "park", "defer", "supplement", "undo", "place", "recall", "ask", "deny", "extend", "urge", "supervise", "escalate", "make_safe"),
-        *("whistle", "launch", "exclude", "include", "dispute", "object", "reopen", "resume"),
+        *("whistle", "launch", "exclude", "include", "dispute", "object", "reopen", "resume", "send_back", "take_up"),
     }
 )
 """To be able to do one of these is no work that waits for someone."""

@@ -205,6 +205,7 @@ case_file = Table(
     Column("danger", Boolean, nullable=False),
     _int("sample"),
     Column("helpers", JSON, nullable=False),
+    _text("command"),
     Index("case_file_held", "held_due", sqlite_where=text("held_due IS NOT NULL"), postgresql_where=text("held_due IS NOT NULL")),
     Index("case_file_near", "held_warn", sqlite_where=text("held_warn IS NOT NULL"), postgresql_where=text("held_warn IS NOT NULL")),
     Index("case_file_number", "number", unique=True),
@@ -245,6 +246,7 @@ case_step = Table(
     Column("once", Text),
     Index("case_step_subject", "subject", "seq"),
     Index("case_step_once", "once", unique=True),
+    Index("case_step_ruled", "seq", sqlite_where=text("verb = 'rule'"), postgresql_where=text("verb = 'rule'")),
     sqlite_autoincrement=True,
 )
 """The append-only history of cases, leads and requests in one order; `at`: when it was done here, `happened`: when it was so out there."""

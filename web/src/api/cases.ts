@@ -204,6 +204,8 @@ export interface CaseFull extends Case {
   history: Deed[]
   verbs: Verb[]
   suggestion: Suggestion | null
+  /** The chain of command it lies in: the district's centre, and whether that commands it. */
+  chain?: { unit: string; unit_zh: string; unit_en: string; supervision: 'city' | 'district'; below: boolean } | null
   voices_list?: Voice[]
   clocks: {
     citizen: { started: string | null; elapsed_s: number | null } | null

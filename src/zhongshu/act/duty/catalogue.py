@@ -119,7 +119,7 @@ def unit_names(connection: Connection, unit: str) -> tuple[str, str]:
 def _names(held: Book, unit: str) -> tuple[str, str]:
     names = held.made.get("units")
     if names is None:
-        named = sorted((row for row in held.every("dispatch") if row.cells["unit_zh"]), key=lambda row: (row.own, row.valid_from))
+        named = sorted((row for row in (*held.every("dispatch"), *held.every("command")) if row.cells["unit_zh"]), key=lambda row: (row.own, row.valid_from))
         names = held.made["units"] = {row.cells["unit"]: (row.cells["unit_zh"], row.cells["unit_en"] or row.cells["unit_zh"]) for row in named}
     found: tuple[str, str] = names.get(unit, (unit, unit))
     return found

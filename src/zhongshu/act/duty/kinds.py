@@ -12,7 +12,7 @@ from zhongshu.kernel.problem import Problem
 
 Cells = dict[str, Any]
 CHECKS = ("person", "video", "instrument", "callback", "picture")
-_PARTS = ("case", "accept", "verify", "file", "dispatch", "review", "ruling", "sign", "handle", "feedback", "check", "close", "callback", "arrive", "reopen")
+_PARTS = ("case", "accept", "verify", "file", "dispatch", "receipt", "review", "ruling", "sign", "handle", "feedback", "check", "close", "callback", "arrive", "reopen")
 STEPS = (*_PARTS, "report_first", "report_next", "report_final")
 """The parts of a case that may have a limit of their own; `case` is the whole of it, `accept` of a voice, `arrive` a summoned helper's, `reopen` how long a citizen may ask again.
 The last three are an incident's 首报, 续报 and 终报, of the class `*`; their condition is the theme."""
@@ -20,6 +20,8 @@ EFFECTS = ("name", "urgent", "postpone", "sample")
 """What a mode (平急) does to what a row names: `name` only gives its theme's names; urgent clock-hour limits; routine postponed; devices sampled more often."""
 POSTS = ("leader", "duty_officer", "watch")
 """带班领导, 值班长, 值守员."""
+SUPERVISIONS = ("city", "district")
+"""一级监督两级指挥: the city alone files and closes; 两级监督两级指挥: the district does as well."""
 LISTS = ("basic", "assist", "withdrawn")
 """基本履职, 配合履职, 上级部门收回: the three lists of what a street owes."""
 FIGURES = {"lift_after_returns": 3, "lift_after_redos": 3, "reopen_days": 30, "join_metres": 200, "join_minutes": 60, "file_precision": 90, "file_reviews": 30}
@@ -163,6 +165,21 @@ KINDS = {
                 Column("unit_en", _text),
                 Column("helpers", _words, ()),
                 Column("list", _one_of(*LISTS), "basic"),
+                *_BASIS,
+            ),
+        ),
+        Kind(
+            "command",
+            "指挥体系",
+            "chain of command",
+            ("area",),
+            (
+                Column("area", _area, wanted=True),
+                Column("unit", _text, wanted=True),
+                Column("unit_zh", _text, wanted=True),
+                Column("unit_en", _text, wanted=True),
+                Column("units", _words, ()),
+                Column("supervision", _one_of(*SUPERVISIONS), wanted=True),
                 *_BASIS,
             ),
         ),

@@ -18,6 +18,7 @@ from zhongshu.act.duty import rota
 from zhongshu.act.duty.kinds import Kind
 from zhongshu.act.duty.pages import PACK, STAMP, Book, Row
 from zhongshu.act.tables import desk_cursor, duty_row
+from zhongshu.kernel.area import Level, level_of
 from zhongshu.kernel.clock import to_datetime
 from zhongshu.kernel.problem import declare
 
@@ -56,6 +57,13 @@ AGAINST_LIST = declare(
         "The catalogue lets street {unit} lead '{class_}', which its list of duties has as '{list}'.",
         "Let the department that holds the power lead, the street help; or change the list first.",
     ),
+)
+
+NOT_A_DISTRICT = declare(
+    "duty.not_a_district",
+    "invalid",
+    zh=("“{key}”不是一个区县，只有区县有指挥中心。", "请写区县的15位编码。"),
+    en=("'{key}' is no district, and only a district has a centre of command.", "Write the district's code of 15 digits."),
 )
 
 STREET = "street-"
@@ -187,7 +195,14 @@ def _check_calendar(held: Book, rows: Sequence[Row], _now: int) -> None:
     rota.check_calendars([*held.every("calendar"), *rows], ZoneInfo("UTC"))
 
 
+def _check_command(_held: Book, rows: Sequence[Row], _now: int) -> None:
+    for row in rows:
+        if level_of(int(row.cells["area"])) is not Level.DISTRICT:
+            raise NOT_A_DISTRICT(key=_key(row))
+
+
 _CHECKS: dict[str, Callable[[Book, Sequence[Row], int], None]] = {
+    "command": _check_command,
     "dispatch": _check_dispatch,
     "duties": _check_duties,
     "limits": _check_limits,

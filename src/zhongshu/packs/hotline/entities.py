@@ -39,6 +39,7 @@ PROPERTIES = (
     _span("Case.verify_s", "核实用时", "Time of verifying"),
     _span("Case.file_s", "立案用时", "Time of filing"),
     _span("Case.dispatch_s", "派遣用时", "Time of dispatching"),
+    _span("Case.receipt_s", "转派签收用时", "Time until what was passed down is signed for"),
     _span("Case.review_s", "退单审核用时", "Time of reviewing a return"),
     _span("Case.ruling_s", "会商裁定用时", "Time of ruling"),
     _span("Case.sign_s", "签收用时", "Time until taken"),
