@@ -9,11 +9,11 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, false, func, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, false, func, literal_column, or_, select, true, tuple_
 
 from zhongshu.act import clocks, command, duty, joint, machine, place, states, takeback
 from zhongshu.act.refusals import UNKNOWN
-from zhongshu.act.shown import Document, hide, in_scope, page_mark, show_case, show_holding, show_step, show_task, show_verb, show_voice, street_of, time_of, within
+from zhongshu.act.shown import Document, as_of, hide, in_scope, page_mark, show_case, show_holding, show_step, show_task, show_verb, show_voice, street_of, time_of, within
 from zhongshu.act.tables import case_file, case_step, case_task, evidence, evidence_link, lead, lead_link, request
 from zhongshu.kernel.area import Level, at_level, interval, level_of, show_area
 from zhongshu.kernel.clock import rfc3339, to_datetime, to_us
@@ -49,7 +49,7 @@ class CaseFilter:
 def list_cases(connection: Connection, scope: Scope, wanted: CaseFilter, now: int) -> Document:
     """Return {items, next} of the cases in the scope."""
     key = _order(scope, wanted)
-    query = select(case_file, key.label("key")).where(*in_scope(case_file.c, scope), *_filters(wanted, now))
+    query = select(case_file, key.label("key")).where(*in_scope(case_file.c, scope), *_filters(wanted, now, ahead=_ahead(connection, now)))
     if wanted.mine is not None:
         query = query.where(_waiting_for(wanted.mine, command.chained(connection, now)))
     if wanted.after:
@@ -72,11 +72,12 @@ def _order(scope: Scope, wanted: CaseFilter) -> ColumnElement[int]:
 
 def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Principal, now: int) -> Document:
     """Return one case by id or number, with its history, voices, clocks, the viewer's verbs and the catalogue's proposal. Raises `case.unknown`."""
-    row = connection.execute(_case_in(scope), {"b_id": case_id}).mappings().one_or_none()
-    if row is None:
+    found = connection.execute(_case_in(scope), {"b_id": case_id}).mappings().one_or_none()
+    if found is None:
         raise UNKNOWN(id=case_id)
+    row = as_of(found, now)
     told = connection.execute(_TOLD, {"b_case": row["id"]}).mappings().all()
-    steps = connection.execute(_STEPS, {"b_subject": row["id"]}).mappings().all()
+    steps = [step for step in connection.execute(_STEPS, {"b_subject": row["id"]}).mappings().all() if step["verb"] not in {"source_close", "due"} or step["happened"] <= now]
     first = told[0]["created"] if told else None
     placed = place.usable(row)
     chain = command.centre(connection, row["area"], now)
@@ -265,9 +266,10 @@ def counts(connection: Connection, scope: Scope, now: int, zone: tzinfo) -> dict
         return connection.execute(select(*wanted).select_from(case_file).where(*where, *in_scope(c, scope))).one()
 
     (received,) = total(one, where=(c.opened >= day, c.opened <= now))
-    open_now, overdue = total(one, over, where=(c.closed.is_(None),))
+    open_now, overdue = total(one, over, where=(c.closed.is_(None), c.opened <= now))
+    still, late = total(one, over, where=(c.closed > now, c.opened <= now))  # closed by another system after a moment that is replayed
     (closed,) = total(one, where=(c.step.concat("") == "closed", c.closed >= day, c.closed <= now))
-    return {"received": received, "open": open_now, "overdue": overdue, "closed": closed}
+    return {"received": received, "open": open_now + still, "overdue": overdue + late, "closed": closed}
 
 
 def evidence_visible(connection: Connection, scope: Scope, sha256: str, viewer: Principal) -> bool:
@@ -360,17 +362,33 @@ def _links(connection: Connection, ids: list[str]) -> dict[str, list[Document]]:
     return found
 
 
-def _filters(wanted: CaseFilter, now: int) -> list[ColumnElement[bool]]:
-    """Return a filter's conditions. What most cases are is only checked: they come in the order of the class, or of the limit, and are not sorted anew."""
+def _ahead(connection: Connection, now: int) -> bool:
+    """Tell whether the desk knows of anything that is yet to happen: another system's cases, while their time is replayed."""
+    return any(connection.execute(query, {"b_now": now}).first() is not None for query in _LATER)
+
+
+_LATER: tuple[Select[Any], ...] = tuple(
+    select(literal_column("1")).select_from(case_file).where(column > bindparam("b_now")).limit(1) for column in (case_file.c.opened, case_file.c.closed)
+)
+
+
+def _filters(wanted: CaseFilter, now: int, *, ahead: bool) -> list[ColumnElement[bool]]:
+    """Return a filter's conditions. What most cases are is only checked: they come in the order of the class, or of the limit, and are not sorted anew.
+
+    `ahead`: some rows tell of what is yet to happen, so each is taken as it stands now.
+    """
     c, where = case_file.c, list[ColumnElement[bool]]()
     class_ = c["class"] if wanted.order == "opened" or wanted.state in {"open", "void"} else c["class"].concat("")
     most = c.step.concat("") if wanted.class_ or wanted.order == "due" else c.step
+    still, over = (or_(c.closed.is_(None), c.closed > now), c.closed <= now) if ahead else (c.closed.is_(None), true())
     by_state = {
-        "open": c.closed.is_(None),
-        "closed": most == "closed",
+        "open": still,
+        "closed": and_(most == "closed", over),
         "void": c.step == "void",
-        "late": or_(c.late.is_(True), and_(c.closed.is_(None), c.due < now, c.parked.is_(None))),
+        "late": or_(and_(c.late.is_(True), over), and_(still, c.due < now, c.parked.is_(None))),
     }
+    if ahead:
+        where.append(c.opened <= now)
     if wanted.state in by_state:
         where.append(by_state[wanted.state])
     if wanted.step:

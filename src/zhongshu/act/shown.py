@@ -31,8 +31,16 @@ _CASE = (
 """The columns of a case that its document has as they are."""
 
 
+def as_of(row: Mapping[Any, Any], now: int) -> Mapping[Any, Any]:
+    """Return a case's row as it stands now: what another system will close only later in a time that is replayed is open."""
+    if row["closed"] is None or row["closed"] <= now:
+        return row
+    return dict(row) | {"step": "imported", "mark": "", "closed": None, "late": False, "holder": "", "holder_zh": row["source"], "holder_en": row["source"]}
+
+
 def show_case(row: Mapping[Any, Any], now: int, scope: Scope) -> Document:
     """Turn a case's row into its document."""
+    row = as_of(row, now)
     step = states.STEPS[row["step"]]
     overdue = row["due"] is not None and row["closed"] is None and row["parked"] is None and now > row["due"]
     mark = states.MARKS[row["mark"]]
