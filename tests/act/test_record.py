@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from zhongshu.act import CaseFilter, Given, Voice, classes, decide, do, guess, load, record, row_for, suggest, take_finding, take_request, units, voices
+from zhongshu.act import CaseFilter, Given, Voice, classes, decide, do, guess, keep_evidence, load, record, row_for, suggest, take_finding, take_request, units, voices
 from zhongshu.act.lead import Seen
 from zhongshu.act.tables import request
 from zhongshu.kernel.area import interval
 from zhongshu.kernel.clock import DAY, HOUR, MINUTE, parse_time
+from zhongshu.kernel.evidence import Evidence
 from zhongshu.kernel.finding import Finding, Status
 from zhongshu.kernel.grade import EVERYWHERE, Scope
 from zhongshu.kernel.problem import Problem
@@ -220,3 +221,14 @@ def test_a_reporter_follows_their_own(city: Any) -> None:
     assert city.desk.read(lambda c: record.get_lead(c, ALL, told["lead"]))["voices"] == 1
     assert city.desk.read(lambda c: record.get_lead(c, Scope(), told["lead"])) is None
     assert city.desk.read(lambda c: c.execute(select(request.c.state)).scalar_one()) == "received"
+
+
+def test_a_photograph_tells_when_and_where_its_camera_says_it_was_taken(city: Any) -> None:
+    told = Evidence("c" * 64, "image/jpeg", 900, "2026-07-01T08:30:00", 121.5, 31.21)
+    zoned = Evidence("d" * 64, "image/jpeg", 900, "2026-07-01T08:30:00+09:00")
+    city.as_("handler", lambda deed: [keep_evidence(deed, one) for one in (told, zoned)])
+    case = city.do("handler", city.do("dispatcher", city.open(), "dispatch", unit="dept-drainage"), "take")
+    city.do("handler", case, "handle", evidence=(told.sha256, zoned.sha256))
+    files = {file["sha256"][0]: file for line in city.shown(case)["history"] for file in line["evidence"]}
+    assert (files["c"]["taken"], files["c"]["lon"], files["c"]["lat"]) == ("2026-07-01T00:30:00Z", 121.5, 31.21), "a wall clock is the city's"
+    assert (files["d"]["taken"], files["d"]["lon"]) == ("2026-06-30T23:30:00Z", None)

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from zhongshu.engines import evidence_files
+from zhongshu.engines.camera import camera
 from zhongshu.engines.evidence_files import EvidenceFiles
 from zhongshu.kernel.problem import Problem
 
@@ -147,3 +150,44 @@ def test_many_may_send_the_same_at_once(store: EvidenceFiles) -> None:
     assert len(found) == 8
     assert len(set(found)) == 1
     assert store.verify() == []
+
+
+# what the camera wrote
+
+
+def shot(gps: dict[int, Any] | None = None, **told: Any) -> bytes:
+    """A JPEG whose camera wrote these of Exif 2.32 into it."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8769).update({{"time": 0x9003, "offset": 0x9011}[name]: value for name, value in told.items()})
+    exif.get_ifd(0x8825).update(gps or {})
+    return picture(exif=exif)
+
+
+HERE = {1: "N", 2: (31.0, 12.0, 36.0), 3: "E", 4: (121.0, 30.0, 0.0)}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (shot(HERE, time="2026:07:01 08:30:00", offset="+08:00"), ("2026-07-01T08:30:00+08:00", 121.5, 31.21)),
+        (shot(HERE | {1: "S", 3: "W"}, time="2026:07:01 08:30:00"), ("2026-07-01T08:30:00", -121.5, -31.21)),
+        (shot(time="0000:00:00 00:00:00"), ("", None, None)),
+        (shot(time="2026:07:01 08:30:00", offset="yesterday"), ("", None, None)),
+        (shot(HERE | {2: (91.0, 0.0, 0.0)}), ("", None, None)),
+        (shot({2: HERE[2], 4: HERE[4]}), ("", None, None)),
+        (shot({1: "N", 2: (0.0, 0.0, 0.0), 3: "E", 4: (0.0, 0.0, 0.0)}), ("", None, None)),
+        (picture("WEBP"), ("", None, None)),
+        (PDF, ("", None, None)),
+    ],
+)
+def test_what_a_camera_wrote_is_read_and_what_cannot_be_is_left_out(store: EvidenceFiles, content: bytes, expected: tuple[str, float | None, float | None]) -> None:
+    kept = store.put(content)
+    assert (kept.taken, kept.lon, kept.lat) == expected
+    assert store.find(kept.sha256) == kept
+
+
+@given(st.binary(min_size=1, max_size=400), st.integers(0, 600))
+def test_a_remark_that_is_broken_costs_no_picture(bent: bytes, at: int) -> None:
+    whole = shot(HERE, time="2026:07:01 08:30:00")
+    start = whole.index(b"Exif") + 6 + at % 200
+    camera(whole[:start] + bent + whole[start + len(bent) :], "image/jpeg")

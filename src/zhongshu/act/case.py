@@ -5,6 +5,7 @@ A step names the version it was decided on; who comes late is told. Nobody check
 
 import hashlib
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select
@@ -15,7 +16,7 @@ from zhongshu.act.docket import Case, Changes, get, tell
 from zhongshu.act.given import Given, NewCase
 from zhongshu.act.refusals import NOT_BY_INSTRUMENT, NOT_NORMAL_YET, STALE
 from zhongshu.act.tables import evidence, evidence_link, request
-from zhongshu.kernel.clock import MINUTE, SECOND, rfc3339
+from zhongshu.kernel.clock import MINUTE, SECOND, rfc3339, to_us
 from zhongshu.kernel.evidence import Evidence
 from zhongshu.kernel.ids import uuid7
 
@@ -159,9 +160,18 @@ def keep_evidence(deed: Deed, kept: Evidence) -> None:
     """Enter a stored file in the register, so that a step may name it; again is harmless."""
     known = deed.connection.execute(select(evidence.c.sha256).where(evidence.c.sha256 == kept.sha256)).first()
     if known is None:
-        row = {"sha256": kept.sha256, "content_type": kept.content_type, "size": kept.size, "received": deed.now, "received_by": deed.actor.id}
+        row: dict[str, Any] = {"sha256": kept.sha256, "content_type": kept.content_type, "size": kept.size, "received": deed.now, "received_by": deed.actor.id}
+        row |= {"taken": _taken(deed, kept.taken), "lon": kept.lon, "lat": kept.lat}
         deed.connection.execute(insert(evidence), row)
         deed.witness(deed.connection, "evidence.keep", kept.sha256, {"at": deed.now, "size": kept.size})
+
+
+def _taken(deed: Deed, told: str) -> int | None:
+    """Return a camera's time in µs; its wall clock is the city's, unless it says its offset."""
+    if not told:
+        return None
+    moment = datetime.fromisoformat(told)
+    return to_us(moment if moment.tzinfo else moment.replace(tzinfo=deed.zone))
 
 
 def count_due(deed: Deed, case: Case) -> None:

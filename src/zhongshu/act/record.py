@@ -13,7 +13,23 @@ from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam,
 
 from zhongshu.act import clocks, command, duty, joint, machine, place, states, takeback
 from zhongshu.act.refusals import UNKNOWN
-from zhongshu.act.shown import Document, as_of, hide, in_scope, page_mark, show_case, show_holding, show_step, show_task, show_verb, show_voice, street_of, time_of, within
+from zhongshu.act.shown import (
+    Document,
+    as_of,
+    hide,
+    in_scope,
+    page_mark,
+    show_case,
+    show_file,
+    show_holding,
+    show_step,
+    show_task,
+    show_verb,
+    show_voice,
+    street_of,
+    time_of,
+    within,
+)
 from zhongshu.act.tables import case_file, case_step, case_task, evidence, evidence_link, lead, lead_link, request
 from zhongshu.kernel.area import Level, at_level, interval, level_of, show_area
 from zhongshu.kernel.clock import rfc3339, to_datetime, to_us
@@ -143,7 +159,7 @@ def history(connection: Connection, subject: str, scope: Scope) -> list[Document
 def _history(connection: Connection, subject: str, steps: Sequence[Mapping[Any, Any]], scope: Scope) -> list[Document]:
     attached: dict[int, list[Document]] = {}
     for file in connection.execute(_FILES, {"b_subject": subject}).mappings():
-        attached.setdefault(file["seq"], []).append({key: file[key] for key in ("sha256", "content_type", "size")})
+        attached.setdefault(file["seq"], []).append(hide(show_file(file), scope))
     undone = {step["detail"].get("undoes") for step in steps}
     return [show_step(step, attached.get(step["seq"], []), scope) | {"undone": step["seq"] in undone} for step in steps]
 
@@ -165,7 +181,7 @@ _TOLD = select(request).where(request.c.case_id == bindparam("b_case")).order_by
 _STEPS = select(case_step).where(case_step.c.subject == bindparam("b_subject")).order_by(case_step.c.seq)
 _TASKS = select(case_task).where(case_task.c.case_id == bindparam("b_case")).order_by(case_task.c.made, case_task.c.id)
 _FILES = (
-    select(evidence_link.c.seq, evidence.c.sha256, evidence.c.content_type, evidence.c.size)
+    select(evidence_link.c.seq, evidence.c.sha256, evidence.c.content_type, evidence.c.size, evidence.c.taken, evidence.c.lon, evidence.c.lat)
     .join(evidence, evidence.c.sha256 == evidence_link.c.sha256)
     .join(case_step, case_step.c.seq == evidence_link.c.seq)
     .where(case_step.c.subject == bindparam("b_subject"))

@@ -100,6 +100,11 @@ def show_step(step: Mapping[Any, Any], files: list[Document], scope: Scope) -> D
     )
 
 
+def show_file(file: Mapping[Any, Any]) -> Document:
+    """Turn a kept file into its document, with when and where its camera says it was taken."""
+    return {key: file[key] for key in ("sha256", "content_type", "size", "lon", "lat")} | {"taken": time_of(file["taken"])}
+
+
 def show_verb(row: states.Row, case: Mapping[Any, Any]) -> Document:
     """Say what may be done, and what must be given with it."""
     verb = states.VERBS[row.verb]

@@ -259,6 +259,9 @@ evidence = Table(
     _int("size"),
     _int("received"),
     _text("received_by"),
+    Column("taken", INT),
+    Column("lon", REAL8),
+    Column("lat", REAL8),
 )
 
 evidence_link = Table(

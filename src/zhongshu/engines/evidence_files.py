@@ -12,6 +12,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from zhongshu.engines.camera import camera
 from zhongshu.kernel.evidence import Evidence
 from zhongshu.kernel.problem import declare
 from zhongshu.kernel.reason import why
@@ -80,7 +81,7 @@ class EvidenceFiles:
         _check(content, content_type)
         sha256 = hashlib.sha256(content).hexdigest()
         self._keep(self._path(sha256), content)
-        return Evidence(sha256, content_type, len(content))
+        return Evidence(sha256, content_type, len(content), *camera(content, content_type))
 
     def get(self, sha256: str) -> bytes:
         """Return the bytes as they came. Raises `evidence.unknown`, `evidence.damaged`."""
@@ -96,7 +97,8 @@ class EvidenceFiles:
     def find(self, sha256: str) -> Evidence:
         """Return what is known of a kept file. Raises as `get` does."""
         content = self.get(sha256)
-        return Evidence(sha256, sniff(content), len(content))
+        content_type = sniff(content)
+        return Evidence(sha256, content_type, len(content), *camera(content, content_type))
 
     def public(self, sha256: str) -> tuple[str, bytes]:
         """Return (content type, bytes) of a copy for the public: the picture alone, upright, without place, device or any other remark."""

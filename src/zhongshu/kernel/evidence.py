@@ -6,11 +6,17 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A kept file: its sha256, content type and size in bytes."""
+    """A kept file: its sha256, content type and size in bytes; and what its camera wrote into it, which proves nothing by itself.
+
+    `taken`: ISO 8601, with its offset where the camera gave one, else the wall clock of where it was; '' if unknown. `lon`, `lat`: degrees.
+    """
 
     sha256: str
     content_type: str
     size: int
+    taken: str = ""
+    lon: float | None = None
+    lat: float | None = None
 
 
 class EvidenceStore(Protocol):

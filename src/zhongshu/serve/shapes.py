@@ -86,7 +86,7 @@ SHAPES: dict[str, str] = {
     "Case": f"{_CASE}, voices: [Voice], history: [Done], verbs: [Verb], suggestion: any, clocks: any, tasks: [Task], playbook: any, holdings: [Holding], rulings: [any], chain: Chain?",
     "Chain": "unit: str, unit_zh: str, unit_en: str, supervision: str, basis: str, below: bool",
     "Done": "seq: int, verb: str, verb_zh: str, verb_en: str, actor: str, actor_name: str?, at: time, reason: str?, evidence: [File], from_step: str?, to_step: str?",
-    "File": "sha256: str, content_type: str, url: str",
+    "File": "sha256: str, content_type: str, url: str, taken: time?, lon: num?, lat: num?",
     "Verb": "verb: str, zh: str, en: str, needs: [str], shortcut: str?, aside: bool, reasons: [any]",
     "Task": "id: str, kind: str, kind_zh: str, kind_en: str, key: str, title_zh: str, title_en: str, unit: str, unit_zh: str, unit_en: str, state: str, state_zh: str, state_en: str, "
     "needs: [str], checklist: [str], choices: [any], made: time, due: time?, arrived: time?, ended: time?, late: bool, verbs: [any]",

@@ -64,6 +64,10 @@ export interface Evidence {
   sha256: string
   content_type: string
   url: string
+  /** When and where its camera says it was taken. */
+  taken?: string | null
+  lon?: number | null
+  lat?: number | null
 }
 
 export interface Deed {
