@@ -7,10 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from zhongshu.act import bring_in, condition_for, postponed, raised_sampling, table_rows
+from zhongshu.act import sweep as sweep_cases
 from zhongshu.act.centre import incident, mode, order, report, response, roster, sweep
 from zhongshu.act.deed import Deed
 from zhongshu.kernel.area import interval
-from zhongshu.kernel.clock import MINUTE
+from zhongshu.kernel.clock import MINUTE, rfc3339
 from zhongshu.kernel.grade import EVERYWHERE, Scope
 from zhongshu.kernel.problem import Problem
 
@@ -108,6 +109,29 @@ def test_nothing_follows_a_proposal_and_six_things_follow_its_approval(town: Any
     shown = town.desk.read(lambda conn: mode.show(conn, row))
     assert [each["effect"] for each in shown["effects"] if each["items"]] == ["plan", "roster", "urgent", "postpone", "sample", "room"]
     assert any(line[0] == "mode.notice" and line[2]["unit"] if "unit" in line[2] else line[0] == "mode.notice" for line in town.lines), case["number"]
+
+
+def test_routine_that_nobody_has_begun_stands_still_until_the_mode_ends(town: Any) -> None:
+    begun = town.do("handler", town.do("dispatcher", town.open("garbage"), "dispatch", unit="dept-drainage"), "take")
+    waits, elsewhere, other = town.open("garbage"), town.open("garbage", area=OTHER), town.open("ponding")
+    row = act(town, propose(town), "approve")
+    marks = {name: town.shown(case)["mark"] for name, case in (("begun", begun), ("waits", waits), ("elsewhere", elsewhere), ("other", other))}
+    assert marks == {"begun": "taken", "waits": "deferred", "elsewhere": "", "other": ""}
+    assert row["number"] and "启动防汛应急" in town.shown(waits)["history"][-1]["reason"]
+    new = town.open("garbage")
+    town.clock.at += MINUTE
+    town.as_("duty_officer", sweep_cases)
+    assert town.shown(new)["mark"] == "deferred", "what comes while it lasts is put off as well"
+    town.do("duty_officer", town.shown(new), "resume")
+    town.as_("duty_officer", sweep_cases)
+    assert town.shown(new)["mark"] == "", "whom a duty officer lets go on is not stopped again"
+    due = waits["due"]
+    town.clock.at += 9 * MINUTE
+    act(town, row, "end")
+    after = town.shown(waits)
+    assert (after["mark"], after["due"]) == ("", rfc3339(due + 10 * MINUTE)), "the limit is as long as it was"
+    town.as_("duty_officer", sweep_cases)
+    assert town.shown(waits)["mark"] == ""
 
 
 def test_ending_restores_everything_and_says_so_line_by_line(town: Any) -> None:

@@ -1,6 +1,7 @@
 """The sandbox's physics and devices: rain makes depth, pumps lower it, an ordinary day is calm, the same second says the same."""
 
 import io
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -205,3 +206,20 @@ def test_a_picture_shows_its_depth_and_is_marked() -> None:
     label = dry.crop((20, 8, 210, 56)).convert("L")
     assert sum(label.histogram()[201:]) > 1000
     assert picture(12.0, "x", pump=True) == picture(12.0, "x", pump=True)
+
+
+def test_devices_speak_as_often_as_the_city_asks_where_it_asks() -> None:
+    fleet = Fleet.of(town(), "Asia/Shanghai")
+
+    def heard(seconds: range) -> Counter[str]:
+        return Counter(row["entity"] for now in seconds for row in fleet.readings(now) if row["property"] == "RainGauge.intensity")
+
+    calm = heard(range(DAY, DAY + 60))
+    fleet.gauges.areas[::2] += 1000
+    area = int(fleet.gauges.areas[0])
+    fleet.asked = {"RainGauge": [(5, area, area + 1)]}
+    raised = heard(range(DAY + 60, DAY + 120))
+    for name, here in zip(fleet.gauges.ids, fleet.gauges.areas == area, strict=True):
+        assert (calm[name], raised[name]) == ((3, 12) if here else (3, 3))
+    fleet.asked = {}
+    assert heard(range(DAY + 120, DAY + 180)) == calm

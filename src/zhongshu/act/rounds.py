@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, select, update
 
 from zhongshu.act import case as cases
-from zhongshu.act import docket, joint, states
+from zhongshu.act import docket, joint, postpone, states
 from zhongshu.act.deed import SYSTEM, Deed
 from zhongshu.act.docket import Case
 from zhongshu.act.given import Given
@@ -58,7 +58,7 @@ def sweep(deed: Deed) -> int:
     ripe = select(playbook_run.c.case_id.label("id")).where(playbook_run.c.due <= deed.now, playbook_run.c.ended.is_(None)).limit(MOST)
     for run in own.connection.execute(ripe).mappings().all():
         count += _alone(own, dict(run), lambda run: docket.tell(own, joint.tick(own, run["id"]), "tick"))
-    return count + _tasks(own)
+    return count + len(postpone.put_off(own)) + _tasks(own)
 
 
 def _alone(deed: Deed, case: Case, work: Callable[[Case], object]) -> int:

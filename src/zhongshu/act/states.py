@@ -233,8 +233,8 @@ ROWS = (
     *(Row(at, "ask", at, _HANDLER, frozenset({"reason", "until", "what"}), _HOLDER, "ask") for at in _HELD),
     *(Row(at, "deny", at, _SENDER, _REASON, _COMMANDER | {"asked"}, "deny") for at in _HELD),
     *(Row(at, "extend", at, _SENDER, _UNTIL, _OTHER | _COMMANDER, "extend") for at in _SENT),
-    *(Row(("dispatch", ""), verb, ("dispatch", mark), _RULER, _UNTIL, effect="pause") for verb, mark in _PAUSE_BY.items()),
-    *(Row(at, verb, ("handle", mark), _RULER, _UNTIL, _OTHER, "pause") for verb, mark in _PAUSE_BY.items() for at in _HELD),
+    *(Row(("dispatch", ""), verb, ("dispatch", mark), _RULER | _SYSTEM, _UNTIL, effect="pause") for verb, mark in _PAUSE_BY.items()),
+    *(Row(at, verb, ("handle", mark), _RULER | _SYSTEM, _UNTIL, _OTHER, "pause") for verb, mark in _PAUSE_BY.items() for at in _HELD),
     *(Row((step, mark), "resume", (step, ""), _RULER | _SYSTEM, effect="resume") for step, mark in _PAUSED),
     # from above
     *(Row(at, "urge", at, _STAFF | _SYSTEM, effect="urge") for at in (*_SENT, *_UNSENT[2:])),

@@ -88,6 +88,11 @@ def postponed(connection: Connection, class_: str, area: int, at: int) -> dict[s
     return {"mode": by.id, "number": by.number, "theme": by.theme, "zh": row["notice_zh"], "en": row["notice_en"], "basis": row["basis"]}
 
 
+def putting_off(connection: Connection, at: int) -> list[Raised]:
+    """Return the modes in force that put routine off."""
+    return [by for by in _now(connection, at) if by.effects["postpone"]]
+
+
 def raised_sampling(connection: Connection, at: int) -> list[dict[str, Any]]:
     """Return the devices to be sampled more often: {type, zh, en, every_s, areas, mode, number, basis} for each listed type of each mode in force."""
     return [

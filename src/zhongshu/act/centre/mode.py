@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, or_, select
+from sqlalchemy import Connection, insert, select
 
-from zhongshu.act import duty, states, voice
+from zhongshu.act import duty, postpone
 from zhongshu.act.centre import incident, line, order, roster
 from zhongshu.act.centre.line import Document, Row
 from zhongshu.act.centre.refusals import ALREADY, NO_VERB, NOT_NOW, SAME_PERSON
@@ -18,16 +18,13 @@ from zhongshu.act.centre.response import NUMERALS
 from zhongshu.act.deed import MISSING, SYSTEM, Deed, number
 from zhongshu.act.duty.load import stamp
 from zhongshu.act.shown import time_of
-from zhongshu.act.tables import case_file, request
 from zhongshu.act.urgency import mode, postponed, raised_sampling
-from zhongshu.kernel.area import interval, show_area
+from zhongshu.kernel.area import show_area
 from zhongshu.kernel.clock import MINUTE, rfc3339
 from zhongshu.kernel.grade import Scope
 from zhongshu.kernel.ids import uuid7
 
 LETTER = "P"
-MOST = 1000
-"""Of so many open cases notice is given at once."""
 STATES = {"proposed": ("待批准", "proposed"), "in_force": ("已启动", "in force"), "refused": ("未批准", "refused"), "ended": ("已恢复", "ended")}
 VERBS = {"approve": ("批准", "approve"), "refuse": ("不批准", "refuse"), "end": ("恢复常态", "end")}
 _FROM = {"approve": "proposed", "refuse": "proposed", "end": "in_force"}
@@ -110,6 +107,7 @@ def _end(deed: Deed, row: Row, note: str, version: int | None) -> Row:
     for each in order.of_incident(deed.connection, row["incident"]):
         if each["task"] and each["state"] in order.OPEN:
             order.step(deed, row["incident"], each["id"], "cancel", "平急转换结束 · the mode has ended")
+    postpone.take_up(deed, row["number"])
     after = line.change(deed, "mode", row, {"state": "ended", "ended": deed.now, "ended_by": deed.actor.id}, version)
     stamp(deed.connection)
     _said(deed, after, "end", note=note)
@@ -149,22 +147,16 @@ def _room(deed: Deed, row: Row) -> Row:
         due = None if task["limit_minutes"] is None else deed.now + task["limit_minutes"] * MINUTE
         incident.command(deed, room["id"], order.NewOrder(task["unit"], task["zh"], task["en"], due, task["task"], task["basis"]))
     if not row["drill"] and row["effects"]["postpone"]:
-        _notify(deed, row)
+        _put_off(deed, row)
     return room
 
 
-def _notify(deed: Deed, row: Row) -> None:
-    """Give notice of the open cases that are put off: a line of the mode for whoever holds each, and one of their own for those who reported it."""
-    c, own = case_file.c, deed.by(SYSTEM)
-    here = or_(*(and_(c.area >= low, c.area < high) for low, high in map(interval, row["areas"])))
-    query = select(c.id, c.number, c["class"], c.area, c.unit).where(here, c.step.in_(states.OPEN)).order_by(c.opened).limit(MOST)
-    for case in deed.connection.execute(query).mappings().all():
+def _put_off(deed: Deed, row: Row) -> None:
+    """Let the cases stand still that are put off, each a line of the mode; who reported them is told by the case."""
+    for case in postpone.put_off(deed):
         notice = postponed(deed.connection, case["class"], case["area"], deed.now)
-        if notice is None or notice["mode"] != row["id"]:
-            continue
-        line.write(own, "mode", row, "notice", note=notice["zh"], unit=case["unit"], detail={"case": case["id"], "number": case["number"], "en": notice["en"]})
-        for told_ in deed.connection.execute(select(request).where(request.c.case_id == case["id"])).mappings().all():
-            voice.notice(own, dict(told_), "defer", notice["zh"], None)
+        zh, en = ("", "") if notice is None else (notice["zh"], notice["en"])
+        line.write(deed.by(SYSTEM), "mode", row, "notice", note=zh, unit=case["unit"], detail={"case": case["id"], "number": case["number"], "en": en})
 
 
 def told(connection: Connection, row: Mapping[Any, Any]) -> dict[str, list[dict[str, str]]]:

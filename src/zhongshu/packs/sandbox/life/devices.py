@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 
 from zhongshu.packs.sandbox.life import signals
 from zhongshu.packs.sandbox.life.signals import Group, Sky
@@ -91,6 +92,8 @@ class Fleet:
     wetness: Wetness = field(default_factory=Wetness)
     second: int = 0
     stretch: int = 1
+    asked: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
+    """Types of which the city asks to speak more often: (every so many seconds, from this area on, up to that)."""
 
     @classmethod
     def of(cls, entities: Iterable[dict[str, Any]], zone: str) -> "Fleet":
@@ -146,7 +149,7 @@ class Fleet:
         for channel in CHANNELS:
             devices = self.groups[channel.type, channel.kind]
             rhythm = channel.rhythm if channel.fixed else channel.rhythm * self.stretch
-            turn = np.flatnonzero(devices.alive & (everyone | ((devices.phase + now) % rhythm == 0)))
+            turn = np.flatnonzero(devices.alive & (everyone | self._turn(channel.type, devices, now, rhythm)))
             if len(turn):
                 some = devices.take(turn)
                 out += _rows(some.ids, channel.name, channel.signal(some, sky), now)
@@ -155,7 +158,7 @@ class Fleet:
     def _water(self, sky: Sky, *, everyone: bool) -> Iterator[Reading]:
         """Yield rain, underpasses and pumps, which have a memory and go faster while it rains."""
         wet = self.storm is not None and self.storm.raining(sky.now)
-        turn = np.flatnonzero(everyone | ((self.gauges.phase + sky.now) % (5 if wet else 20) == 0))
+        turn = np.flatnonzero(everyone | self._turn("RainGauge", self.gauges, sky.now, 5 if wet else 20))
         tips = np.floor(self.gauges.store[turn] / 0.1 + 1e-9) * 0.1
         self.gauges.store[turn] -= tips
         yield from _rows(self.gauges.ids[turn], "RainGauge.rain", tips, sky.now)
@@ -164,9 +167,16 @@ class Fleet:
             yield from _rows(self.gauges.ids, "RainGauge.rain_1m", self.minute, sky.now)
             self.minute = np.zeros(len(self.gauges))
         depth = self.basins.depth_cm
-        turn = np.flatnonzero(everyone | (depth > 1) | ((self.sensors.phase + sky.now) % 10 == 0))
+        turn = np.flatnonzero(everyone | (depth > 1) | self._turn("WaterLevelSensor", self.sensors, sky.now, 10))
         yield from _rows(self.sensors.ids[turn], "WaterLevelSensor.depth", depth[turn], sky.now)
         yield from self._pumps(sky.now, 2 if wet else 20, everyone=everyone)
+
+    def _turn(self, type_: str, devices: Group, now: int, rhythm: int) -> npt.NDArray[np.bool_]:
+        """Tell whose turn it is to speak: by their rhythm, and as often as the city asks."""
+        turn: npt.NDArray[np.bool_] = (devices.phase + now) % rhythm == 0
+        for every, low, high in self.asked.get(type_, ()):
+            turn |= (devices.areas >= low) & (devices.areas < high) & ((devices.phase + now) % every == 0)
+        return turn
 
     def _pumps(self, now: int, rhythm: int, *, everyone: bool) -> Iterator[Reading]:
         place = {site: i for i, site in enumerate(self.sites)}
@@ -186,6 +196,7 @@ def group(entities: list[dict[str, Any]], silent: int = 0) -> Group:
         seeds,
         np.array([e["lon"] for e in entities], np.float64),
         np.array([e["lat"] for e in entities], np.float64),
+        np.array([int(e.get("area") or 0) for e in entities], np.int64),
         [e.get("facets") or {} for e in entities],
         (seeds % np.uint64(86_400)).astype(np.int64),
         seeds // np.uint64(7) % np.uint64(1000) >= silent,

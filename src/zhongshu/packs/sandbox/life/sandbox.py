@@ -102,7 +102,13 @@ class Sandbox:
             while self._running and not await self._meet(city):  # noqa: ASYNC110 (the city may not be up yet)
                 await asyncio.sleep(1)
             self._people(city)
-            jobs: list[Coroutine[Any, Any, None]] = [self._devices(city), self._offices(city), self._tell(city), *(robot.run() for robot in self._robots.values())]
+            jobs: list[Coroutine[Any, Any, None]] = [
+                self._devices(city),
+                self._offices(city),
+                self._tell(city),
+                self._obey(city),
+                *(robot.run() for robot in self._robots.values()),
+            ]
             tasks = [asyncio.create_task(job) for job in jobs]
             try:
                 while self._running:  # noqa: ASYNC110 (stop may be called from any thread)
@@ -218,6 +224,18 @@ class Sandbox:
             now = int(self._clock())
             await city.readings("offices", "sandbox.offices", f"offices-{now}", office_readings(now, self._story.fleet.storm))
             await asyncio.sleep(10)
+
+    async def _obey(self, city: City) -> None:
+        """Ask the city every five seconds which devices are to speak more often, and let them."""
+        reader = self._reader()
+        while True:
+            modes = await city.get(reader, "/api/modes")
+            if modes is not None:
+                asked: dict[str, list[tuple[int, int, int]]] = {}
+                for row in modes["sampling"]:
+                    asked.setdefault(row["type"], []).extend((max(1, row["every_s"] or 1), int(area), int(area) + 10 ** _width(area)) for area in row["areas"])
+                self._story.fleet.asked = asked
+            await asyncio.sleep(5)
 
     async def _tell(self, city: City) -> None:
         """Ask the city every second how the story goes."""

@@ -31,6 +31,7 @@ class Group:
     seeds: Seeds
     lon: Numbers
     lat: Numbers
+    areas: npt.NDArray[np.int64]
     facets: list[dict[str, Any]]
     phase: npt.NDArray[np.int64]
     alive: npt.NDArray[np.bool_]
@@ -43,7 +44,7 @@ class Group:
     def take(self, turn: npt.NDArray[np.int64]) -> "Group":
         """Return some of them."""
         facets = [self.facets[i] for i in turn]
-        return Group(self.ids[turn], self.seeds[turn], self.lon[turn], self.lat[turn], facets, self.phase[turn], self.alive[turn], self.store[turn])
+        return Group(self.ids[turn], self.seeds[turn], self.lon[turn], self.lat[turn], self.areas[turn], facets, self.phase[turn], self.alive[turn], self.store[turn])
 
     def number(self, facet: str, default: float) -> Numbers:
         """Return a numeric facet, or the default where there is none."""
