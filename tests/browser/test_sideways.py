@@ -230,4 +230,7 @@ def test_playbook_is_refused_with_its_fault_and_drawn(page_of: Any, language: st
     file = b'<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"><process id="a" isExecutable="true"><serviceTask id="x"/></process></definitions>'
     page.locator("input[type=file]").set_input_files({"name": "a.bpmn", "mimeType": "application/xml", "buffer": file})
     expect(page.get_by_role("alert")).to_contain_text("playbook.refused")
+    told = page.locator(".faults li")
+    expect(told.first).to_contain_text("x")
+    assert told.count() > 1, "every fault is told, not the first alone"
     assert page.locator(".list a").count() > 1

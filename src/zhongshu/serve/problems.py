@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from zhongshu.act.playbook import Fault
 from zhongshu.kernel.problem import Problem, Sort, declare
 from zhongshu.kernel.reason import why
 
@@ -61,7 +62,15 @@ _log = logging.getLogger(__name__)
 def document(problem: Problem) -> dict[str, Any]:
     """Return a problem as a document."""
     said = {lang: {"sentence": problem.sentence(lang), "remedy": problem.remedy(lang)} for lang in ("zh", "en")}
-    return {"code": problem.kind.code, "status": STATUS[problem.kind.sort], **said["en"], **said}
+    faults = problem.particulars.get("faults")
+    each = {"faults": [_fault(one) for one in faults if isinstance(one, Fault)]} if isinstance(faults, list | tuple) else {}
+    return {"code": problem.kind.code, "status": STATUS[problem.kind.sort], **said["en"], **said, **each}
+
+
+def _fault(one: Fault) -> dict[str, Any]:
+    """Return one of several faults of a file: where, why and what mends it."""
+    said = {"zh": {"sentence": one.reason_zh, "remedy": one.remedy_zh}, "en": {"sentence": one.reason_en, "remedy": one.remedy_en}}
+    return {"at": one.element_id or one.element, **said}
 
 
 def answer(problem: Problem) -> JSONResponse:

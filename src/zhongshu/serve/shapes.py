@@ -35,7 +35,8 @@ _INCIDENT = (
 )
 
 SHAPES: dict[str, str] = {
-    "Problem": "code: str, status: int, sentence: str, remedy: str, zh: Said, en: Said",
+    "Problem": "code: str, status: int, sentence: str, remedy: str, zh: Said, en: Said, faults?: [Fault]",
+    "Fault": "at: str, zh: Said, en: Said",
     "Said": "sentence: str, remedy: str",
     "Health": "status: str, version: str, clock: Clock, readings: AllCounts, journal: JournalState",
     "Clock": "mode: str, speed: num, now: time",

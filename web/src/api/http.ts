@@ -5,6 +5,12 @@ export interface Telling {
   remedy: string
 }
 
+export interface Fault {
+  at: string
+  zh: Telling
+  en: Telling
+}
+
 /** A refusal a person can act on. `code` is "unreachable" when no answer came at all. */
 export class Problem extends Error {
   constructor(
@@ -12,6 +18,8 @@ export class Problem extends Error {
     readonly status: number,
     readonly zh: Telling,
     readonly en: Telling,
+    /** Each thing that is wrong with a file, by where it stands. */
+    readonly faults: Fault[] = [],
   ) {
     super(`${code}: ${en.sentence}`)
   }
@@ -48,9 +56,9 @@ export function withQuery(path: string, query: Query = {}): string {
 
 async function problemOf(answer: Response): Promise<Problem> {
   try {
-    const told = (await answer.json()) as Partial<{ code: string; sentence: string; remedy: string; zh: Telling; en: Telling }>
+    const told = (await answer.json()) as Partial<{ code: string; sentence: string; remedy: string; zh: Telling; en: Telling; faults: Fault[] }>
     const plain = { sentence: told.sentence ?? `HTTP ${answer.status}`, remedy: told.remedy ?? '' }
-    return new Problem(told.code ?? `http_${answer.status}`, answer.status, told.zh ?? plain, told.en ?? plain)
+    return new Problem(told.code ?? `http_${answer.status}`, answer.status, told.zh ?? plain, told.en ?? plain, told.faults ?? [])
   } catch {
     return new Problem(`http_${answer.status}`, answer.status, ...NO_SENSE)
   }
