@@ -295,3 +295,22 @@ def test_every_acknowledged_step_is_there_after_a_kill(city: Any) -> None:
     assert len(told) == int(version) - 1
     assert int(version) <= stored["version"] <= int(version) + 1
     assert [line["version"] for line in lines] == list(range(1, stored["version"] + 1))
+
+
+def test_a_receipt_says_how_far_a_task_has_come_and_makes_no_decision_stale(city: Any) -> None:
+    case = city.do("dispatcher", city.open(), "dispatch", unit="dept-drainage")
+    told = city.do("handler", case, "delivered")
+    assert (told["receipt"], told["version"]) == ("delivered", case["version"])
+    city.do("handler", case, "delivered")
+    told = city.do("handler", case, "read")
+    assert city.do("handler", told, "delivered")["receipt"] == "read", "nothing goes back"
+    city.refused("case.not_held", lambda: city.do("other_handler", case, "read"))
+    city.refused("case.not_yours", lambda: city.do("dispatcher", case, "read"))
+    assert [line["verb"] for line in city.lines_of(case)[-3:]] == ["dispatch", "delivered", "read"]
+    back = city.do("dispatcher", case, "undo", version=None)
+    assert back["step"] == "dispatch", "that it was read does not keep a dispatch from being taken back"
+    again = city.do("dispatcher", back, "dispatch", unit="dept-drainage")
+    assert again["receipt"] == "", "each sending has receipts of its own"
+    taken = city.do("handler", city.do("handler", again, "delivered"), "take")
+    city.refused("case.not_now", lambda: city.do("handler", taken, "read"))
+    assert machine.replay(city.lines_of(case)) == ("handle", "taken")

@@ -35,6 +35,7 @@ _BLANK: Case = {
     "urged": 0,
     "tier": 0,
     "command": "",
+    "receipt": "",
     "supervised": None,
     "supervised_until": None,
     "reopened": 0,
@@ -77,6 +78,8 @@ def do(deed: Deed, case_id: str, verb: str, given: Given) -> Case:
     once = f"{deed.actor.id}:{given.once}" if given.once else None
     if once and docket.done_before(deed, once, case_id, verb):
         return case
+    if verb in states.RECEIPTS:
+        return _receipt(deed, case, machine.find(case["step"], case["mark"], verb))
     if given.version is not None and given.version != case["version"]:
         raise STALE(number=case["number"], have=case["version"], given=given.version)
     row = machine.find(case["step"], case["mark"], verb)
@@ -93,6 +96,7 @@ def do(deed: Deed, case_id: str, verb: str, given: Given) -> Case:
         changes |= effects.EFFECTS[row.effect](deed, case | changes, given)
     moves = row.effect != "undo" and (row.at != row.to or changes.get("command", case["command"]) != case["command"])
     if moves:
+        changes["receipt"] = ""
         changes |= docket.holder(deed, row.to, case | changes)
         changes |= clocks.part(deed, row.to, (case | changes)["class"], (case | changes)["area"])
     after = docket.store(deed, case, changes)
@@ -102,6 +106,20 @@ def do(deed: Deed, case_id: str, verb: str, given: Given) -> Case:
     _history(deed, row, after, given, once, detail | (_ended(deed, case) | _held(after) if moves else {}))
     tell(deed, after, verb)
     return _of_itself(deed, row, after)
+
+
+def _receipt(deed: Deed, case: Case, row: states.Row) -> Case:
+    """Note that a task has reached the unit it was sent to, or was read there; what is known already changes nothing."""
+    machine.allow(row, deed.actor, case["area"])
+    guards.check(deed, row, case, Given())
+    order = list(states.RECEIPTS)
+    if order.index(row.verb) <= order.index(case["receipt"]):
+        return case
+    docket.touch(deed, case["id"], receipt=row.verb)
+    docket.note(deed, case, row.verb)
+    after = case | {"receipt": row.verb}
+    tell(deed, after, row.verb)
+    return after
 
 
 def _of_itself(deed: Deed, row: states.Row, case: Case) -> Case:

@@ -91,7 +91,7 @@ def holder(deed: Deed, place: tuple[str, str], case: Case) -> Changes:
 
 _TOLD = (
     *("id", "number", "class", "title_zh", "title_en", "step", "mark", "holder", "holder_zh", "holder_en", "unit", "level", "indicator", "finding", "lead"),
-    *("voices", "version", "part", "tier", "helpers", "command"),
+    *("voices", "version", "part", "tier", "helpers", "command", "receipt"),
 )
 
 

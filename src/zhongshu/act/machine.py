@@ -3,7 +3,25 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from zhongshu.act.states import LEAD_ROWS, LEAD_STATES, MARKS, NOTED, REQUEST_ROWS, REQUEST_STATES, RESULTS, ROLES, ROWS, SENDERS, STEPS, TASK_ROWS, TASK_STATES, VERBS, Row, Verb
+from zhongshu.act.states import (
+    LEAD_ROWS,
+    LEAD_STATES,
+    MARKS,
+    NOTED,
+    RECEIPTS,
+    REQUEST_ROWS,
+    REQUEST_STATES,
+    RESULTS,
+    ROLES,
+    ROWS,
+    SENDERS,
+    STEPS,
+    TASK_ROWS,
+    TASK_STATES,
+    VERBS,
+    Row,
+    Verb,
+)
 from zhongshu.kernel.area import interval
 from zhongshu.kernel.grade import Principal
 from zhongshu.kernel.problem import Problem, declare
@@ -81,7 +99,7 @@ def offered(step: str, mark: str, actor: Principal, area: int, unit: str) -> lis
 
     To take the last step back and to say how it ended are no work of the place: whether they may be done is told apart.
     """
-    apart = {"undo", *RESULTS}
+    apart = {"undo", *RECEIPTS, *RESULTS}
     mine = [row for row in ROWS if row.at == (step, mark) and row.verb not in apart and covers(row, actor, area)]
     return [row for row in mine if "holder" not in row.guards or actor.unit == unit or (row.verb == "launch" and actor.role_names & SENDERS)]
 

@@ -108,7 +108,7 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
         "suggestion": proposal,
         "clocks": clocks.show(row, first, now),
         "links": _links(connection, [row["lead"]]).get(row["lead"], []) if row["lead"] else [],
-        "undo": takeback.show(connection, row, dict(steps[-1]) if steps else None, viewer, now),
+        "undo": takeback.show(connection, row, next((dict(step) for step in reversed(steps) if step["verb"] not in states.RECEIPTS), None), viewer, now),
         "placed": placed,
         "tasks": [show_task(task, viewer, now) for task in connection.execute(_TASKS, {"b_case": row["id"]}).mappings()],
         "holdings": [show_holding(each, now) for each in clocks.holdings([dict(step) for step in steps])],
@@ -247,6 +247,8 @@ def last_actions(connection: Connection, findings: Iterable[str]) -> dict[str, D
             case_file.c.id.label("case"),
             case_file.c.number,
             case_file.c.step,
+            case_file.c.mark,
+            case_file.c.receipt,
             case_file.c.area,
             case_file.c.holder_zh,
             case_file.c.holder_en,
@@ -264,9 +266,10 @@ def _last_action(row: Mapping[Any, Any]) -> Document:
         told = {"text_zh": f"{zh} · 线索 {row['lead_number']}", "text_en": f"{en} · lead {row['lead_number']}"}
     else:
         step = states.STEPS[row["step"]]
+        said = states.RECEIPTS[row["receipt"]] if (row["step"], row["mark"]) == ("handle", "") else states.MARKS[row["mark"]] if row["step"] == "handle" else (step.zh, step.en)
         told = {
-            "text_zh": f"{' '.join(filter(None, (step.zh, row['holder_zh'])))} · {row['number']}",
-            "text_en": f"{', '.join(filter(None, (step.en, row['holder_en'])))} · {row['number']}",
+            "text_zh": f"{' '.join(filter(None, (said[0], row['holder_zh'])))} · {row['number']}",
+            "text_en": f"{', '.join(filter(None, (said[1].capitalize(), row['holder_en'])))} · {row['number']}",
         }
     return {"case": row["case"], "lead": row["lead"], "area": row["lead_area"] if row["case"] is None else row["area"]} | told
 

@@ -26,7 +26,7 @@ _CASE = (
     *("id", "number", "class", "class_zh", "class_en", "title_zh", "title_en", "address", "lon"),
     *("lat", "source", "step", "mark", "unit", "holder", "holder_zh", "holder_en", "level"),
     *("voices", "finding", "lead", "indicator", "version", "flags", "check_mode", "redone", "returned"),
-    *("rejected", "reopened", "extended", "urged", "tier", "part", "helpers", "command"),
+    *("rejected", "reopened", "extended", "urged", "tier", "part", "helpers", "command", "receipt"),
 )
 """The columns of a case that its document has as they are."""
 

@@ -101,6 +101,8 @@ VERBS = {
         Verb("sign_for", "签收转派", "Sign for", "1"),
         Verb("send_back", "退回上级", "Send back up"),
         Verb("take_up", "收回指挥", "Take up again"),
+        Verb("delivered", "送达", "Delivered"),
+        Verb("read", "已读", "Read"),
         Verb("take", "接单", "Take", "1"),
         Verb("handle", "处置", "Handle", "1"),
         Verb("feedback", "反馈", "Report back", "1"),
@@ -215,6 +217,7 @@ ROWS = (
     Row(("dispatch", "down"), "sign_for", ("dispatch", ""), _SENDER | _SYSTEM, guards=_COMMANDER),
     *(Row(("dispatch", mark), "send_back", ("dispatch", ""), _SENDER, _REASON, frozenset({"commander", "below"}), "send_back") for mark in ("", "down")),
     *(Row(("dispatch", mark), "take_up", ("dispatch", ""), _SENDER, _REASON, frozenset({"above"}), "send_back") for mark in ("", "down")),
+    *(Row(("handle", ""), verb, ("handle", ""), _HANDLER, guards=_HOLDER) for verb in ("delivered", "read")),
     Row(("handle", ""), "take", ("handle", "taken"), _HANDLER | _SYSTEM, guards=_HOLDER),
     Row(("handle", "taken"), "handle", ("feedback", ""), _HANDLER, _EVIDENCE, _HOLDER | {"settled"}),
     Row(("feedback", ""), "feedback", ("check", ""), _HANDLER, _EVIDENCE, _HOLDER),
@@ -300,10 +303,13 @@ TASK_ROWS = (
 ASIDE = frozenset(
     {
         *("acknowledge", "void", "park", "defer", "supplement", "undo", "place", "recall", "ask", "deny", "extend", "urge", "supervise", "escalate", "make_safe"),
-        *("whistle", "launch", "exclude", "include", "dispute", "object", "reopen", "resume", "send_back", "take_up"),
+        *("delivered", "read", "whistle", "launch", "exclude", "include", "dispute", "object", "reopen", "resume", "send_back", "take_up"),
     }
 )
 """To be able to do one of these is no work that waits for someone."""
+
+RECEIPTS = {"": ("已派", "sent"), "delivered": ("已送达", "delivered"), "read": ("已读", "read")}
+"""How far a task has come with the unit it was sent to before someone takes it: a receipt is a line of the history that makes no one's decision stale."""
 
 RESULTS = ("solved", "unsolved")
 """What a reporter may say of a result; `unsolved` opens it again."""

@@ -35,11 +35,11 @@ SINCE = declare(
 )
 
 Line = dict[str, Any]
-_LAST = select(case_step).where(case_step.c.subject == bindparam("b_subject")).order_by(case_step.c.seq.desc()).limit(1)
+_LAST = select(case_step).where(case_step.c.subject == bindparam("b_subject"), case_step.c.verb.not_in([*states.RECEIPTS])).order_by(case_step.c.seq.desc()).limit(1)
 
 
 def last_line(connection: Connection, subject: str) -> Line | None:
-    """Return the newest line of a case's or a lead's history."""
+    """Return the newest line of a case's or a lead's history; that a task was delivered or read is no step after it."""
     found = connection.execute(_LAST, {"b_subject": subject}).mappings().one_or_none()
     return None if found is None else dict(found)
 

@@ -48,6 +48,8 @@ VERBS: dict[str, tuple[str, ...]] = {
         "verify",
         "file",
         "dispatch",
+        "delivered",
+        "read",
         "take",
         "handle",
         "feedback",

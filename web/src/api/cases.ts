@@ -38,6 +38,8 @@ export interface Case {
   may?: string[]
   /** Beside the step: returned, disputed, parked, deferred, waiting, taken, passed. */
   mark?: string
+  /** How far it has come with the unit it was sent to: '', delivered, read. */
+  receipt?: string
   mark_zh?: string
   mark_en?: string
   unit?: string | null
