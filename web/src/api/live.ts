@@ -4,6 +4,15 @@ import type { Level } from './vitals'
 import type { Finding } from './findings'
 import type { Lead } from './leads'
 
+/** Something the operations centre holds was moved: which, and by which verb. */
+export interface Moved {
+  id: string
+  number: string
+  area: string
+  verb: string
+  noun: string
+}
+
 export interface Changes {
   vital: { items: { indicator: string; area: string; value: number | null; level: Level; as_of: string }[] }
   finding: Finding
@@ -12,11 +21,17 @@ export interface Changes {
   clock: { now: string; speed: number; delay_ms: number | null }
   reading: { source: string; total: number }
   story: unknown
+  warning: Moved
+  response: Moved
+  mode: Moved
+  incident: Moved
+  handover: Moved
+  instruction: Moved
   reset: unknown
 }
 
 export type Topic = keyof Changes
-export const TOPICS: Topic[] = ['vital', 'finding', 'lead', 'case', 'clock', 'reading', 'story', 'reset']
+export const TOPICS: Topic[] = ['vital', 'finding', 'lead', 'case', 'clock', 'reading', 'story', 'reset', 'warning', 'response', 'mode', 'incident', 'handover', 'instruction']
 
 export interface Ears {
   onOpen: () => void
@@ -35,7 +50,7 @@ export function listen(ears: Ears): () => void {
   let last = ''
 
   function open() {
-    stream = new EventSource(withQuery('/api/live', { topics: 'vital,finding,lead,case,clock,reading,story', last }))
+    stream = new EventSource(withQuery('/api/live', { topics: TOPICS.filter((topic) => topic !== 'reset').join(','), last }))
     stream.onopen = () => {
       tries = 0
       ears.onOpen()
