@@ -137,6 +137,8 @@ export interface Handover {
   incoming: string
   incoming_name_zh: string
   incoming_name_en: string
+  signed_by_name_zh?: string
+  signed_by_name_en?: string
   expected: string
   signed_out: string
   signed_in: string | null

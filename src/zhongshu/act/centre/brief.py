@@ -144,9 +144,10 @@ _WORDS: dict[str, dict[str, Any]] = {
         "none": "无。",
         "summary": "昨日受理 {received} 件，结案 {closed} 件，其中按期 {on_time} 件；市民诉求 {requests} 件。在效预警 {warnings} 条，应急响应 {responses} 项，体征异常 {signs} 项。今日到期 {due_today} 件，已超时未结 {overdue} 件。",
         "span": "{issuer}，{first} 至 {last}",
+        "colon": "：",
         "open": "另行通知",
         "since": "{state}，自 {first}",
-        "asked": "批示：{text}（{leader_name}，{last} 前）",
+        "asked": "批示：{text}（{last} 前）",
         "tasks": "今日到期案件 {due_today} 件，已超时未结 {overdue} 件；待报送信息 {reports} 份，未办结领导批示 {instructions} 件，未签收指令 {orders} 条。",
     },
     "en": {
@@ -160,9 +161,10 @@ _WORDS: dict[str, dict[str, Any]] = {
         "none": "None.",
         "summary": "Yesterday {received} cases were received and {closed} closed, {on_time} of them in time; citizens sent {requests} requests. Warnings in force: {warnings}; responses: {responses}; signs out of the ordinary: {signs}. Due today: {due_today}; overdue and open: {overdue}.",
         "span": "{issuer}, {first} to {last}",
+        "colon": ": ",
         "open": "further notice",
         "since": "{state}, since {first}",
-        "asked": "Instruction: {text} ({leader_name}, by {last})",
+        "asked": "Instruction: {text} (by {last})",
         "tasks": "Cases due today {due_today}, overdue {overdue}; reports waiting {reports}, instructions open {instructions}, orders not accepted {orders}.",
     },
 }
@@ -179,14 +181,16 @@ def _holding(found: Document, language: str, zone: ZoneInfo) -> list[str]:
     """Return what held, a line each: its title, whose it is, and from when until when."""
     words = _WORDS[language]
     lines = [
-        f"{one[f'title_{language}']}  {words['span'].format(issuer=one['issuer'], first=_when(one['onset'], zone), last=_when(one['ended'] or one['expires'], zone) or words['open'])}"
+        f"{one[f'title_{language}']}{words['colon']}{words['span'].format(issuer=one['issuer'], first=_when(one['onset'], zone), last=_when(one['ended'] or one['expires'], zone) or words['open'])}"
         for one in found["warnings"]
     ]
     lines += [
-        f"{one[f'title_{language}']}  {words['span'].format(issuer=one['ordered_by'], first=_when(one['started'], zone), last=_when(one['ended'], zone) or words['open'])}"
+        f"{one[f'title_{language}']}{words['colon']}{words['span'].format(issuer=one['ordered_by'], first=_when(one['started'], zone), last=_when(one['ended'], zone) or words['open'])}"
         for one in found["responses"]
     ]
-    return lines + [f"{one[f'title_{language}']}  {words['since'].format(state=one[f'state_{language}'], first=_when(one['opened'], zone))}" for one in found["incidents"]]
+    return lines + [
+        f"{one[f'title_{language}']}{words['colon']}{words['since'].format(state=one[f'state_{language}'], first=_when(one['opened'], zone))}" for one in found["incidents"]
+    ]
 
 
 def _when(told: str | None, zone: ZoneInfo) -> str:

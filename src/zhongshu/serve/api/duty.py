@@ -22,7 +22,6 @@ SILENT = 200
 """Of so many open findings those are looked for that say a device is silent."""
 VERBS = ("hand_over", "sign", "instruct")
 """What may be done of the watch."""
-_PEOPLE = ("outgoing", "incoming")
 
 
 class HandOver(BaseModel):
@@ -157,5 +156,14 @@ def _names(known: dict[str, tuple[str, str]], id_: str, name: str, stem: str = "
 
 def _signed(city: City, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Add both names of who signs to handovers."""
-    known = city.identity.names({row[end] for row in rows for end in _PEOPLE if row[end]})
-    return [row | {key: said for end in _PEOPLE for key, said in _names(known, row[end], row[f"{end}_name"], f"{end}_name").items()} for row in rows]
+    signers = [(row["document"] or {}).get("signed_by", {"id": row["outgoing"], "name": row["outgoing_name"]}) for row in rows]
+    known = city.identity.names({one for row in rows for one in (row["outgoing"], row["incoming"]) if one} | {one["id"] for one in signers})
+    out = []
+    for row, signer in zip(rows, signers, strict=True):
+        people = (
+            ("outgoing_name", row["outgoing"], row["outgoing_name"]),
+            ("incoming_name", row["incoming"], row["incoming_name"]),
+            ("signed_by_name", signer["id"], signer["name"]),
+        )
+        out.append(row | {key: said for stem, id_, name in people for key, said in _names(known, id_, name, stem).items()})
+    return out
