@@ -71,7 +71,7 @@ def brief(connection: Connection, day: date, around: Around) -> Document:
 
 def titles(day: date) -> dict[str, str]:
     """Return the brief's title in both languages."""
-    return {"zh": f"城市运行每日简报（{day.year} 年 {day.month} 月 {day.day} 日）", "en": f"Daily brief of the city, {day.isoformat()}"}
+    return {"zh": f"城市运行每日简报（{day.year} 年 {day.month} 月 {day.day} 日）", "en": f"Daily brief of the city, {day.day} {day:%B %Y}"}
 
 
 def _figure(what: str, mine: Counter[int], before: Counter[int], week: Counter[int]) -> Document:
