@@ -46,6 +46,11 @@ def faults(page: Page) -> Any:
     return page.evaluate(FAULTS, TAGS)
 
 
+def pages(pdf: bytes) -> int:
+    """Return how many pages a PDF has."""
+    return len(re.findall(rb"/Type /Page\b(?!s)", pdf))
+
+
 def charge(page: Page) -> Any:
     """Return where it says who is in charge."""
     return page.locator("[data-charge]")
@@ -131,10 +136,10 @@ def test_the_brief_is_one_page_on_screen_and_as_pdf_in_both_languages(city: Any,
         expect(sheet.get_by_role("heading", level=1)).to_contain_text(word)
         expect(sheet).to_contain_text(other)
         expect(sheet.get_by_role("link", name=re.compile("大风蓝色预警|Gale"))).to_be_visible()
-        assert sheet.bounding_box()["height"] < 1130, "an A4 page at 96 dots an inch is 1123 high"
+        assert pages(page.pdf(prefer_css_page_size=True)) == 1, "printed"
         link = page.get_by_role("link", name=re.compile("PDF"))
         answer = page.request.get(str(link.get_attribute("href")))
-        assert len(re.findall(rb"/Type /Page\b(?!s)", answer.body())) == 1
+        assert pages(answer.body()) == 1
         before = str(page.get_by_label(re.compile("^(日期|Day)$")).input_value())
         page.get_by_role("button", name=re.compile("^(前一天|The day before)$")).click()
         expect(page).to_have_url(re.compile(r"date=\d{4}-\d\d-\d\d"))

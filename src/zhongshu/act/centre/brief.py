@@ -145,6 +145,8 @@ _WORDS: dict[str, dict[str, Any]] = {
         "summary": "昨日受理 {received} 件，结案 {closed} 件，其中按期 {on_time} 件；市民诉求 {requests} 件。在效预警 {warnings} 条，应急响应 {responses} 项，体征异常 {signs} 项。今日到期 {due_today} 件，已超时未结 {overdue} 件。",
         "span": "{issuer}，{first} 至 {last}",
         "colon": "：",
+        "and": "；",
+        "sign": "{area} {value}{unit}（{level}）",
         "open": "另行通知",
         "since": "{state}，自 {first}",
         "asked": "批示：{text}（{last} 前）",
@@ -162,6 +164,8 @@ _WORDS: dict[str, dict[str, Any]] = {
         "summary": "Yesterday {received} cases were received and {closed} closed, {on_time} of them in time; citizens sent {requests} requests. Warnings in force: {warnings}; responses: {responses}; signs out of the ordinary: {signs}. Due today: {due_today}; overdue and open: {overdue}.",
         "span": "{issuer}, {first} to {last}",
         "colon": ": ",
+        "and": "; ",
+        "sign": "{area} {value}{unit} ({level})",
         "open": "further notice",
         "since": "{state}, since {first}",
         "asked": "Instruction: {text} (by {last})",
@@ -205,7 +209,7 @@ def _sections(found: Document, language: str, zone: ZoneInfo) -> list[Document]:
     heads = [days.NAMES[what][0 if other == "zh" else 1] for what in days.COUNTED]
     held = _holding(found, language, zone)
     asked = [words["asked"].format_map(one | {"last": _when(one["until"], zone)}) for one in found["instructions"]]
-    signs = [f"{s[other]} {s['area_name_' + other]} {s['value']} {s['unit']}（{s['level_zh']}）" if other == "zh" else _sign_en(s) for s in found["signs"]]
+    signs = _signs(found["signs"], language)
     topics_ = [f"{t[other]} {t['count']}" for t in found["topics"]]
     return [
         {"head": words["figures"], "lines": [], "tables": [[words["head"], *figures], [[words["area"], *heads], *areas]] if areas else [[words["head"], *figures]]},
@@ -216,8 +220,14 @@ def _sections(found: Document, language: str, zone: ZoneInfo) -> list[Document]:
     ]
 
 
-def _sign_en(sign: Document) -> str:
-    return f"{sign['en']}, {sign['area_name_en']}: {sign['value']} {sign['unit']} ({sign['level']})"
+def _signs(signs: Sequence[Document], language: str) -> list[str]:
+    """Return the signs that stand out, a line for each sign, with its areas, values and levels."""
+    words = _WORDS[language]
+    lines: dict[str, list[str]] = {}
+    for sign in signs:
+        unit = "" if sign["unit"] == "1" else f" {sign['unit']}"
+        lines.setdefault(sign[language], []).append(words["sign"].format(area=sign[f"area_name_{language}"], value=sign["value"], unit=unit, level=sign[f"level_{language}"]))
+    return [f"{name}{words['colon']}{words['and'].join(said)}" for name, said in lines.items()]
 
 
 def _percent(change: float | None) -> str:

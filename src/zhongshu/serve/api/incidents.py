@@ -19,7 +19,7 @@ from zhongshu.serve.problems import BAD_REQUEST
 
 MOST_SIGNS = 8
 """So many signs stand in a brief, the gravest first."""
-GRAVE = {"red": "严重", "orange": "异常", "yellow": "关注"}
+GRAVE = {"red": ("严重", "severe"), "orange": ("异常", "abnormal"), "yellow": ("关注", "watch")}
 
 
 class Spot(BaseModel):
@@ -246,7 +246,8 @@ def _signs(asked: Asked) -> list[dict[str, Any]]:
             "value": f"{row['value']:g}",
             "unit": row["unit"],
             "level": row["level"],
-            "level_zh": GRAVE[row["level"]],
+            "level_zh": GRAVE[row["level"]][0],
+            "level_en": GRAVE[row["level"]][1],
         }
         for indicator, area, row in rows
         if row["level"] in GRAVE and row["value"] is not None
