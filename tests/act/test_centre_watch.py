@@ -207,7 +207,19 @@ def words_of(pdf: bytes) -> tuple[int, str]:
 def test_a_brief_is_one_page_whose_text_can_be_selected_however_much_it_has_to_say(city: Any, language: str) -> None:
     for n in range(30):
         city.open("garbage", 990101001001001 + n * 10**9)
-    signs = [{"zh": "积水深度", "en": "Ponding", "area_name_zh": "一区", "area_name_en": "District 1", "value": "40", "unit": "cm", "level": "red", "level_zh": "严重"}] * 8
+    signs = [
+        {
+            "zh": "积水深度",
+            "en": "Ponding",
+            "area_name_zh": "一区",
+            "area_name_en": "District 1",
+            "value": "40",
+            "unit": "cm",
+            "level": "red",
+            "level_zh": "严重",
+            "level_en": "severe",
+        }
+    ] * 8
     made = city.desk.read(lambda conn: brief.brief(conn, date(2026, 7, 2), brief.Around(city.clock.now() + DAY, city.zone, signs)))
     pages, text = words_of(paper.render(made["title"][language], "云汀市", made["sections"][language], one_page=True))
     assert pages == 1

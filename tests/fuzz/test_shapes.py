@@ -34,6 +34,7 @@ SHOWN_ELSEWHERE = {
     "POST /api/modes",
     "POST /api/duty/handover",
     "POST /api/duty/handover/{id}/sign",
+    "GET /api/duty/handovers/{id}",
     "POST /api/instructions",
     "POST /api/incidents",
     "GET /api/incidents/{id}",
@@ -56,7 +57,7 @@ PLAIN = (
         "/api/proof",
         "/api/ledger",
     ),
-    *("/api/warnings", "/api/responses", "/api/modes", "/api/duty", "/api/incidents", "/api/brief", "/api/brief.pdf"),
+    *("/api/warnings", "/api/responses", "/api/modes", "/api/duty", "/api/duty/handovers", "/api/instructions", "/api/incidents", "/api/brief", "/api/brief.pdf"),
 )
 """Addresses that need nothing but to be asked."""
 

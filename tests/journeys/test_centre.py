@@ -140,6 +140,8 @@ def instruct(town: Town, say: Shapes, case: Any) -> None:
     assert sheet["in_charge"] is None
     draft = sheet["draft"]
     assert [row["number"] for row in draft["instructions"]] == [given["number"]]
+    listed = say.ok("duty", "GET", "/api/instructions")["items"]
+    assert [(row["number"], row["open"], row["leader_name_zh"]) for row in listed] == [(given["number"], True, "leader")]
     assert {row["unit"] for row in draft["orders"]} >= {"dept-road", "dept-traffic"}
     assert {row["post"] for row in sheet["on_duty"]} == {"leader", "duty_officer", "watch"}
 
@@ -156,6 +158,13 @@ def hand_over(town: Town, say: Shapes) -> None:
     done = say.ok("night", "POST", f"/api/duty/handover/{made['id']}/sign", json={})
     assert done["document"]["memo"] == "注意 3 号泵"
     assert say.ok("duty", "GET", "/api/duty")["in_charge"]["name"] == "night"
+    assert [(row["outgoing_name"], row["incoming_name"], row["document"]) for row in say.ok("handler-here", "GET", "/api/duty/handovers")["items"]] == [
+        ("duty", "night", None),
+        ("", "duty", None),
+    ]
+    assert say.ok("duty", "GET", f"/api/duty/handovers/{made['id']}")["document"] == done["document"]
+    assert say.ok("handler-here", "GET", f"/api/duty/handovers/{made['number']}")["document"] is None
+    town.refused("duty", "GET", "/api/duty/handovers/none", 404)
 
 
 def print_out(town: Town, say: Shapes, url: str, case: Any) -> None:

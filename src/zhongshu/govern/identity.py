@@ -183,6 +183,10 @@ class Identity:
         query = select(party.c.id, party.c.name_zh, party.c.name_en).where(party.c.id.in_(list(ids)))
         return {row[0]: (row[1], row[2]) for row in self._desk.read(lambda conn: conn.execute(query).all())}
 
+    def account(self, id_: str) -> str:
+        """Return a party's account; '' for one that is not known."""
+        return str(self._desk.read(lambda conn: conn.execute(select(party.c.account).where(party.c.id == id_)).scalar_one_or_none()) or "")
+
     # keeping parties
 
     def add_party(self, new: Party, *, actor: str, password: str = "") -> str:

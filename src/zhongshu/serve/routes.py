@@ -20,7 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from zhongshu import __version__
 from zhongshu.kernel.problem import Problem
-from zhongshu.serve.api import cases, centre, cities, evaluation, incidents, owner, readings, requests, sandbox, sessions, tables, vitals
+from zhongshu.serve.api import cases, centre, cities, duty, evaluation, incidents, owner, readings, requests, sandbox, sessions, tables, vitals
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, digest, permit
 from zhongshu.serve.hot import HotRoutes
@@ -105,10 +105,13 @@ ROUTES = (
     Route("GET", "/api/modes", centre.modes, "read", "mode", "Modes"),
     Route("POST", "/api/modes", centre.propose_mode, "write", "mode", "Mode"),
     Route("POST", "/api/modes/{id}/{verb}", centre.decide_mode, "act", "mode", "Mode"),
-    Route("GET", "/api/duty", centre.duty, "read", "duty", "Duty"),
-    Route("POST", "/api/duty/handover", centre.hand_over, "act", "duty", "Handover"),
-    Route("POST", "/api/duty/handover/{id}/sign", centre.take_over, "act", "duty", "Handover"),
-    Route("POST", "/api/instructions", incidents.instruct, "act", "duty", "Instruction"),
+    Route("GET", "/api/duty", duty.duty, "read", "duty", "Duty"),
+    Route("GET", "/api/duty/handovers", duty.handovers, "read", "duty", "page of Handover"),
+    Route("GET", "/api/duty/handovers/{id}", duty.one_handover, "read", "duty", "Handover"),
+    Route("POST", "/api/duty/handover", duty.hand_over, "act", "duty", "Handover"),
+    Route("POST", "/api/duty/handover/{id}/sign", duty.take_over, "act", "duty", "Handover"),
+    Route("GET", "/api/instructions", duty.instructions, "read", "duty", "page of Instruction"),
+    Route("POST", "/api/instructions", duty.instruct, "act", "duty", "Instruction"),
     Route("GET", "/api/incidents", incidents.incidents, "read", "incident", "page of IncidentRow"),
     Route("POST", "/api/incidents", incidents.open_incident, "write", "incident", "Incident"),
     Route("GET", "/api/incidents/{id}", incidents.one_incident, "read", "incident", "Incident"),

@@ -114,14 +114,15 @@ SHAPES: dict[str, str] = {
     "ModeEffect": "effect: str, zh: str, en: str, items: [any]",
     "Restored": "effect: str, what: str, zh: str, en: str",
     "Sampling": "type: str, zh: str, en: str, every_s: int?, areas: [area], mode: str, number: str, basis: str",
-    "Duty": "in_charge: any, on_duty: [Turn], coming: any, roster: [Turn], waiting: any, draft: Sheet",
+    "Duty": "in_charge: any, on_duty: [Turn], coming: any, roster: [Turn], waiting: any, draft: Sheet, may: [str]",
     "Turn": "theme: str, shift: str, post: str, post_zh: str, post_en: str, name: str, name_en: str, account: str, phone: str, from: time, to: time",
     "Sheet": "at: time, open: CasesOf, near: CasesOf, overdue: CasesOf, parts_overdue: CasesOf, voices: CasesOf, warnings: [Warning], responses: [Response], modes: [Mode], "
     "incidents: [IncidentRow], reports: [Report], silent: [any], instructions: [Instruction], orders: [Order], roster: [Turn], memo: str",
     "CasesOf": "count: int, items: [any]",
     "Handover": "id: str, number: str, state: str, state_zh: str, state_en: str, outgoing: str, outgoing_name: str, incoming: str, incoming_name: str, expected: str, signed_out: time, "
     "signed_in: time?, memo: str, document: any, digest: str, version: int",
-    "Instruction": "id: str, number: str, leader_name: str, text: str, case: str, case_number: str, area: area, made: time, until: time?, late: bool",
+    "Instruction": "id: str, number: str, leader: str, leader_name: str, text: str, case: str, case_number: str, area: area, made: time, until: time?, late: bool, "
+    "step?: str, step_zh?: str, step_en?: str, open?: bool, closed?: time?",
     "IncidentRow": _INCIDENT,
     "Incident": f"{_INCIDENT}, orders: [Order], reports: [Report], log: [Logged], cases: [any], supplies: [any], verbs: [any]",
     "Order": "id: str, number: str, incident: str, task: str, title_zh: str, title_en: str, unit: str, unit_zh: str, unit_en: str, basis: str, state: str, state_zh: str, state_en: str, "
@@ -132,7 +133,7 @@ SHAPES: dict[str, str] = {
     "Review": "number: str, title_zh: str, title_en: str, drill: bool, moments: [Moment], gaps: [any], limits: [any], timeline: [any], sections: any",
     "Moment": "key: str, zh: str, en: str, at: time?",
     "Brief": "date: str, of: str, title: any, figures: [Figure], districts: [any], topics: [any], warnings: [Warning], responses: [Response], incidents: [IncidentRow], signs: [any], todo: any, "
-    "sections: any",
+    "instructions: [Instruction], sections: any, summary: any",
     "Figure": "what: str, zh: str, en: str, value: int, day_before: int, week_before: int, day_change: num?, week_change: num?",
     "Evidence": "sha256: str, content_type: str, size: int, url: str",
     "Story": "started: bool, started_at: time?, phase: str, steps: [StoryStep], rain: any, phone: Phone?, seats: [Seat]",

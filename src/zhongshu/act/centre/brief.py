@@ -5,7 +5,7 @@ Each city is compared with itself alone. The signs that stand out are handed in;
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,21 +21,25 @@ from zhongshu.act.centre.tables import incident, response, warning
 from zhongshu.act.centre.warning import show as show_warning
 from zhongshu.act.tables import case_file, request
 from zhongshu.kernel.area import show_area
+from zhongshu.kernel.clock import parse_time, to_datetime
 from zhongshu.kernel.grade import EVERYWHERE, Scope
 
 TOPICS = 5
+INSTRUCTIONS = 5
+"""So many instructions are told with their words; the count tells of all."""
 Namer = Callable[[int, str], str]
 """An area's name by its code and a language."""
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a brief is told: the city's time (µs) and zone, the signs that stand out {zh, en, area, value, unit, level}, and how areas are called."""
+    """What a brief is told: the city's time (µs) and zone, the signs that stand out {zh, en, area, value, unit, level}, how areas are called, and of which cases the instructions may be told."""
 
     now: int
     zone: ZoneInfo
     signs: Sequence[Document] = ()
     name: Namer = lambda code, _language: show_area(code)
+    scope: Scope = field(default_factory=Scope)
 
 
 def brief(connection: Connection, day: date, around: Around) -> Document:
@@ -56,13 +60,18 @@ def brief(connection: Connection, day: date, around: Around) -> Document:
         **_held(connection, of, around),
         "signs": list(around.signs),
         "todo": _todo(connection, day, around),
+        "instructions": instruction.unfinished(connection, around.scope, around.now)[:INSTRUCTIONS],
     }
-    return found | {"sections": {language: _sections(found, language) for language in ("zh", "en")}, "title": titles(day)}
+    said = {
+        "sections": {language: _sections(found, language, around.zone) for language in ("zh", "en")},
+        "summary": {language: _summary(found, language) for language in ("zh", "en")},
+    }
+    return found | said | {"title": titles(day)}
 
 
 def titles(day: date) -> dict[str, str]:
     """Return the brief's title in both languages."""
-    return {"zh": f"城市运行每日简报（{day.year} 年 {day.month} 月 {day.day} 日）", "en": f"Daily brief of the city, {day.isoformat()}"}
+    return {"zh": f"城市运行每日简报（{day.year} 年 {day.month} 月 {day.day} 日）", "en": f"Daily brief of the city, {day.day} {day:%B %Y}"}
 
 
 def _figure(what: str, mine: Counter[int], before: Counter[int], week: Counter[int]) -> Document:
@@ -133,6 +142,14 @@ _WORDS: dict[str, dict[str, Any]] = {
         "head": ["指标", "昨日", "前一日", "环比", "上周同日", "同比"],
         "area": "区域",
         "none": "无。",
+        "summary": "昨日受理 {received} 件，结案 {closed} 件，其中按期 {on_time} 件；市民诉求 {requests} 件。在效预警 {warnings} 条，应急响应 {responses} 项，体征异常 {signs} 项。今日到期 {due_today} 件，已超时未结 {overdue} 件。",
+        "span": "{issuer}，{first} 至 {last}",
+        "colon": "：",
+        "and": "；",
+        "sign": "{area} {value}{unit}（{level}）",
+        "open": "另行通知",
+        "since": "{state}，自 {first}",
+        "asked": "批示：{text}（{last} 前）",
         "tasks": "今日到期案件 {due_today} 件，已超时未结 {overdue} 件；待报送信息 {reports} 份，未办结领导批示 {instructions} 件，未签收指令 {orders} 条。",
     },
     "en": {
@@ -144,31 +161,73 @@ _WORDS: dict[str, dict[str, Any]] = {
         "head": ["Figure", "Yesterday", "Day before", "Change", "Last week", "Change"],
         "area": "Area",
         "none": "None.",
+        "summary": "Yesterday {received} cases were received and {closed} closed, {on_time} of them in time; citizens sent {requests} requests. Warnings in force: {warnings}; responses: {responses}; signs out of the ordinary: {signs}. Due today: {due_today}; overdue and open: {overdue}.",
+        "span": "{issuer}, {first} to {last}",
+        "colon": ": ",
+        "and": "; ",
+        "sign": "{area} {value}{unit} ({level})",
+        "open": "further notice",
+        "since": "{state}, since {first}",
+        "asked": "Instruction: {text} (by {last})",
         "tasks": "Cases due today {due_today}, overdue {overdue}; reports waiting {reports}, instructions open {instructions}, orders not accepted {orders}.",
     },
 }
 
 
-def _sections(found: Document, language: str) -> list[Document]:
+def _summary(found: Document, language: str) -> str:
+    """Return the day in a sentence or two, for whoever reads nothing else."""
+    held = {"warnings": sum(one["in_force"] for one in found["warnings"]), "responses": sum(one["ended"] is None for one in found["responses"]), "signs": len(found["signs"])}
+    said: str = _WORDS[language]["summary"].format_map({figure["what"]: figure["value"] for figure in found["figures"]} | found["todo"] | held)
+    return said
+
+
+def _holding(found: Document, language: str, zone: ZoneInfo) -> list[str]:
+    """Return what held, a line each: its title, whose it is, and from when until when."""
+    words = _WORDS[language]
+    lines = [
+        f"{one[f'title_{language}']}{words['colon']}{words['span'].format(issuer=one['issuer'], first=_when(one['onset'], zone), last=_when(one['ended'] or one['expires'], zone) or words['open'])}"
+        for one in found["warnings"]
+    ]
+    lines += [
+        f"{one[f'title_{language}']}{words['colon']}{words['span'].format(issuer=one['ordered_by'], first=_when(one['started'], zone), last=_when(one['ended'], zone) or words['open'])}"
+        for one in found["responses"]
+    ]
+    return lines + [
+        f"{one[f'title_{language}']}{words['colon']}{words['since'].format(state=one[f'state_{language}'], first=_when(one['opened'], zone))}" for one in found["incidents"]
+    ]
+
+
+def _when(told: str | None, zone: ZoneInfo) -> str:
+    return "" if told is None else to_datetime(parse_time(told)).astimezone(zone).strftime("%m-%d %H:%M")
+
+
+def _sections(found: Document, language: str, zone: ZoneInfo) -> list[Document]:
     """Return a brief as sections {head, lines, tables} in one language."""
     words, other = _WORDS[language], language
     figures = [[f[other], str(f["value"]), str(f["day_before"]), _percent(f["day_change"]), str(f["week_before"]), _percent(f["week_change"])] for f in found["figures"]]
     areas = [[d[f"name_{other}"], *(str(d[what]) for what in days.COUNTED)] for d in found["districts"]]
     heads = [days.NAMES[what][0 if other == "zh" else 1] for what in days.COUNTED]
-    held = [one[f"title_{other}"] for kind in ("warnings", "responses", "incidents") for one in found[kind]]
-    signs = [f"{s[other]} {s['area_name_' + other]} {s['value']} {s['unit']}（{s['level_zh']}）" if other == "zh" else _sign_en(s) for s in found["signs"]]
+    held = _holding(found, language, zone)
+    asked = [words["asked"].format_map(one | {"last": _when(one["until"], zone)}) for one in found["instructions"]]
+    signs = _signs(found["signs"], language)
     topics_ = [f"{t[other]} {t['count']}" for t in found["topics"]]
     return [
         {"head": words["figures"], "lines": [], "tables": [[words["head"], *figures], [[words["area"], *heads], *areas]] if areas else [[words["head"], *figures]]},
         {"head": words["held"], "lines": held or [words["none"]], "tables": []},
         {"head": words["signs"], "lines": signs or [words["none"]], "tables": []},
         {"head": words["topics"], "lines": ["；".join(topics_) if other == "zh" else "; ".join(topics_)] if topics_ else [words["none"]], "tables": []},
-        {"head": words["todo"], "lines": [words["tasks"].format_map(found["todo"])], "tables": []},
+        {"head": words["todo"], "lines": [words["tasks"].format_map(found["todo"]), *asked], "tables": []},
     ]
 
 
-def _sign_en(sign: Document) -> str:
-    return f"{sign['en']}, {sign['area_name_en']}: {sign['value']} {sign['unit']} ({sign['level']})"
+def _signs(signs: Sequence[Document], language: str) -> list[str]:
+    """Return the signs that stand out, a line for each sign, with its areas, values and levels."""
+    words = _WORDS[language]
+    lines: dict[str, list[str]] = {}
+    for sign in signs:
+        unit = "" if sign["unit"] == "1" else f" {sign['unit']}"
+        lines.setdefault(sign[language], []).append(words["sign"].format(area=sign[f"area_name_{language}"], value=sign["value"], unit=unit, level=sign[f"level_{language}"]))
+    return [f"{name}{words['colon']}{words['and'].join(said)}" for name, said in lines.items()]
 
 
 def _percent(change: float | None) -> str:

@@ -17,7 +17,7 @@ from zhongshu.act.centre.line import Document, Row
 from zhongshu.act.centre.refusals import NOT_IN_CHARGE, NOT_NOW, OTHER_EXPECTED, OWN_HANDOVER
 from zhongshu.act.centre.tables import handover
 from zhongshu.act.deed import Deed, number
-from zhongshu.act.shown import in_scope, time_of
+from zhongshu.act.shown import hide, in_scope, time_of
 from zhongshu.act.tables import case_file
 from zhongshu.kernel.area import show_area
 from zhongshu.kernel.clock import rfc3339
@@ -70,10 +70,10 @@ def sheet(connection: Connection, now: int, zone: ZoneInfo, scope: Scope, silent
 def _cases(connection: Connection, scope: Scope, which: list[ColumnElement[bool]], by: Any) -> Document:  # noqa: ANN401 (a column, or its order)
     held = [*which, *in_scope(case_file.c, scope)]
     count = connection.execute(select(func.count()).select_from(case_file).where(*held)).scalar_one()
-    plain = ("id", "number", "class", "title_zh", "title_en", "step", "holder_zh", "holder_en", "voices")
+    plain = ("id", "number", "class", "class_zh", "class_en", "title_zh", "title_en", "address", "step", "mark", "holder_zh", "holder_en", "voices")
     rows = connection.execute(select(case_file).where(*held).order_by(by, case_file.c.id).limit(LISTED)).mappings()
-    items = [{name: row[name] for name in plain} | {"area": show_area(row["area"]), "due": time_of(row["due"]), "held_due": time_of(row["held_due"])} for row in rows]
-    return {"count": count, "items": items}
+    items = [{name: row[name] for name in plain} | {"area": show_area(row["area"]), **{name: time_of(row[name]) for name in ("opened", "due", "held_due")}} for row in rows]
+    return {"count": count, "items": [hide(item, scope) for item in items]}
 
 
 def in_charge(connection: Connection, at: int) -> Document | None:
@@ -137,6 +137,17 @@ def waiting(connection: Connection) -> Row | None:
     """Return the sheet that waits for a signature, if there is one."""
     row = connection.execute(select(handover).where(handover.c.state == "frozen")).mappings().first()
     return None if row is None else dict(row)
+
+
+def listing(connection: Connection, limit: int) -> list[Row]:
+    """Return the handovers, the last first; those made out anew are no longer among them."""
+    query = select(handover).where(handover.c.state != "superseded").order_by(handover.c.signed_out.desc(), handover.c.number.desc()).limit(limit)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def read(connection: Connection, id_: str) -> Row:
+    """Return a handover by its id or number. Raises `centre.unknown`."""
+    return line.find(connection, "handover", id_)
 
 
 def show(row: Mapping[Any, Any], *, whole: bool = True) -> Document:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Select, insert, select
 
 from zhongshu.act import case as cases
 from zhongshu.act import docket, states
@@ -58,18 +58,33 @@ def give(deed: Deed, given: NewInstruction) -> Row:
 
 def unfinished(connection: Connection, scope: Scope, now: int) -> list[Document]:
     """Return the instructions whose cases are still open, the first due first."""
-    query = (
-        select(instruction, case_file.c.number.label("case_number"), case_file.c.step, case_file.c.holder_zh, case_file.c.holder_en)
-        .join(case_file, case_file.c.id == instruction.c.case_id)
-        .where(case_file.c.step.in_(states.OPEN), *in_scope(case_file.c, scope))
-        .order_by(instruction.c.until, instruction.c.made)
-    )
-    return [show(row, now) | {"holder_zh": row["holder_zh"], "holder_en": row["holder_en"]} for row in connection.execute(query).mappings()]
+    query = _with_case(scope).where(case_file.c.step.in_(states.OPEN)).order_by(instruction.c.until, instruction.c.made)
+    return [_became(row, now) for row in connection.execute(query).mappings()]
+
+
+def listing(connection: Connection, scope: Scope, now: int, limit: int) -> list[Document]:
+    """Return the instructions of the cases of a scope, the last first, with what became of each."""
+    query = _with_case(scope).order_by(instruction.c.made.desc(), instruction.c.id.desc()).limit(limit)
+    return [_became(row, now) for row in connection.execute(query).mappings()]
+
+
+def _with_case(scope: Scope) -> Select[Any]:
+    of = case_file.c
+    told = (of.number.label("case_number"), of.step, of.closed, of.holder_zh, of.holder_en, of.title_zh.label("case_title_zh"), of.title_en.label("case_title_en"))
+    return select(instruction, *told).join(case_file, of.id == instruction.c.case_id).where(*in_scope(of, scope))
+
+
+def _became(row: Mapping[Any, Any], now: int) -> Document:
+    """Return an instruction with where its case stands; it is late where the case was not closed by then."""
+    step = states.STEPS[row["step"]]
+    ended = row["closed"] if row["closed"] is not None else None if step.open else row["until"]
+    case = {name: row[name] for name in ("step", "holder_zh", "holder_en", "case_title_zh", "case_title_en")}
+    return show(row, now if ended is None else ended) | case | {"step_zh": step.zh, "step_en": step.en, "open": step.open, "closed": time_of(row["closed"])}
 
 
 def show(row: Mapping[Any, Any], now: int) -> Document:
     """Turn an instruction's row into its document; `case_number` where it was joined."""
-    plain = {name: row[name] for name in ("id", "number", "leader_name", "text")}
+    plain = {name: row[name] for name in ("id", "number", "leader", "leader_name", "text")}
     return plain | {
         "case": row["case_id"],
         "case_number": row.get("case_number", ""),

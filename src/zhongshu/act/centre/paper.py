@@ -16,18 +16,20 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate, Spacer, TableStyle
+from reportlab.platypus import HRFlowable, LongTable, Paragraph, SimpleDocTemplate, Spacer, TableStyle
 
 FONT = "STSong-Light"
 MARGIN = 18 * mm
 PADDING = 6
 """What the frame keeps free at each side, in points."""
-SIZES = (10.5, 10, 9.5, 9, 8.5, 8, 7.5, 7)
+SIZES = (12, 11.5, 11, 10.5, 10, 9.5, 9, 8.5, 8, 7.5, 7)
 """Type sizes in points, tried from the largest until everything stands on one page."""
+PLAIN = 9.5
+"""The type size where there may be more pages."""
 FEWEST = 3
 """No list is cut shorter than this."""
 _NUMBER = re.compile(r"[+-]?[\d.,]+%?|—")
-_LINE, _SHADE = HexColor("#9aa3ad"), HexColor("#eef1f4")
+_INK, _LINE, _EDGE = HexColor("#1f3a5f"), HexColor("#c9d0d7"), HexColor("#6b7680")
 
 Section = dict[str, Any]
 """{head, lines: [text], tables: [[[cell, …], …]]}; a table's first row is its head."""
@@ -36,7 +38,7 @@ Section = dict[str, Any]
 def render(title: str, under: str, sections: Sequence[Section], *, one_page: bool = False) -> bytes:
     """Return a PDF. On one page, type becomes smaller, and then lists shorter with a word on how much was left out."""
     if not one_page:
-        return _build(title, under, sections, SIZES[2])[0]
+        return _build(title, under, sections, PLAIN)[0]
     for size in SIZES:
         made, pages = _build(title, under, sections, size)
         if pages == 1:
@@ -61,13 +63,14 @@ def _cut(section: Section, most: int) -> Section:
 
 def _build(title: str, under: str, sections: Sequence[Section], size: float) -> tuple[bytes, int]:
     _font()
-    plain = ParagraphStyle("plain", fontName=FONT, fontSize=size, leading=size * 1.4, wordWrap="CJK")
-    head = ParagraphStyle("head", parent=plain, fontSize=size * 1.15, leading=size * 1.7, spaceBefore=size * 0.6, textColor=HexColor("#1f3a5f"))
+    plain = ParagraphStyle("plain", fontName=FONT, fontSize=size, leading=size * 1.5, wordWrap="CJK", spaceAfter=size * 0.15)
+    head = ParagraphStyle("head", parent=plain, fontSize=size * 1.2, leading=size * 1.7, spaceBefore=size * 0.9, spaceAfter=size * 0.2, textColor=_INK)
     top = ParagraphStyle("top", parent=plain, fontSize=size * 1.7, leading=size * 2.3, alignment=1)
     small = ParagraphStyle("small", parent=plain, fontSize=size * 0.85, leading=size * 1.2, alignment=1, textColor=HexColor("#5c6670"))
-    story: list[Any] = [Paragraph(escape(title), top), Paragraph(escape(under), small), Spacer(1, size * 0.5)]
+    rule = HRFlowable(width="100%", thickness=1.2, color=_INK, spaceBefore=size * 0.6, spaceAfter=size * 0.6)
+    story: list[Any] = [Paragraph(escape(title), top), Paragraph(escape(under), small), rule]
     for section in sections:
-        story.append(Paragraph(escape(section["head"]), head))
+        story += [Paragraph(escape(section["head"]), head)] if section["head"] else []
         story += [Paragraph(escape(text), plain) for text in section["lines"]]
         for rows in section["tables"]:
             story += [_table(rows, plain), Spacer(1, size * 0.5)]
@@ -84,13 +87,16 @@ def _table(rows: list[list[str]], plain: ParagraphStyle) -> LongTable:
     widest = [max(4.0, min(24.0, max((_wide(row[i]) for row in rows), default=4))) for i in range(len(rows[0]))]
     whole = A4[0] - 2 * MARGIN - 2 * PADDING
     number = ParagraphStyle("number", parent=plain, alignment=2)
-    cells = [[Paragraph(escape(cell), number if _NUMBER.fullmatch(cell) else plain) for cell in row] for row in rows]
+    counted = [all(_NUMBER.fullmatch(row[i]) for row in rows[1:] if row[i]) and len(rows) > 1 for i in range(len(rows[0]))]
+    same = max((width for width, one in zip(widest, counted, strict=True) if one), default=0)
+    widest = [same if one else width for width, one in zip(widest, counted, strict=True)]
+    cells = [[Paragraph(escape(cell), number if one else plain) for cell, one in zip(row, counted, strict=True)] for row in rows]
     made = LongTable(cells, colWidths=[whole * width / sum(widest) for width in widest], repeatRows=1)
     made.setStyle(
         TableStyle(
             [
-                ("GRID", (0, 0), (-1, -1), 0.4, _LINE),
-                ("BACKGROUND", (0, 0), (-1, 0), _SHADE),
+                ("LINEBELOW", (0, 0), (-1, -1), 0.4, _LINE),
+                ("LINEBELOW", (0, 0), (-1, 0), 0.8, _EDGE),
                 ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
                 *((side, (0, 0), (-1, -1), 1.2) for side in ("TOPPADDING", "BOTTOMPADDING")),
                 *((side, (0, 0), (-1, -1), 3) for side in ("LEFTPADDING", "RIGHTPADDING")),

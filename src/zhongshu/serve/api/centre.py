@@ -1,25 +1,17 @@
-"""The operations centre's standing: warnings in force, responses ordered, modes raised and lowered, who is in charge and how the watch is handed over."""
+"""The operations centre's standing: warnings in force, responses ordered, modes raised and lowered."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import File, Form, UploadFile
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection
 
-from zhongshu.act.centre import ELSEWHERE, cap, handover, line, mode, response, roster, warning
-from zhongshu.judge import record as findings
-from zhongshu.kernel.area import interval, parse_area
-from zhongshu.kernel.clock import parse_time, to_datetime
-from zhongshu.kernel.grade import EVERYWHERE, Scope
+from zhongshu.act.centre import ELSEWHERE, cap, line, mode, response, warning
+from zhongshu.kernel.area import parse_area
+from zhongshu.kernel.clock import parse_time
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, Door
 from zhongshu.survey import touched
-
-SENSING = "infrastructure"
-"""The theme of the signs that tell how many devices are heard."""
-SILENT = 200
-"""Of so many open findings those are looked for that say a device is silent."""
 
 
 class Warned(BaseModel):
@@ -72,13 +64,6 @@ class Said(BaseModel):
 
     note: str = Field(default="", max_length=2000)
     version: int | None = None
-
-
-class HandOver(BaseModel):
-    """What the outgoing officer adds to the computed sheet, and who is to take over, if it is to be one person."""
-
-    memo: str = Field(default="", max_length=4000)
-    to: str = Field(default="", max_length=64)
 
 
 def warnings(asked: Door, all: bool = False, limit: int = 100) -> dict[str, Any]:  # noqa: A002, FBT001, FBT002 (a query parameter)
@@ -187,62 +172,3 @@ def decide_mode(asked: Door, id: str, verb: str, body: Said) -> dict[str, Any]: 
     """Approve a proposed mode (approve), refuse it (refuse, with a note), or end one in force (end)."""
     held_by(asked, "mode", id, "act", verb)
     return asked.city.office.write(asked.principal, lambda deed: mode.show(deed.connection, mode.act(deed, id, verb, body.note, body.version)))
-
-
-def duty(asked: Door) -> dict[str, Any]:
-    """Say who is in charge, who stands this shift and the next, and what the handover sheet would hold now; cases are those the asker may read."""
-    city, now = asked.city, asked.city.clock.now()
-    cases = city.guard.scope(asked.principal, "read", "case")
-    signs = bool(city.guard.scope(asked.principal, "act", "duty", verb="sign"))
-    today = to_datetime(now).astimezone(city.zone).date()
-
-    def read(conn: Connection) -> dict[str, Any]:
-        waits, next_ = handover.waiting(conn), roster.coming(conn, now, city.zone)
-        return {
-            "in_charge": handover.in_charge(conn, now),
-            "on_duty": [turn.document() for turn in roster.on_duty(conn, now, city.zone)],
-            "coming": None if next_ is None else next_.document(),
-            "roster": [turn.document() for turn in roster.turns(conn, today, 7, city.zone)],
-            "waiting": None if waits is None else handover.show(waits, whole=signs),
-            "draft": handover.sheet(conn, now, city.zone, cases, silent(asked)),
-        }
-
-    return city.office.read(read)
-
-
-def hand_over(asked: Door, body: HandOver) -> dict[str, Any]:
-    """Hand the watch over: the sheet is frozen with the outgoing officer's signature; until someone else signs it they stay in charge."""
-    city = asked.city
-    city.guard.require(asked.principal, "act", "duty", verb="hand_over")
-    cases = city.guard.scope(asked.principal, "read", "case")
-    quiet = silent(asked)
-    row = city.office.write(asked.principal, lambda deed: handover.begin(deed, city.about.code, cases, quiet, body.memo, body.to))
-    return handover.show(row)
-
-
-def take_over(asked: Door, id: str, body: Said) -> dict[str, Any]:  # noqa: A002 (a path parameter)
-    """Take the watch over with the incoming officer's signature: from now on they are in charge."""
-    asked.city.guard.require(asked.principal, "act", "duty", verb="sign")
-    return asked.city.office.write(asked.principal, lambda deed: handover.show(handover.sign(deed, id, body.version)))
-
-
-def silent(asked: Asked) -> Callable[[], list[dict[str, Any]]]:
-    """Return what tells of the devices that are silent: the open findings of rules that watch for absence, and of the signs of the sensing itself."""
-    city = asked.city
-    themes = {code: sign.theme for code, sign in city.watch.indicators.items()}
-    absent = {rule.code: rule for code, held in city.watch.rules.items() for rule in held if rule.when is None or themes.get(code) == SENSING}
-    rows = city.office.read(lambda conn: findings.listing(conn, Scope(EVERYWHERE), "open", limit=SILENT))
-    found = [
-        {
-            "finding": row["id"],
-            "zh": absent[row["rule"]].name.get("zh", row["rule"]),
-            "en": absent[row["rule"]].name.get("en", row["rule"]),
-            "area": row["area"],
-            "area_name_zh": city.areas.name(int(row["area"]), "zh"),
-            "area_name_en": city.areas.name(int(row["area"]), "en"),
-            "since": row["opened"],
-        }
-        for row in rows
-        if row["rule"] in absent and asked.city.guard.scope(asked.principal, "read", "finding").touches(*interval(int(row["area"])))
-    ]
-    return lambda: found

@@ -1,4 +1,4 @@
-"""Incidents: their rooms, orders with receipts and reports; the review of one or of a case; the daily brief; and a leader's instructions."""
+"""Incidents: their rooms, orders with receipts and reports; the review of one or of a case; and the daily brief."""
 
 from datetime import date as day
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from zhongshu.act import Deed, record
 from zhongshu.act.centre import brief as briefs
-from zhongshu.act.centre import incident, instruction, line, paper, report, review
+from zhongshu.act.centre import incident, line, paper, report, review
 from zhongshu.act.centre import order as orders
 from zhongshu.kernel.area import Level, interval, parse_area, show_area
 from zhongshu.kernel.clock import MINUTE, parse_time, to_datetime
@@ -19,7 +19,7 @@ from zhongshu.serve.problems import BAD_REQUEST
 
 MOST_SIGNS = 8
 """So many signs stand in a brief, the gravest first."""
-GRAVE = {"red": "严重", "orange": "异常", "yellow": "关注"}
+GRAVE = {"red": ("严重", "severe"), "orange": ("异常", "abnormal"), "yellow": ("关注", "watch")}
 
 
 class Spot(BaseModel):
@@ -68,17 +68,6 @@ class Receipt(BaseModel):
 
     note: str = Field(default="", max_length=2000)
     version: int | None = None
-
-
-class Instructed(BaseModel):
-    """What a leader writes, of a case or of something new in an area, and by when."""
-
-    text: str = Field(min_length=1, max_length=2000)
-    until: str = Field(max_length=40)
-    case: str = Field(default="", max_length=64)
-    area: str = Field(default="", max_length=15)
-    class_: str = Field(default="", alias="class", max_length=100)
-    title_en: str = Field(default="", max_length=200)
 
 
 def incidents(asked: Door, all: bool = False, limit: int = 100) -> dict[str, Any]:  # noqa: A002, FBT001, FBT002 (a query parameter)
@@ -223,7 +212,8 @@ def brief_pdf(asked: Door, date: str = "", lang: str = "zh") -> Response:
     found, city = _brief(asked, date), asked.city
     name = city.about.name_zh if lang == "zh" else city.about.name_en
     under = f"{name} · {'沙盒 · 虚构城市 · 模拟人员' if lang == 'zh' else 'sandbox, fictional city, simulated people'}" if city.sandbox else name
-    return Response(paper.render(found["title"][lang], under, found["sections"][lang], one_page=True), media_type="application/pdf")
+    summary = {"head": "", "lines": [found["summary"][lang]], "tables": []}
+    return Response(paper.render(found["title"][lang], under, [summary, *found["sections"][lang]], one_page=True), media_type="application/pdf")
 
 
 def _brief(asked: Asked, date: str) -> dict[str, Any]:
@@ -235,7 +225,7 @@ def _brief(asked: Asked, date: str) -> dict[str, Any]:
         wanted = day.min
     if not today.replace(year=1971, day=1) < wanted <= today:
         raise BAD_REQUEST(field="date", why_zh="应为不晚于今天的日期，例如 2026-07-01", why_en="it must be a day up to today, such as 2026-07-01")
-    around = briefs.Around(now, city.zone, _signs(asked), city.areas.name)
+    around = briefs.Around(now, city.zone, _signs(asked), city.areas.name, city.guard.scope(asked.principal, "read", "case"))
     return city.office.read(lambda conn: briefs.brief(conn, wanted, around))
 
 
@@ -256,7 +246,8 @@ def _signs(asked: Asked) -> list[dict[str, Any]]:
             "value": f"{row['value']:g}",
             "unit": row["unit"],
             "level": row["level"],
-            "level_zh": GRAVE[row["level"]],
+            "level_zh": GRAVE[row["level"]][0],
+            "level_en": GRAVE[row["level"]][1],
         }
         for indicator, area, row in rows
         if row["level"] in GRAVE and row["value"] is not None
@@ -267,18 +258,3 @@ def _signs(asked: Asked) -> list[dict[str, Any]]:
 def _language(language: str) -> None:
     if language not in {"zh", "en"}:
         raise BAD_REQUEST(field="lang", why_zh="可以是 zh 或 en", why_en="it can be zh or en")
-
-
-def instruct(asked: Door, body: Instructed) -> dict[str, Any]:
-    """Write a leader's instruction (领导批示): the case it names is supervised (督办) until then, or one is opened that is."""
-    city = asked.city
-    until = parse_time(body.until)
-    if body.case:
-        scope = city.guard.scope(asked.principal, "read", "case")
-        case, area, _ = city.office.read(lambda conn: record.outline(conn, scope, body.case))
-    else:
-        case, area = "", city.areas[parse_area(body.area)].code
-    city.guard.require(asked.principal, "act", "duty", verb="instruct")
-    city.guard.require(asked.principal, "read", "case", area)
-    given = instruction.NewInstruction(body.text, until, str(case), area, body.class_, body.title_en)
-    return city.office.write(asked.principal, lambda deed: instruction.show(instruction.give(deed, given), deed.now))
