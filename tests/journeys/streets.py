@@ -37,13 +37,13 @@ def png(shade: int) -> bytes:
 class Town:
     """A small city that is served on this machine without its simulated life, two of its streets, and a client for each role in them."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make it, open it, and let it be served."""
+    def __init__(self, folder: Path, **more: str) -> None:
+        """Make it, open it with these settings, and let it be served."""
         make(folder, 20_000, 7)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        self.owner = Owner(read({"data": str(folder), "port": str(port), "commit_s": "1"}))
+        self.owner = Owner(read({"data": str(folder), "port": str(port), "commit_s": "1"} | more))
         self.owner.start()
         areas = self.owner.parts.areas
         self.city = areas.city.code
@@ -71,13 +71,20 @@ class Town:
             self.clients[name] = self._client({"authorization": f"Bearer {self.token(name, role, area)}"})
 
     def token(self, name: str, role: str, area: int) -> str:
-        """Return a token of a new party of one role; handlers and the department's officer are the drainage office's."""
+        """Return a token of a new party of one role; handlers and the department's officers are the drainage office's or, by name, the roads office's."""
         if role not in {"handler", "department"}:
             return make_token(self.owner.parts, name, role, show_area(area))
+        return self.officer(name, role, area, "dept-road" if name == "roads-office" else DRAINAGE)
+
+    def officer(self, name: str, role: str, area: int, unit: str) -> str:
+        """Return a token of a new person of a unit."""
         identity = self.owner.parts.identity
-        unit = "dept-road" if name == "roads-office" else DRAINAGE
         held = identity.add_party(Party(name, name, name, (Grant(role, area),), unit, kind="service"), actor="test")
         return identity.issue_token(held, name, actor="test")[1]
+
+    def join(self, name: str, token: str) -> None:
+        """Let someone act through a key."""
+        self.clients[name] = self._client({"authorization": f"Bearer {token}"})
 
     def _client(self, headers: dict[str, str]) -> httpx.Client:
         return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
