@@ -34,7 +34,7 @@ def evaluation_file(asked: Door, form: str, area: str = "", since: From = "", un
     """Return an evaluation as `xlsx` or `pdf`, in `zh` or `en`."""
     told, language = evaluation(asked, area, "", since, until, of), "zh" if language.startswith("zh") else "en"
     name = asked.city.areas.name(asked.city.about.code, language)
-    body, kind = (evaluation_workbook(told, language), XLSX) if form == "xlsx" else (evaluation_page(told, language, name), "application/pdf")
+    body, kind = (evaluation_workbook(told, language, asked.city.zone), XLSX) if form == "xlsx" else (evaluation_page(told, language, name, asked.city.zone), "application/pdf")
     return Response(body, media_type=kind, headers={"Content-Disposition": f'attachment; filename="evaluation.{"xlsx" if form == "xlsx" else "pdf"}"'})
 
 
