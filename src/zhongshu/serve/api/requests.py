@@ -82,7 +82,7 @@ def report(asked: Door, told: Annotated[Said, Depends(said)], request: Request, 
     secret = token_urlsafe(16) if nameless else ""
     by_phone = body.channel == "phone" or bool(body.caller)
     if by_phone:
-        city.guard.require(asked.principal, "write", "request", area)
+        city.guard.require(asked.principal, "act", "request", area, verb="answer")
     told_by = f"{voices.PHONE}{body.caller}" if body.caller else ""
     reporter = told_by if by_phone else _follower(secret) if nameless else asked.principal.id
     kept = [city.evidence.put(photo) for photo in told.photos]
