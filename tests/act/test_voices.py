@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from zhongshu.act import Assistant, Given, Voice, assist_report, bring_in, decide, do_request, take_request, taught, undo, voices
+from zhongshu.act import Assistant, Given, Span, Voice, assist_report, bring_in, decide, do_request, evaluate, propose, take_request, taught, undo, voices
 from zhongshu.act.assist import Named
 from zhongshu.act.tables import case_file, case_step, lead_link, request
-from zhongshu.kernel.clock import HOUR, MINUTE
+from zhongshu.kernel.clock import DAY, HOUR, MINUTE
 from zhongshu.kernel.grade import EVERYWHERE, Scope
 from zhongshu.kernel.problem import Problem
 
@@ -88,6 +88,42 @@ def test_after_three_calls_that_nobody_took_a_voice_is_closed_as_not_reached(cit
     refused("case.not_now", lambda: act(city, told, "missed"))
 
 
+def through(city: Any, told: dict[str, Any]) -> dict[str, Any]:
+    done = city.as_("acceptor", lambda deed: decide(deed, told["lead"], "confirm", Given()))
+    case = city.desk.read(lambda c: dict(c.execute(select(case_file).where(case_file.c.id == done["case_id"])).mappings().one()))
+    return dict(city.do("acceptor", city.do("checker", city.to_check(case), "check_pass"), "close"))
+
+
+def waiting(city: Any, waits: str) -> list[str]:
+    return [row["number"] for row in city.desk.read(lambda c: voices.list_requests(c, ALL, voices.VoiceFilter(waits=waits)))["items"]]
+
+
+def test_what_is_not_solved_is_received_again_and_its_case_opened_again(city: Any) -> None:
+    told, asked = say(city, "a", "水淹了", class_="ponding"), say(city, "b", "请问几点开门", reporter="tel:13800001111")
+    assert waiting(city, "accept") == [told["number"], asked["number"]], "the longest first"
+    case = through(city, told)
+    assert waiting(city, "accept") == [told["number"], asked["number"]], "its case is over: who told of it is to be answered"
+    for each in (told, asked):
+        act(city, each, "answer", answer="已办")
+    assert (waiting(city, "accept"), waiting(city, "call")) == ([], [told["number"], asked["number"]])
+    act(city, told, "missed")
+    called = [act(city, each, "call_back", "checker", 2, result="unsolved") for each in (told, asked)]
+    assert [(row["state"], row["answered"], row["calls"], row["closed"]) for row in called] == [("received", None, 0, None)] * 2
+    held = city.desk.read(lambda c: dict(c.execute(select(case_file).where(case_file.c.id == case["id"])).mappings().one()))
+    assert (held["step"], held["reopened"]) == ("dispatch", 1)
+    assert (waiting(city, "accept"), waiting(city, "call")) == ([asked["number"]], []), "what is in a case again waits for that"
+    (district,) = city.desk.read(lambda c: evaluate(c, ALL, Span(city.start, city.start + DAY), 990100000000000))["items"]
+    assert (district["values"]["answered"], district["values"]["solved"], district["values"]["satisfied"]) == (2, 0, 0), "what a call brought stays counted"
+
+
+def test_a_number_is_seen_in_part_and_whole_only_when_asked_for(city: Any) -> None:
+    told, short = say(city, "a", "路灯问题", reporter="tel:13800001111"), say(city, "b", "井盖问题", reporter="tel:12345")
+    desk = [city.desk.read(lambda c, id_=each["id"]: voices.for_desk(c, id_, city.people["acceptor"], city.clock.at)) for each in (told, short)]
+    assert [(each["by"], each["caller"]) for each in desk] == [("phone", "138****11"), ("phone", "****")]
+    assert city.desk.read(lambda c: voices.caller(c, told["number"])) == "13800001111"
+    assert "13800001111" not in str(city.desk.read(lambda c: voices.get_request(c, told["id"]))), "nowhere else"
+
+
 def test_closing_the_case_closes_no_voice_before_its_reporter_is_answered(city: Any) -> None:
     first, second = say(city, "a", "水淹了", class_="ponding"), say(city, "b", "积水很深", class_="ponding")
     assert now(city, second)["lead"] == first["lead"], "one event"
@@ -142,3 +178,13 @@ def test_the_assistant_proposes_with_reasons_a_person_decides_and_both_are_kept_
 @pytest.mark.parametrize("text", ["", " ", "啊" * 4000, "\x00\x01", "🙂" * 500, "' OR 1=1 --"])
 def test_no_words_break_the_assistant(city: Any, text: str) -> None:
     assert say(city, "a", text, Assistant(CATALOGUE))["state"] == "received"
+
+
+def test_words_are_proposed_for_while_they_are_said_and_nothing_is_kept(city: Any) -> None:
+    rows = "code,title,text,words,class,owner,basis,valid_from\nbus,公交末班车,末班车 22:30,公交;末班车,,dept-transport,公告 7,2026-01-01\n"
+    city.as_("duty_officer", lambda deed: bring_in(deed, "knowledge", "the city", rows.encode(), write=True))
+    found = city.desk.read(lambda c: propose(c, Assistant(CATALOGUE), "小区门口垃圾没人清，公交站也是", city.clock.at))
+    assert found["classes"][0]["class"] == "garbage"
+    assert [entry["code"] for entry in found["knowledge"]] == ["bus"]
+    assert city.desk.read(lambda c: propose(c, Assistant(CATALOGUE), " ", city.clock.at)) == {"classes": [], "knowledge": []}
+    assert city.desk.read(lambda c: c.execute(select(request)).all()) == []

@@ -89,7 +89,7 @@ def test_back_closes_the_citizens_form(page_of: Any) -> None:
 
 def test_the_desk_turns_its_tabs_by_key(page_of: Any) -> None:
     page = page_of("/desk/queue?tab=leads", "duty")
-    here = page.locator(".rail [aria-current=page]")
+    here = page.locator(".queue .tabs [aria-current=page]")
     expect(here).to_contain_text("线索")
     page.keyboard.press("]")
     expect(here).to_contain_text("受理")

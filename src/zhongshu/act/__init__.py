@@ -18,6 +18,7 @@ from zhongshu.act.evaluation_files import page as evaluation_page
 from zhongshu.act.evaluation_files import workbook as evaluation_workbook
 from zhongshu.act.given import Given, NewCase
 from zhongshu.act.hotline import do as do_request
+from zhongshu.act.hotline import propose
 from zhongshu.act.joint import body as playbook_body
 from zhongshu.act.joint import deploy as deploy_playbook
 from zhongshu.act.joint import listing as playbooks
@@ -89,6 +90,7 @@ __all__ = [
     "playbook_body",
     "playbooks",
     "postponed",
+    "propose",
     "raised_sampling",
     "record",
     "relay",

@@ -108,7 +108,8 @@ def evaluate(connection: Connection, scope: Scope, span: Span, area: int, party:
     spans = {"now": span, "before": span.before(length), "year": span.before(YEAR)}
     told = {name: _groups(connection, scope, each, area, of, {row["id"] for row in out}) for name, each in spans.items()}
     names = [name for name in sorted(told["now"]) if not party or name == party]
-    weights = {row.cells["indicator"]: row.cells for row in duty.book(connection).all_at("weights", span.end) if row.cells["object"] == of}
+    held = [row for row in duty.book(connection).all_at("weights", span.end) if row.cells["object"] == of]
+    weights = {row.cells["indicator"]: row.cells for row in held}
     return {
         "object": of,
         "from": rfc3339(span.start),
@@ -117,7 +118,7 @@ def evaluate(connection: Connection, scope: Scope, span: Span, area: int, party:
         "measures": [{name: getattr(each, name) for name in ("key", "zh", "en", "unit", "more")} for each in MEASURES],
         "items": [_shown(connection, of, name, told, weights) for name in names],
         "left_out": out,
-        "weights": [{name: row[name] for name in ("indicator", "weight", "basis", "basis_en")} for row in weights.values()],
+        "weights": [{name: row.cells[name] for name in ("indicator", "weight", "basis", "basis_en")} | {"since": rfc3339(row.valid_from), "from": row.source} for row in held],
     }
 
 
@@ -137,12 +138,26 @@ def left_out(connection: Connection, scope: Scope, area: int) -> list[dict[str, 
     """Return the cases that a ruling leaves out of every denominator (无理诉求, 客观不能), each with the ruling."""
     low, high = interval(area)
     ruled = (
-        select(case_step.c.subject, case_step.c.number, case_step.c.at, case_step.c.reason, case_step.c.verb, case_step.c.actor_name)
+        select(*(case_step.c[name] for name in ("subject", "number", "at", "reason", "verb", "actor", "actor_name")), case_file.c.title_zh, case_file.c.title_en)
+        .join(case_file, case_file.c.id == case_step.c.subject)
         .where(case_step.c.kind == "case", case_step.c.verb.in_(("exclude", "include")), case_step.c.area >= low, case_step.c.area < high, _in(case_step.c.area, scope))
         .order_by(case_step.c.seq)
     )
     last = {row.subject: row for row in connection.execute(ruled)}
-    return [{"id": row.subject, "number": row.number, "at": rfc3339(row.at), "reason": row.reason, "by": row.actor_name} for row in last.values() if row.verb == "exclude"]
+    return [
+        {
+            "id": row.subject,
+            "number": row.number,
+            "title_zh": row.title_zh,
+            "title_en": row.title_en,
+            "at": rfc3339(row.at),
+            "reason": row.reason,
+            "by": row.actor_name,
+            "by_id": row.actor,
+        }
+        for row in last.values()
+        if row.verb == "exclude"
+    ]
 
 
 def _groups(connection: Connection, scope: Scope, span: Span, area: int, of: str, out: set[str]) -> dict[str, Group]:
@@ -166,19 +181,22 @@ def _groups(connection: Connection, scope: Scope, span: Span, area: int, of: str
 
 
 def _voices(connection: Connection, scope: Scope, span: Span, area: int, of: str, groups: dict[str, Group], out: set[str]) -> None:
-    """Count what the calls brought: reached and solved apart from satisfied."""
+    """Count what the calls brought, each when it was made: reached and solved apart from satisfied. Before the third nobody took a call, it brought nothing."""
     low, high = interval(area)
+    here = and_(case_step.c.area >= low, case_step.c.area < high, _in(case_step.c.area, scope))
     called = (
-        select(request.c.area, request.c.result, request.c.satisfied, case_file.c.unit, case_file.c.number, case_file.c.id)
+        select(case_step.c.area, case_step.c.detail, case_file.c.unit, case_file.c.number, case_file.c.id)
+        .join(request, request.c.id == case_step.c.subject)
         .join(case_file, case_file.c.id == request.c.case_id, isouter=True)
-        .where(request.c.closed >= span.start, request.c.closed < span.end, request.c.area >= low, request.c.area < high, _in(request.c.area, scope))
+        .where(case_step.c.kind == "request", case_step.c.verb.in_(("call_back", "missed")), case_step.c.at >= span.start, case_step.c.at < span.end, here)
     )
     for row in connection.execute(called).mappings():
         name = row["unit"] or "" if of == "department" else show_area(_below(area, row["area"]))
-        if not name or row["id"] in out:
+        result, satisfied = row["detail"].get("result", ""), row["detail"].get("satisfied")
+        if not name or not result or row["id"] in out:
             continue
-        found = {"voice.called": True, "voice.reached": row["result"] != "unreachable", "voice.solved": row["result"] == "solved"}
-        found |= {"voice.rated": row["satisfied"] is not None, "voice.satisfied": (row["satisfied"] or 0) >= 4}  # noqa: PLR2004 (of five grades)
+        found = {"voice.called": True, "voice.reached": result != "unreachable", "voice.solved": result == "solved"}
+        found |= {"voice.rated": satisfied is not None, "voice.satisfied": (satisfied or 0) >= 4}  # noqa: PLR2004 (of five grades)
         for prop, so in found.items():
             groups[name].counts[prop] += int(so)
             if so and row["number"]:
@@ -214,6 +232,7 @@ def _shown(connection: Connection, of: str, name: str, told: Mapping[str, Mappin
         "before": values["before"],
         "year": values["year"],
         "score": _score(values["now"], weights.values()),
+        "cases": len(set().union(*told["now"][name].cases.values())),
     }
 
 

@@ -1,6 +1,7 @@
 """A voice's own life: answered at once, transferred, refused, or led on to a case; answered in the end, and called back. Many voices never become a case.
 
-What a case closes, no voice is closed by: only its own answer and its own call are. Knows no case's way.
+What a case closes, no voice is closed by: only its own answer and its own call are. Who says in the call that it is not solved is received again,
+and the case that was closed on it is opened again; of a case's way it knows nothing else.
 """
 
 from collections.abc import Callable
@@ -8,7 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from zhongshu.act import duty, guards, machine, states, voice
+from zhongshu.act import case as cases
+from zhongshu.act import docket, duty, guards, machine, states, voice
+from zhongshu.act.assistant import Assistant
 from zhongshu.act.deed import MISSING, SYSTEM, Deed, Entry, record
 from zhongshu.act.given import Given
 from zhongshu.act.refusals import STALE
@@ -26,6 +29,7 @@ NO_ENTRY = declare(
     zh=("知识库里没有在有效期内的“{code}”。", "请换一条，或直接写明答复。"),
     en=("There is no entry '{code}' in force in the knowledge base.", "Choose another, or write the answer."),
 )
+UNSOLVED = Given(reason="回访：反映人说没有解决 · called back: not solved, says who reported it")
 CALLS = 3
 """After so many calls that nobody took, a voice is closed as 未联系上."""
 
@@ -75,10 +79,16 @@ def _receive(_deed: Deed, _row: Row, _given: Given, _satisfied: int | None, _kno
     return {"answered": None, "answer": "", "transferred": ""}
 
 
-def _call(deed: Deed, _row: Row, given: Given, satisfied: int | None, _knowledge: str) -> Row:
+def _call(deed: Deed, row: Row, given: Given, satisfied: int | None, _knowledge: str) -> Row:
+    """Note what the call brought. What is not solved is not over: the voice is received again, and its case, if that is closed, is opened again."""
     if given.result not in states.RESULTS or (satisfied is not None and not 1 <= satisfied <= 5):  # noqa: PLR2004 (five grades)
         raise BAD_RESULT(text=given.result or satisfied)
-    return {"result": given.result, "satisfied": satisfied, "closed": deed.now}
+    called = {"result": given.result, "satisfied": satisfied}
+    if given.result == "solved":
+        return called | {"closed": deed.now}
+    if row["case_id"] and docket.get(deed, row["case_id"])["step"] == "closed":
+        cases.do(deed.by(SYSTEM), row["case_id"], "reopen", UNSOLVED)
+    return called | {"state": "received", "answered": None, "answer": "", "knowledge": "", "calls": 0}
 
 
 def _missed(deed: Deed, row: Row, _given: Given, _satisfied: int | None, _knowledge: str) -> Row:
@@ -106,3 +116,12 @@ def knowledge(connection: Connection, text: str, class_: str, at: int, most: int
     found.sort(key=lambda pair: (-pair[0], pair[1].key))
     plain = ("code", "title", "title_en", "text", "text_en", "class", "owner", "basis", "basis_en")
     return [{name: row.cells[name] for name in plain} | {"until": row.valid_to} for _, row in found[:most]]
+
+
+def propose(connection: Connection, assistant: Assistant | None, text: str, at: int, most: int = 3) -> Row:
+    """Return what would be proposed of words while they are still being said: {classes, knowledge}. Keeps nothing."""
+    said = assistant.classes(text)["classes"] if assistant is not None and text.strip() else []
+    guessed = duty.guess(connection, text, at) if text.strip() else ""
+    if guessed and all(one["class"] != guessed for one in said):
+        said = [{"class": guessed, "share": None, "reasons": []}, *said]
+    return {"classes": said[:most], "knowledge": knowledge(connection, text, guessed or next((one["class"] for one in said), ""), at)}

@@ -4,40 +4,63 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, false, or_, select, tuple_
+from sqlalchemy import Connection, and_, false, func, or_, select, tuple_
 
-from zhongshu.act import hotline, machine, states
+from zhongshu.act import duty, hotline, machine, states
 from zhongshu.act.record import history
 from zhongshu.act.shown import Document, in_scope, page_mark, show_voice, time_of
-from zhongshu.act.tables import case_file, case_step, evidence, lead_link, request
+from zhongshu.act.tables import case_file, case_step, evidence, lead, lead_link, request
 from zhongshu.kernel.clock import rfc3339
 from zhongshu.kernel.grade import Principal, Scope
+
+PHONE = "tel:"
+"""Before the number of a reporter who telephoned."""
+SHORT = 7
+"""No number of so few figures is shown in part: the rest would say too much."""
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceFilter:
-    """Which voices: `state` of their own life, `q` in their number, words or address."""
+    """Which voices: `state` of their own life, `q` in their number, words or address; `waits`: those that wait for someone, the longest first.
+
+    `accept`: for a decision or an answer, being received and either in no case or in one that is over; `call`: answered, and not yet called back.
+    """
 
     state: str = ""
+    waits: str = ""
     q: str = ""
     limit: int = 50
     after: str = ""
 
 
+_WITH_CASE = select(request, case_file.c.number.label("case_number"), case_file.c.step.label("case_step")).join(case_file, case_file.c.id == request.c.case_id, isouter=True)
+_WAITS = {
+    "accept": and_(request.c.state == "received", or_(request.c.case_id.is_(None), case_file.c.step.in_(("closed", "void")))),
+    "call": request.c.state == "answered",
+}
+
+
 def list_requests(connection: Connection, scope: Scope, wanted: VoiceFilter) -> Document:
-    """Return {items, next} of the voices in the scope, newest first."""
-    c = request.c
-    query = select(request).where(*in_scope(c, scope))
+    """Return {items, next} of the voices in the scope, newest first; those that wait, longest first."""
+    c, waits = request.c, _WAITS.get(wanted.waits)
+    query = _WITH_CASE.where(*in_scope(c, scope))
+    if waits is not None:
+        query = query.where(waits)
     if wanted.state:
         query = query.where(c.state == wanted.state)
     if wanted.q:
         query = query.where(or_(*(column.contains(wanted.q, autoescape=True) for column in (c.number, c.text, c.address))))
     if wanted.after:
-        query = query.where(tuple_(c.created, c.id) < page_mark(wanted.after))
+        mark = page_mark(wanted.after)
+        query = query.where(tuple_(c.created, c.id) < mark if waits is None else tuple_(c.created, c.id) > mark)
     limit = max(1, min(wanted.limit, 500))
-    rows = connection.execute(query.order_by(c.created.desc(), c.id.desc()).limit(limit + 1)).mappings().all()
+    order = (c.created.desc(), c.id.desc()) if waits is None else (c.created, c.id)
+    rows = connection.execute(query.order_by(*order).limit(limit + 1)).mappings().all()
     more = rows[limit - 1] if len(rows) > limit else None
-    return {"items": [_life(row, scope) for row in rows[:limit]], "next": more and f"{more['created']}:{more['id']}"}
+    return {
+        "items": [_life(row, scope) | {f"case_{name}": row[f"case_{name}"] for name in ("number", "step")} for row in rows[:limit]],
+        "next": more and f"{more['created']}:{more['id']}",
+    }
 
 
 def _life(row: Mapping[Any, Any], scope: Scope) -> Document:
@@ -51,15 +74,49 @@ def _life(row: Mapping[Any, Any], scope: Scope) -> Document:
 def for_desk(connection: Connection, request_id: str, viewer: Principal, now: int) -> Document:
     """Return what only the desk is shown of a voice: what is proposed, what the knowledge base says, its links, and what may be done with it."""
     row = connection.execute(select(request).where(or_(request.c.id == request_id, request.c.number == request_id))).mappings().one()
-    links = connection.execute(select(lead_link).where(lead_link.c.request == row["id"], lead_link.c.undone.is_(None)).order_by(lead_link.c.id)).mappings()
+    own = or_(lead_link.c.request == row["id"], and_(lead_link.c.other == row["lead"], lead_link.c.other.is_not(None)))
+    links = connection.execute(
+        select(lead_link, lead.c.title_zh, lead.c.title_en, lead.c.number)
+        .join(lead, lead.c.id == lead_link.c.lead)
+        .where(own, lead_link.c.undone.is_(None))
+        .order_by(lead_link.c.id)
+    )
     moves = [move for move in states.REQUEST_ROWS if move.at[0] == row["state"] and machine.covers(move, viewer, row["area"])]
     words = [(move, states.VERBS[move.verb]) for move in moves]
     return {
         "proposed": row["proposed"].get("classes", []),
-        "knowledge": [entry | {"until": time_of(entry["until"])} for entry in hotline.knowledge(connection, row["text"], row["class"], now)],
-        "links": [{name: link[name] for name in ("id", "lead", "kind", "reason_zh", "reason_en")} for link in links],
-        "may": [{"verb": verb.key, "zh": verb.zh, "en": verb.en, "needs": sorted(move.needs)} for move, verb in words],
+        "knowledge": [show_entry(entry) for entry in hotline.knowledge(connection, row["text"], row["class"], now)],
+        "links": [{name: link[name] for name in ("id", "lead", "kind", "reason_zh", "reason_en", "title_zh", "title_en", "number")} for link in links.mappings()],
+        "may": [{"verb": verb.key, "zh": verb.zh, "en": verb.en, "needs": sorted(move.needs), "reasons": _reasons(connection, verb.key, now)} for move, verb in words],
+        "together": connection.execute(select(func.count()).where(request.c.lead == row["lead"], request.c.lead.is_not(None))).scalar_one(),
+        "photos": _files(connection, row["photos"]),
+        "by": _by(row["reporter"])[0],
+        "caller": _by(row["reporter"])[1],
     }
+
+
+def show_entry(entry: Document) -> Document:
+    """Turn an entry of the knowledge base into its document."""
+    return entry | {"until": time_of(entry["until"])}
+
+
+def _reasons(connection: Connection, verb: str, now: int) -> list[Document]:
+    """Return the reasons the city lists for a verb."""
+    return [{name: row.cells[name] for name in ("verb", "code", "zh", "en")} for row in duty.book(connection).all_at("reasons", now) if row.cells["verb"] == verb]
+
+
+def _by(reporter: str) -> tuple[str, str]:
+    """Tell how someone spoke (phone, receipt, account or '') and, of a telephone, what of its number may be seen by all at the desk."""
+    if reporter.startswith(PHONE):
+        number = reporter.removeprefix(PHONE)
+        return "phone", f"{number[:3]}****{number[-2:]}" if len(number) > SHORT else "****"
+    return ("" if not reporter else "receipt" if reporter.startswith("follow:") else "account"), ""
+
+
+def caller(connection: Connection, request_id: str) -> str:
+    """Return the telephone number that a voice came from, whole; '' if it came from none."""
+    told = connection.execute(select(request.c.reporter).where(or_(request.c.id == request_id, request.c.number == request_id))).scalar_one_or_none() or ""
+    return str(told).removeprefix(PHONE) if str(told).startswith(PHONE) else ""
 
 
 def get_request(connection: Connection, request_id: str, viewer: Principal | None = None) -> Document | None:

@@ -73,6 +73,8 @@ ROUTES = (
     Route("DELETE", "/api/leads/{id}/links/{link}", cases.undo_link, "act", "lead", "Lead"),
     Route("POST", "/api/requests", requests.report, "write", "voice", "Taken", 202),
     Route("GET", "/api/requests", requests.requests, "read", "request", "page of Life"),
+    Route("GET", "/api/requests/{id}/caller", requests.caller, "read", "request", "Caller"),
+    Route("POST", "/api/assist", requests.proposed, "read", "request", "Proposed"),
     Route("GET", "/api/requests/{id}", requests.request, "read", "request", "Request"),
     Route("POST", "/api/requests/{id}/{verb}", requests.act, "act", "request", "Request"),
     Route("GET", "/api/follow/{secret}", requests.follow, "read", "follow", "Request"),

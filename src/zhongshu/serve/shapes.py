@@ -77,10 +77,12 @@ SHAPES: dict[str, str] = {
     "Link": "id: int, lead: str?, request: str?, kind: str, reason_zh: str, reason_en: str, by: str?, at: time",
     "Voice": "id: str, number: str, source: str?, class: str?, text: str?, address: str?, lon: num?, lat: num?, channel: str?, photos: [any]?, state: str?, area: area, created: time",
     "Life": "id: str, number: str, class: str?, text: str?, address: str?, area: area, created: time, state: str, state_zh: str, state_en: str, answer: str?, answered: time?, closed: time?, "
-    "transferred: str, calls: int, satisfied: int?, outcome: str, version: int, lead: str?, case_id: str?",
+    "transferred: str, calls: int, satisfied: int?, outcome: str, version: int, lead: str?, case_id: str?, area_name_zh: str, area_name_en: str, case_number: str?, case_step: str?",
+    "Caller": "number: str, caller: str",
+    "Proposed": "classes: [any], knowledge: [any]",
     "Assisted": "since: time, adoption: any, first_dispatch: any",
     "Taken": "id: str, number: str, follow: str?",
-    "Request": "id: str, number: str, text: str?, area: area, created: time, answer: str?, answered: time?, case: any, result: any, notices: [any], proposed?: [any], knowledge?: [any], links?: [any], may?: [any]",
+    "Request": "id: str, number: str, text: str?, area: area, created: time, answer: str?, answered: time?, case: any, result: any, notices: [any], proposed?: [any], knowledge?: [any], links?: [any], may?: [any], together?: int, by?: str, caller?: str",
     "CaseRow": f"{_CASE}, voices: int",
     "Cases": "items: [CaseRow], next: str?, counts: CaseCounts",
     "CaseCounts": "received: int, open: int, overdue: int, closed: int",
@@ -101,7 +103,7 @@ SHAPES: dict[str, str] = {
     "TableRows": "items: [any]",
     "TableDiff": "kind: str, source: str, lines: [str], applied: bool, new: int, changed: int, ended: int, same: int",
     "Evaluation": "object: str, from: time, to: time, area: area, measures: [any], items: [Evaluated], left_out: [any], weights: [any]",
-    "Evaluated": "name: str, name_zh: str, name_en: str, values: any, before: any, year: any, score: num?",
+    "Evaluated": "name: str, name_zh: str, name_en: str, values: any, before: any, year: any, score: num?, cases: int",
     "Behind": "items: [any]",
     "Warning": "id: str, number: str, source: str, issuer: str, external: str, status: str, message: str, hazard: str, hazard_en: str, colour: str, colour_zh: str, colour_en: str, "
     "title_zh: str, title_en: str, text_zh: str, text_en: str, areas: [area], shapes: [any], onset: time, expires: time?, ended: time?, ended_by: str, taken: time, in_force: bool, drill: bool, "

@@ -40,7 +40,7 @@ export interface Lead {
 }
 
 export const listLeads = (state?: string) => get<Page<Lead>>('/api/leads', { state, limit: 200 })
-export const settleLead = (id: string, verb: LeadVerb, body: Spot & { of?: string; version?: number } = {}) =>
+export const settleLead = (id: string, verb: LeadVerb, body: Spot & { of?: string; class?: string; version?: number } = {}) =>
   send<Lead>('POST', `/api/leads/${part(id)}/${verb}`, body)
 /** Takes one's own last verdict back: all stands again as it stood before. */
 export const undoLead = (id: string) => send<Lead>('POST', `/api/leads/${part(id)}/undo`, {})

@@ -20,14 +20,21 @@ def evaluation(asked: Door, area: str = "", party: str = "", since: From = "", u
     place = parse_area(area) if area else asked.city.about.code
     asked.city.guard.require(asked.principal, "read", "evaluation", place)
     told = asked.city.office.read(lambda conn: evaluate(conn, asked.scope, _span(asked, since, until), place, party, of))
-    return told | {"items": [_named(asked, of, row) for row in told["items"]]}
+    names = asked.city.identity.names({row["by_id"] for row in told["left_out"]})
+    out = [row | dict(zip(("by_zh", "by_en"), names.get(row["by_id"], (row["by"], row["by"])), strict=True)) for row in told["left_out"]]
+    return told | {
+        "items": [_named(asked, of, row) for row in told["items"]],
+        "left_out": out,
+        "area_name_zh": asked.city.areas.name(place, "zh"),
+        "area_name_en": asked.city.areas.name(place, "en"),
+    }
 
 
 def evaluation_file(asked: Door, form: str, area: str = "", since: From = "", until: To = "", of: str = "area", language: str = "zh") -> Response:
     """Return an evaluation as `xlsx` or `pdf`, in `zh` or `en`."""
     told, language = evaluation(asked, area, "", since, until, of), "zh" if language.startswith("zh") else "en"
     name = asked.city.areas.name(asked.city.about.code, language)
-    body, kind = (evaluation_workbook(told, language), XLSX) if form == "xlsx" else (evaluation_page(told, language, name), "application/pdf")
+    body, kind = (evaluation_workbook(told, language, asked.city.zone), XLSX) if form == "xlsx" else (evaluation_page(told, language, name, asked.city.zone), "application/pdf")
     return Response(body, media_type=kind, headers={"Content-Disposition": f'attachment; filename="evaluation.{"xlsx" if form == "xlsx" else "pdf"}"'})
 
 

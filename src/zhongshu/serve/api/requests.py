@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 from starlette.formparsers import MultiPartException
 
-from zhongshu.act import RESULTS, Deed, Given, Place, Voice, VoiceFilter, assist_report, do_request, keep_evidence, record, take_request, tell_result, voices
+from zhongshu.act import RESULTS, Deed, Given, Place, Voice, VoiceFilter, assist_report, do_request, keep_evidence, propose, record, take_request, tell_result, voices
 from zhongshu.govern import network
 from zhongshu.kernel.area import unplaced
 from zhongshu.kernel.grade import ANONYMOUS, Principal, Scope
@@ -32,12 +32,14 @@ UNKNOWN_REQUEST = declare(
 
 
 class Report(Located):
-    """A citizen's report."""
+    """A citizen's report. `caller`: the number they telephone from, given by whoever takes the call at the desk."""
 
     text: str = Field(min_length=1, max_length=4000)
     class_: str = Field(default="", alias="class", max_length=100)
     photo: str | None = Field(default=None, max_length=64)
     external: str | None = Field(default=None, max_length=100)
+    channel: str = Field(default="", pattern="^(|phone)$")
+    caller: str = Field(default="", pattern=r"^\+?[0-9]{0,20}$")
 
 
 class Said(NamedTuple):
@@ -78,7 +80,11 @@ def report(asked: Door, told: Annotated[Said, Depends(said)], request: Request, 
     if nameless:
         city.speakers.charge(network(request.client.host if request.client else ""), city.clock.now())
     secret = token_urlsafe(16) if nameless else ""
-    reporter = _follower(secret) if nameless else asked.principal.id
+    by_phone = body.channel == "phone" or bool(body.caller)
+    if by_phone:
+        city.guard.require(asked.principal, "act", "request", area, verb="answer")
+    told_by = f"{voices.PHONE}{body.caller}" if body.caller else ""
+    reporter = told_by if by_phone else _follower(secret) if nameless else asked.principal.id
     kept = [city.evidence.put(photo) for photo in told.photos]
     photos = (*((body.photo,) if body.photo and not nameless else ()), *(one.sha256 for one in kept))
 
@@ -87,7 +93,8 @@ def report(asked: Door, told: Annotated[Said, Depends(said)], request: Request, 
             keep_evidence(deed, one)
         external = f"{reporter}:{body.external}" if body.external and not nameless else uuid7()
         place = (body.address, body.lon, body.lat)
-        voice = Voice("web", external, deed.now, area, body.class_, body.text, *place, "web", reporter=reporter, photos=photos)
+        source = "phone" if by_phone else "web"
+        voice = Voice(source, external, deed.now, area, body.class_, body.text, *place, source, reporter=reporter, photos=photos)
         return take_request(deed, voice)[0]
 
     row = city.office.write(asked.principal, work)
@@ -132,11 +139,17 @@ def _nameless(asked: Asked, secret: str) -> Principal:
     return Principal(_follower(secret), "反映人", (("citizen", asked.city.about.code),), "receipt")
 
 
-def requests(asked: Door, state: str = "", q: str = "", limit: int = 50, after: str = "") -> dict[str, Any]:
-    """List voices within the asker's scope, newest first: for the desk those of its areas, for a citizen their own."""
+def requests(asked: Door, state: str = "", q: str = "", limit: int = 50, after: str = "", waits: str = "") -> dict[str, Any]:
+    """List voices within the asker's scope, newest first: for the desk those of its areas, for a citizen their own; `waits` accept or call: the desk's work."""
     city = asked.city
-    page = city.office.read(lambda conn: voices.list_requests(conn, asked.scope, VoiceFilter(state, q, limit, after)))
-    return page | {"items": [{key: None if key in asked.scope.hidden else value for key, value in row.items()} for row in page["items"]]}
+    page = city.office.read(lambda conn: voices.list_requests(conn, asked.scope, VoiceFilter(state, waits, q, limit, after)))
+    return page | {"items": [_placed(asked, row) for row in page["items"]]}
+
+
+def _placed(asked: Asked, row: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what the asker may not see, and name the area."""
+    names = {f"area_name_{language}": asked.city.areas.name(int(row["area"]), language) for language in ("zh", "en")}
+    return {key: None if key in asked.scope.hidden else value for key, value in row.items()} | names
 
 
 def request(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
@@ -149,7 +162,31 @@ def request(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path param
         file["url"] = f"/api/evidence/{file['sha256']}"
     if asked.principal.role_names & {"acceptor", "dispatcher", "duty_officer", "checker"}:
         found |= city.office.read(lambda conn: voices.for_desk(conn, found["id"], asked.principal, city.clock.now()))
-    return {key: None if key in asked.scope.hidden else value for key, value in found.items()}
+        found["photos"] = [] if "text" in asked.scope.hidden else [file | {"url": f"/api/evidence/{file['sha256']}"} for file in found["photos"]]
+    return _placed(asked, found)
+
+
+def caller(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
+    """Tell whoever calls back the whole number of who telephoned. Like every read of the desk it leaves a line in the ledger."""
+    city = asked.city
+    found = city.office.read(lambda conn: voices.get_request(conn, id) if voices.request_visible(conn, asked.scope, id) else None)
+    if found is None:
+        raise UNKNOWN_REQUEST(id=id)
+    city.guard.require(asked.principal, "act", "request", int(found["area"]), verb="call_back")
+    return {"number": found["number"], "caller": city.office.read(lambda conn: voices.caller(conn, found["id"]))}
+
+
+class Words(BaseModel):
+    """Words that are being said."""
+
+    text: str = Field(default="", max_length=4000)
+
+
+def proposed(asked: Door, body: Words) -> dict[str, Any]:
+    """Tell what would be proposed of words while they are written down: classes with their share and reasons, and entries of the knowledge base. Keeps nothing."""
+    city = asked.city
+    found = city.office.read(lambda conn: propose(conn, city.office.assistant, body.text, city.clock.now()))
+    return found | {"knowledge": [voices.show_entry(entry) for entry in found["knowledge"]]}
 
 
 class Told(BaseModel):

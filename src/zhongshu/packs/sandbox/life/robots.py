@@ -18,7 +18,21 @@ Clock = Callable[[], float]
 
 PACE, LEISURE = 1.0, 4.0
 """Seconds between two looks at the queue, in the story and on an ordinary day."""
-PATIENCE = {"confirm": 18.0, "verify": 12.0, "file": 10.0, "dispatch": 14.0, "take": 20.0, "handle": 45.0, "feedback": 40.0, "check_pass": 30.0, "close": 12.0}
+CALM = 15.0
+"""Seconds between two looks at who waits for an answer."""
+PATIENCE = {
+    "confirm": 18.0,
+    "verify": 12.0,
+    "file": 10.0,
+    "dispatch": 14.0,
+    "take": 20.0,
+    "handle": 45.0,
+    "feedback": 40.0,
+    "check_pass": 30.0,
+    "close": 12.0,
+    "answer": 40.0,
+    "call_back": 60.0,
+}
 """Seconds a simulated person takes over an ordinary thing."""
 NOTES = {
     "verify": "模拟人员：已核实，情况属实。",
@@ -30,6 +44,7 @@ NOTES = {
     "check_pass": "模拟人员：现场与仪表均已恢复正常。",
     "close": "模拟人员：予以结案。",
     "done": "模拟人员：任务已完成。",
+    "answer": "您反映的问题已经办结，可凭回执查看处置后的照片。（模拟人员）",
 }
 
 
@@ -157,7 +172,9 @@ class Officer(Robot):
 
 @dataclass(slots=True)
 class Acceptor(Robot):
-    """The acceptor also reviews leads: what is linked to a filed one is a duplicate, the rest is confirmed."""
+    """The acceptor also reviews leads: what is linked to a filed one is a duplicate, the rest is confirmed. Between the storms they answer and call back."""
+
+    looked: float = 0.0
 
     async def turn(self) -> bool:
         """Review one lead, else work on a case."""
@@ -172,13 +189,30 @@ class Acceptor(Robot):
             done = await self.city.post(self.seat, f"/api/leads/{lead['id']}/{'duplicate' if of else 'confirm'}", {"of": of} if of else {})
             if done is not None:
                 return True
-        return await Robot.turn(self)
+        return await Robot.turn(self) or await self._voices()
+
+    async def _voices(self) -> bool:
+        """Answer one of those whose case is over, or call back one who was answered."""
+        now = self.clock()
+        if self.taken or self.story.active(now) or now - self.looked < CALM:
+            return False
+        self.looked = now
+        for waits, verb, body in (("accept", "answer", {"answer": NOTES["answer"]}), ("call", "call_back", {"result": "solved", "satisfied": 4})):
+            page = await self.city.get(self.seat, "/api/requests", waits=waits, limit=50)
+            for row in (page or {}).get("items", []):
+                since = self.seen.setdefault((row["id"], waits, row["version"]), now)
+                over = verb == "call_back" or row["case_step"] == "closed"
+                if over and not self.taken and now - since >= PATIENCE[verb]:
+                    return await self.city.post(self.seat, f"/api/requests/{row['id']}/{verb}", body) is not None
+        return False
 
     def _forget(self, current: set[tuple[str, str, int]]) -> None:
-        self.seen = {key: since for key, since in self.seen.items() if key in current or (key[1] == "lead" and self.clock() - since < 3600)}  # noqa: PLR2004 (an hour)
+        self.seen = {key: since for key, since in self.seen.items() if key in current or (key[1] in {"lead", "accept", "call"} and self.clock() - since < 3600)}  # noqa: PLR2004 (an hour)
 
     def _lead_ripe(self, lead: Item, since: float) -> bool:
         now = self.clock()
+        if lead.get("heard") and lead["kind"] == "request" and all(voice["state"] != "received" for voice in lead["heard"]):
+            return False  # everyone who told of it has been answered already
         if lead["id"] == self.story.lead or (self.story.active(now) and lead.get("finding") and lead.get("area") == self.story.area):
             heard = self.story.reported >= 3 or now - since >= PATIENCE["confirm"]  # noqa: PLR2004 (three voices)
             return lead["id"] == self.story.lead and heard and self.story.after("confirm", now)
