@@ -106,7 +106,10 @@ SHAPES: dict[str, str] = {
     "version: int",
     "Response": "id: str, number: str, theme: str, level: str, title_zh: str, title_en: str, ordered_by: str, basis: str, text_zh: str, text_en: str, areas: [area], started: time, "
     "ended: time?, drill: bool, version: int",
-    "Modes": "items: [Mode], next: str?, sampling: [Sampling]",
+    "Warnings": "items: [Warning], next: str?, verbs: [str]",
+    "Responses": "items: [Response], next: str?, verbs: [str]",
+    "Incidents": "items: [IncidentRow], next: str?, verbs: [str]",
+    "Modes": "items: [Mode], next: str?, sampling: [Sampling], verbs: [str]",
     "Mode": "id: str, number: str, theme: str, theme_zh: str, theme_en: str, level: str, title_zh: str, title_en: str, basis: str, response: str?, state: str, state_zh: str, state_en: str, "
     "areas: [area], incident: str?, drill: bool, proposed: time, decided: time?, ended: time?, effects: [ModeEffect], restored: [Restored], version: int",
     "ModeEffect": "effect: str, zh: str, en: str, items: [any]",

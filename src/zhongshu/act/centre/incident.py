@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from zhongshu.act import docket, duty
+from zhongshu.act import docket, duty, states
 from zhongshu.act.centre import line, order, report
 from zhongshu.act.centre.line import Document, Row
 from zhongshu.act.centre.refusals import IS_CLOSED, NO_VERB, ORDERS_OPEN
@@ -35,6 +35,9 @@ VERBS = {
     "close": ("结束", "Close"),
 }
 _SAID = VERBS | order.VERBS | {"open": ("建立", "Opened"), "overdue": ("超时", "Overdue"), "draft": ("起草", "Drafted"), "drop": ("取消", "Dropped"), "end": ("恢复", "Restored")}
+
+
+_OF_CASE = ("id", "number", "title_zh", "title_en", "step", "holder_zh", "holder_en", "indicator", "lon", "lat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +153,19 @@ def get(connection: Connection, scope: Scope, id_: str, viewer: Principal, now: 
         "orders": [order.show(each, viewer, now) for each in orders],
         "reports": report.of_incident(connection, row["id"], now),
         "log": log_of(connection, row["id"], [each["id"] for each in orders]),
-        "cases": [
-            {name: each[name] for name in ("id", "number", "title_zh", "title_en", "step", "holder_zh", "holder_en")} | {"area": show_area(each["area"])}
-            for each in connection.execute(linked).mappings()
-        ],
+        "cases": [_case(each) for each in connection.execute(linked).mappings()],
         "supplies": supplies(connection, row["theme"], now),
+    }
+
+
+def _case(row: Mapping[Any, Any]) -> Document:
+    step = states.STEPS[row["step"]]
+    return {name: row[name] for name in _OF_CASE} | {
+        "area": show_area(row["area"]),
+        "level": row["level"] or None,
+        "step_zh": step.zh,
+        "step_en": step.en,
+        "due": time_of(row["due"]),
     }
 
 

@@ -13,7 +13,7 @@ from zhongshu.act.centre import incident, instruction, line, paper, report, revi
 from zhongshu.act.centre import order as orders
 from zhongshu.kernel.area import Level, interval, parse_area, show_area
 from zhongshu.kernel.clock import MINUTE, parse_time, to_datetime
-from zhongshu.serve.api.centre import areas_of, held_by
+from zhongshu.serve.api.centre import areas_of, held_by, verbs_of
 from zhongshu.serve.door import Asked, Door
 from zhongshu.serve.problems import BAD_REQUEST
 
@@ -83,7 +83,8 @@ class Instructed(BaseModel):
 
 def incidents(asked: Door, all: bool = False, limit: int = 100) -> dict[str, Any]:  # noqa: A002, FBT001, FBT002 (a query parameter)
     """List the open incidents (突发事件), or every one, newest first."""
-    return {"items": asked.city.office.read(lambda conn: incident.listing(conn, asked.scope, every=all, limit=min(limit, 500))), "next": None}
+    items = asked.city.office.read(lambda conn: incident.listing(conn, asked.scope, every=all, limit=min(limit, 500)))
+    return {"items": items, "next": None, "verbs": verbs_of(asked, "incident", ("open",))}
 
 
 def open_incident(asked: Door, body: Opened) -> dict[str, Any]:
@@ -120,7 +121,15 @@ def _room(asked: Asked, id_: str) -> dict[str, Any]:
     scope = city.guard.scope(asked.principal, "read", "incident")
     cases = city.guard.scope(asked.principal, "read", "case")
     held = city.office.read(lambda conn: incident.get(conn, scope, id_, asked.principal, now, cases))
-    may = [verb for verb in incident.VERBS if all(city.guard.scope(asked.principal, "act", "incident", verb=verb).holds(parse_area(area)) for area in held["areas"])]
+
+    def allowed(verb: str) -> bool:
+        granted = city.guard.scope(asked.principal, "act", "incident", verb=verb)
+        return all(granted.holds(parse_area(area)) for area in held["areas"])
+
+    may = [verb for verb in incident.VERBS if allowed(verb)]
+    if allowed(orders.CANCEL):
+        for each in held["orders"]:
+            each["verbs"] += orders.of_the_centre(each["state"])
     return held | {"verbs": [{"verb": verb, "zh": incident.VERBS[verb][0], "en": incident.VERBS[verb][1]} for verb in may if held["state"] == "open" or verb in {"report", "send"}]}
 
 
