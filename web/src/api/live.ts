@@ -4,6 +4,14 @@ import type { Level } from './vitals'
 import type { Finding } from './findings'
 import type { Lead } from './leads'
 
+/** What is told of something at the centre: which it is, and that it changed. An order's or report's comes as its incident's. */
+export interface Told {
+  id: string
+  incident?: string
+  noun: string
+  verb: string
+}
+
 export interface Changes {
   vital: { items: { indicator: string; area: string; value: number | null; level: Level; as_of: string }[] }
   finding: Finding
@@ -12,11 +20,16 @@ export interface Changes {
   clock: { now: string; speed: number; delay_ms: number | null }
   reading: { source: string; total: number }
   story: unknown
+  warning: Told
+  response: Told
+  mode: Told
+  incident: Told
+  handover: unknown
   reset: unknown
 }
 
 export type Topic = keyof Changes
-export const TOPICS: Topic[] = ['vital', 'finding', 'lead', 'case', 'clock', 'reading', 'story', 'reset']
+export const TOPICS: Topic[] = ['vital', 'finding', 'lead', 'case', 'clock', 'reading', 'story', 'warning', 'response', 'mode', 'incident', 'handover', 'reset']
 
 export interface Ears {
   onOpen: () => void
@@ -35,7 +48,7 @@ export function listen(ears: Ears): () => void {
   let last = ''
 
   function open() {
-    stream = new EventSource(withQuery('/api/live', { topics: 'vital,finding,lead,case,clock,reading,story', last }))
+    stream = new EventSource(withQuery('/api/live', { topics: TOPICS.filter((topic) => topic !== 'reset').join(), last }))
     stream.onopen = () => {
       tries = 0
       ears.onOpen()
