@@ -175,7 +175,7 @@ def log_of(connection: Connection, id_: str, orders: Sequence[str]) -> list[Docu
     query = select(case_step).where(case_step.c.subject.in_([id_, *orders, *reports]), case_step.c.kind.in_(("incident", "order", "report"))).order_by(case_step.c.seq)
     found = []
     for step in connection.execute(query).mappings():
-        zh, en = _SAID.get(step["verb"], (step["verb"], step["verb"]))
+        zh, en = VERBS["order"] if (step["kind"], step["verb"]) == ("order", "send") else _SAID.get(step["verb"], (step["verb"], step["verb"]))
         plain = ("seq", "kind", "number", "verb", "actor", "actor_name", "note", "reason", "unit")
         found.append({name: step[name] for name in plain} | {"verb_zh": zh, "verb_en": en, "at": rfc3339(step["at"]), "drill": bool(step["detail"].get("drill"))})
     return found

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, insert, or_, select
 
 from zhongshu.act import duty, states, voice
-from zhongshu.act.centre import incident, line, order, roster
+from zhongshu.act.centre import incident, line, order, report, roster
 from zhongshu.act.centre.line import Document, Row
 from zhongshu.act.centre.refusals import ALREADY, NO_VERB, NOT_NOW, SAME_PERSON
 from zhongshu.act.centre.response import NUMERALS
@@ -148,6 +148,7 @@ def _room(deed: Deed, row: Row) -> Row:
     for task in row["effects"]["plan"]:
         due = None if task["limit_minutes"] is None else deed.now + task["limit_minutes"] * MINUTE
         incident.command(deed, room["id"], order.NewOrder(task["unit"], task["zh"], task["en"], due, task["task"], task["basis"]))
+    report.draft(deed, line.find(deed.connection, "incident", room["id"]), "first")
     if not row["drill"] and row["effects"]["postpone"]:
         _notify(deed, row)
     return room
