@@ -94,7 +94,7 @@ def test_mode_is_proposed_approved_and_ended(page_of: Any) -> None:
     leader.get_by_role("button", name="批准启动").click()
     expect(screen.locator(".p-top .mode.on")).to_contain_text("防汛")
     strip = screen.locator(".strips")
-    for effect in ("指令", "到岗", "紧急时限", "延后", "加密监测", "处置室"):
+    for effect in ("指令", "到岗", "紧急时限", "延后", "加密监测", "进入处置室"):
         expect(strip).to_contain_text(effect)
     expect(drawer.locator(".effect")).to_have_count(6)
     expect(screen.locator(".tile.raised").first).to_contain_text("加密")

@@ -88,6 +88,8 @@ export interface Logged {
   verb: string
   verb_zh: string
   verb_en: string
+  about_zh: string
+  about_en: string
   actor_name: string
   note: string
   reason: string
@@ -166,7 +168,7 @@ export interface Review {
   moments: { key: string; zh: string; en: string; at: string | null }[]
   gaps: { from: string; to: string; zh: string; en: string; s: number }[]
   limits: { what_zh: string; what_en: string; number: string; start: string; due: string | null; end: string | null; over_s: number | null; late: boolean }[]
-  timeline: { seq: number; at: string; kind: string; number: string; zh: string; en: string; by: string; note: string }[]
+  timeline: { seq: number; at: string; kind: string; number: string; zh: string; en: string; by_zh: string; by_en: string; note: string }[]
 }
 
 const of = (id: string) => `/api/incidents/${part(id)}`

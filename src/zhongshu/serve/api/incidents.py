@@ -13,6 +13,7 @@ from zhongshu.act.centre import incident, instruction, line, paper, report, revi
 from zhongshu.act.centre import order as orders
 from zhongshu.kernel.area import Level, interval, parse_area, show_area
 from zhongshu.kernel.clock import MINUTE, parse_time, to_datetime
+from zhongshu.serve.api.cases import NOBODYS
 from zhongshu.serve.api.centre import areas_of, held_by, verbs_of
 from zhongshu.serve.door import Asked, Door
 from zhongshu.serve.problems import BAD_REQUEST
@@ -122,6 +123,8 @@ def _room(asked: Asked, id_: str) -> dict[str, Any]:
     cases = city.guard.scope(asked.principal, "read", "case")
     held = city.office.read(lambda conn: incident.get(conn, scope, id_, asked.principal, now, cases))
 
+    _signed(asked, held["log"], "actor_name")
+
     def allowed(verb: str) -> bool:
         granted = city.guard.scope(asked.principal, "act", "incident", verb=verb)
         return all(granted.holds(parse_area(area)) for area in held["areas"])
@@ -131,6 +134,14 @@ def _room(asked: Asked, id_: str) -> dict[str, Any]:
         for each in held["orders"]:
             each["verbs"] += orders.of_the_centre(each["state"])
     return held | {"verbs": [{"verb": verb, "zh": incident.VERBS[verb][0], "en": incident.VERBS[verb][1]} for verb in may if held["state"] == "open" or verb in {"report", "send"}]}
+
+
+def _signed(asked: Asked, lines: list[dict[str, Any]], name: str) -> None:
+    """Put beside who did something, kept under `name`, what they are called in each language."""
+    known = asked.city.identity.names({each["actor"] for each in lines if each["actor"]})
+    for each in lines:
+        zh, en = known.get(each["actor"], (each[name], NOBODYS.get(each[name], each[name])))
+        each |= {f"{name}_zh": zh, f"{name}_en": en or zh}
 
 
 def act_on_incident(asked: Door, id: str, verb: str, body: Done) -> dict[str, Any]:  # noqa: A002 (a path parameter)
@@ -192,7 +203,9 @@ def _review(asked: Asked, id_: str) -> dict[str, Any]:
         row = line.find(conn, "incident", id_)
         return review.of_incident(conn, row | {"cases": [case["id"] for case in held["cases"]]}, city.zone)
 
-    return city.office.read(read)
+    found = city.office.read(read)
+    _signed(asked, found["timeline"], "by")
+    return found
 
 
 def case_review(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
@@ -212,7 +225,9 @@ def _case_review(asked: Asked, id_: str) -> dict[str, Any]:
         held = record.get_case(conn, asked.scope, id_, asked.principal, city.clock.now())
         return review.of_case(conn, held, city.zone)
 
-    return city.office.read(read)
+    found = city.office.read(read)
+    _signed(asked, found["timeline"], "by")
+    return found
 
 
 def _reviewed(found: dict[str, Any], language: str) -> Response:
