@@ -50,6 +50,12 @@ def test_warning_by_hand_stands_in_the_bar(page_of: Any) -> None:
     screen.keyboard.press("Escape")
     screen.keyboard.press("Escape")
     expect(drawer).to_have_count(0)
+    chip.focus()
+    screen.keyboard.press("Enter")
+    expect(drawer.locator("h2")).to_be_focused()
+    for _ in range(2):
+        screen.keyboard.press("Escape")
+    expect(chip).to_be_focused()
     guest = page_of("/screen", "", width=1920, height=1080, language="en")
     expect(guest.locator(".p-top .chip.yellow")).to_have_text(re.compile("Gale: Yellow"))
     guest.locator(".p-top .chip.yellow").click()

@@ -184,7 +184,7 @@ def _case(row: Mapping[Any, Any]) -> Document:
         "level": row["level"] or None,
         "step_zh": step.zh,
         "step_en": step.en,
-        "due": time_of(row["due"]),
+        "due": time_of(row["due"]) if row["closed"] is None else None,
     }
 
 
