@@ -10,6 +10,8 @@ import { useWatch } from './watch'
 /** A warning ends by its own time, of which no news comes. */
 const LOOK_AGAIN_MS = 30_000
 const SOON_MS = 250
+/** What was refused is not asked for again before the page opens anew. */
+const REFUSED = [401, 403]
 const GRAVEST: Colour[] = ['red', 'orange', 'yellow', 'blue']
 type Noun = 'warning' | 'response' | 'mode' | 'incident' | 'duty'
 
@@ -138,7 +140,7 @@ export const useStanding = defineStore('standing', () => {
         stream.on('handover', () => soon('duty')),
       ]
       timer = setInterval(() => {
-        if (!document.hidden) void load()
+        if (!document.hidden) void load(...NOUNS.filter((noun) => !REFUSED.includes(problems.value[noun]?.status ?? 0)))
       }, LOOK_AGAIN_MS)
       void load()
     }
