@@ -183,7 +183,7 @@ def end(town: Town, say: Shapes, url: str, raised: Any, response: Any) -> None:
     """Go back to the ordinary day: what is restored is told line by line."""
     lowered = say.ok("leader", "POST", f"/api/modes/{raised['id']}/end", json={})
     assert {row["effect"] for row in lowered["restored"]} == {"plan", "roster", "urgent", "postpone", "sample", "room"}
-    assert say.ok("steward", "GET", "/api/modes") == {"items": [], "next": None, "sampling": []}
+    assert say.ok("steward", "GET", "/api/modes") == {"items": [], "next": None, "sampling": [], "verbs": []}
     say.ok("duty", "POST", f"/api/responses/{response['id']}/end", json={"ordered_by": "市防指（虚构）", "basis": "防指〔2026〕2 号"})
     road = next(each for each in say.ok("duty", "GET", url)["orders"] if each["unit"] == "dept-road")
     town.refused("duty", "POST", f"{url}/close", 409, json={})

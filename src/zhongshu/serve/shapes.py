@@ -110,7 +110,10 @@ SHAPES: dict[str, str] = {
     "version: int",
     "Response": "id: str, number: str, theme: str, level: str, title_zh: str, title_en: str, ordered_by: str, basis: str, text_zh: str, text_en: str, areas: [area], started: time, "
     "ended: time?, drill: bool, version: int",
-    "Modes": "items: [Mode], next: str?, sampling: [Sampling]",
+    "Warnings": "items: [Warning], next: str?, verbs: [str]",
+    "Responses": "items: [Response], next: str?, verbs: [str]",
+    "Incidents": "items: [IncidentRow], next: str?, verbs: [str]",
+    "Modes": "items: [Mode], next: str?, sampling: [Sampling], verbs: [str]",
     "Mode": "id: str, number: str, theme: str, theme_zh: str, theme_en: str, level: str, title_zh: str, title_en: str, basis: str, response: str?, state: str, state_zh: str, state_en: str, "
     "areas: [area], incident: str?, drill: bool, proposed: time, decided: time?, ended: time?, effects: [ModeEffect], restored: [Restored], version: int",
     "ModeEffect": "effect: str, zh: str, en: str, items: [any]",
@@ -131,7 +134,7 @@ SHAPES: dict[str, str] = {
     "note: str, drill: bool, sent: time, due: time?, read: time?, accepted: time?, ended: time?, late: bool, verbs: [any], version: int",
     "Report": "id: str, number: str, incident: str, kind: str, kind_zh: str, kind_en: str, state: str, state_zh: str, state_en: str, text_zh: str, text_en: str, sent_to: str, made: time, "
     "due: time?, sent: time?, late: bool, drill: bool, version: int",
-    "Logged": "seq: int, kind: str, number: str, verb: str, verb_zh: str, verb_en: str, actor: str, actor_name: str, note: str, reason: str, unit: str, at: time, drill: bool",
+    "Logged": "seq: int, kind: str, number: str, verb: str, verb_zh: str, verb_en: str, about_zh: str, about_en: str, actor: str, actor_name: str, actor_name_zh: str, actor_name_en: str, note: str, reason: str, unit: str, at: time, drill: bool",
     "Review": "number: str, title_zh: str, title_en: str, drill: bool, moments: [Moment], gaps: [any], limits: [any], timeline: [any], sections: any",
     "Moment": "key: str, zh: str, en: str, at: time?",
     "Brief": "date: str, of: str, title: any, figures: [Figure], districts: [any], topics: [any], warnings: [Warning], responses: [Response], incidents: [IncidentRow], signs: [any], todo: any, "

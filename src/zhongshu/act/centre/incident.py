@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from zhongshu.act import docket, duty
+from zhongshu.act import docket, duty, states
 from zhongshu.act.centre import line, order, report
 from zhongshu.act.centre.line import Document, Row
 from zhongshu.act.centre.refusals import IS_CLOSED, NO_VERB, ORDERS_OPEN
@@ -34,7 +34,29 @@ VERBS = {
     "send": ("报送", "Send a report"),
     "close": ("结束", "Close"),
 }
-_SAID = VERBS | order.VERBS | {"open": ("建立", "Opened"), "overdue": ("超时", "Overdue"), "draft": ("起草", "Drafted"), "drop": ("取消", "Dropped"), "end": ("恢复", "Restored")}
+SAID = {
+    ("incident", "open"): ("建立处置室", "Room opened"),
+    ("incident", "log"): ("记录", "Noted"),
+    ("incident", "link"): ("关联案件", "Case linked"),
+    ("incident", "party"): ("增加参与单位", "Unit added"),
+    ("incident", "place"): ("增加地点", "Place added"),
+    ("incident", "close"): ("结束", "Closed"),
+    ("order", "send"): ("下达指令", "Order sent"),
+    ("order", "read"): ("签收", "Order read"),
+    ("order", "accept"): ("接令", "Order accepted"),
+    ("order", "done"): ("完成", "Order done"),
+    ("order", "decline"): ("不能承担", "Order declined"),
+    ("order", "cancel"): ("撤销指令", "Order withdrawn"),
+    ("order", "overdue"): ("指令超时", "Order over its limit"),
+    ("report", "draft"): ("起草报告", "Report drafted"),
+    ("report", "send"): ("报送", "Report sent"),
+    ("report", "drop"): ("报告不再需要", "Report dropped"),
+    ("report", "overdue"): ("报告超时", "Report over its limit"),
+}
+"""How a line of the history is said, by its kind and verb."""
+
+
+_OF_CASE = ("id", "number", "title_zh", "title_en", "step", "holder_zh", "holder_en", "indicator", "lon", "lat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +172,19 @@ def get(connection: Connection, scope: Scope, id_: str, viewer: Principal, now: 
         "orders": [order.show(each, viewer, now) for each in orders],
         "reports": report.of_incident(connection, row["id"], now),
         "log": log_of(connection, row["id"], [each["id"] for each in orders]),
-        "cases": [
-            {name: each[name] for name in ("id", "number", "title_zh", "title_en", "step", "holder_zh", "holder_en")} | {"area": show_area(each["area"])}
-            for each in connection.execute(linked).mappings()
-        ],
+        "cases": [_case(each) for each in connection.execute(linked).mappings()],
         "supplies": supplies(connection, row["theme"], now),
+    }
+
+
+def _case(row: Mapping[Any, Any]) -> Document:
+    step = states.STEPS[row["step"]]
+    return {name: row[name] for name in _OF_CASE} | {
+        "area": show_area(row["area"]),
+        "level": row["level"] or None,
+        "step_zh": step.zh,
+        "step_en": step.en,
+        "due": time_of(row["due"]) if row["closed"] is None else None,
     }
 
 
@@ -164,10 +194,19 @@ def log_of(connection: Connection, id_: str, orders: Sequence[str]) -> list[Docu
     query = select(case_step).where(case_step.c.subject.in_([id_, *orders, *reports]), case_step.c.kind.in_(("incident", "order", "report"))).order_by(case_step.c.seq)
     found = []
     for step in connection.execute(query).mappings():
-        zh, en = _SAID.get(step["verb"], (step["verb"], step["verb"]))
+        zh, en = SAID.get((step["kind"], step["verb"]), (step["verb"], step["verb"]))
         plain = ("seq", "kind", "number", "verb", "actor", "actor_name", "note", "reason", "unit")
-        found.append({name: step[name] for name in plain} | {"verb_zh": zh, "verb_en": en, "at": rfc3339(step["at"]), "drill": bool(step["detail"].get("drill"))})
+        told = {"verb_zh": zh, "verb_en": en, "at": rfc3339(step["at"]), "drill": bool(step["detail"].get("drill"))}
+        about = {f"about_{language}": _about(step, language) for language in ("zh", "en")}
+        found.append({name: step[name] for name in plain} | told | about)
     return found
+
+
+def _about(step: Mapping[Any, Any], language: str) -> str:
+    """Return which order or report a line is about, as it is called in a language; '' where the line itself says it."""
+    if step["kind"] == "order":
+        return str(step["detail"].get(f"title_{language}") or "")
+    return report.KINDS[step["detail"]["kind"]][language != "zh"] if step["kind"] == "report" else ""
 
 
 def supplies(connection: Connection, theme: str, at: int) -> list[Document]:

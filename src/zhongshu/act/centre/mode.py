@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from zhongshu.act import duty, postpone
-from zhongshu.act.centre import incident, line, order, roster
+from zhongshu.act.centre import incident, line, order, report, roster
 from zhongshu.act.centre.line import Document, Row
 from zhongshu.act.centre.refusals import ALREADY, NO_VERB, NOT_NOW, SAME_PERSON
 from zhongshu.act.centre.response import NUMERALS
@@ -146,6 +146,7 @@ def _room(deed: Deed, row: Row) -> Row:
     for task in row["effects"]["plan"]:
         due = None if task["limit_minutes"] is None else deed.now + task["limit_minutes"] * MINUTE
         incident.command(deed, room["id"], order.NewOrder(task["unit"], task["zh"], task["en"], due, task["task"], task["basis"]))
+    report.draft(deed, line.find(deed.connection, "incident", room["id"]), "first")
     if not row["drill"] and row["effects"]["postpone"]:
         _put_off(deed, row)
     return room
@@ -173,7 +174,7 @@ def told(connection: Connection, row: Mapping[Any, Any]) -> dict[str, list[dict[
     if row["drill"]:
         return {"roster": [], "urgent": [], "postpone": [], "sample": []} | found
     return found | {
-        "roster": [_item(r["name"], f"到岗：{r['shift']} {r['name']}", f"Called in: {r['shift']} {r['name_en']}") for r in effects["roster"]],
+        "roster": [_item(r["name"], f"到岗：{r['name']}", f"Called in: {r['name_en']}") for r in effects["roster"]],
         "urgent": [_item(u["what"], f"执行紧急时限：{u['zh']}", f"Urgent limits: {u['en']}") for u in effects["urgent"]],
         "postpone": [_item(p["what"], f"延后办理：{p['zh']}", f"Put off: {p['en']}") for p in effects["postpone"]],
         "sample": [
@@ -189,14 +190,18 @@ def _item(what: str, zh: str, en: str) -> dict[str, str]:
 def restored(connection: Connection, row: Mapping[Any, Any]) -> list[dict[str, str]]:
     """Return, line by line, what ending a mode puts back: {effect, what, zh, en}."""
     undone = {"urgent": ("恢复常规时限", "Ordinary limits again"), "postpone": ("恢复办理", "Taken up again"), "sample": ("恢复常规采样", "Ordinary sampling again")}
+    others = {
+        "plan": ("指令收回或已办结", "Order ended or withdrawn"),
+        "roster": ("应急值班解除", "Emergency roster stood down"),
+        "room": ("事件处置转入收尾", "The room goes on to its end"),
+    }
+    devices = {s["what"]: s for s in row["effects"].get("sample", ())}
     lines = []
     for effect, items in told(connection, row).items():
+        zh, en = (undone | others)[effect]
         for item in items:
-            zh, en = undone.get(effect, ({"plan": "指令收回或已办结", "roster": "应急值班解除", "room": "事件处置转入收尾"}.get(effect, ""), ""))
-            en = en or {"plan": "Order ended or withdrawn", "roster": "Emergency roster stood down", "room": "The room goes on to its end"}[effect]
-            lines.append(
-                {"effect": effect, "what": item["what"], "zh": f"{zh}：{item['zh'].partition('：')[2] or item['zh']}", "en": f"{en}: {item['en'].partition(': ')[2] or item['en']}"}
-            )
+            about = devices[item["what"]] if effect == "sample" else {"zh": item["zh"].partition("：")[2] or item["zh"], "en": item["en"].partition(": ")[2] or item["en"]}
+            lines.append({"effect": effect, "what": item["what"], "zh": f"{zh}：{about['zh']}", "en": f"{en}: {about['en']}"})
     return lines
 
 

@@ -36,7 +36,8 @@ _MOVES = {
     ("read", "accept"): "accepted",
     ("accepted", "done"): "done",
 }
-OF_UNIT = frozenset(VERBS) - {"cancel"}
+CANCEL = "cancel"
+OF_UNIT = frozenset(VERBS) - {CANCEL}
 """What the unit itself does; the centre cancels."""
 MOST = 1000
 
@@ -121,6 +122,11 @@ def unsigned(connection: Connection) -> list[Row]:
     """Return the orders that their units have not accepted, oldest first."""
     query = select(incident_order).where(incident_order.c.state.in_(("sent", "read"))).order_by(incident_order.c.sent, incident_order.c.id)
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def of_the_centre(state: str) -> list[Document]:
+    """Return the verbs of whoever gave an order that is in a state."""
+    return [{"verb": CANCEL, "zh": VERBS[CANCEL][0], "en": VERBS[CANCEL][1]}] if (state, CANCEL) in _MOVES else []
 
 
 def show(row: Mapping[Any, Any], viewer: Principal, now: int) -> Document:

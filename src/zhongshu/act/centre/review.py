@@ -12,7 +12,7 @@ from sqlalchemy import Connection, or_, select
 
 from zhongshu.act import clocks, states
 from zhongshu.act.centre import order, report
-from zhongshu.act.centre.incident import VERBS as ROOM_VERBS
+from zhongshu.act.centre.incident import SAID
 from zhongshu.act.centre.line import Document, Row
 from zhongshu.act.tables import case_file, case_step, request
 from zhongshu.kernel.clock import SECOND, rfc3339, to_datetime
@@ -27,17 +27,11 @@ MOMENTS = {
 }
 _WORDS: dict[str, tuple[str, str]] = {
     **{key: (verb.zh, verb.en) for key, verb in states.VERBS.items()},
-    **ROOM_VERBS,
-    **order.VERBS,
-    "open": ("建立处置室", "room opened"),
-    "overdue": ("超时", "over its limit"),
-    "draft": ("起草报告", "report drafted"),
-    "drop": ("不再需要", "dropped"),
     "opened": ("发现线索", "lead opened"),
     "ended": ("消警", "finding ended"),
     "sign": ("签收", "signed"),
 }
-_ORDER_SENT = ("下达指令", "order sent")
+"""The verbs of a case and of what stood before it."""
 
 
 def of_incident(connection: Connection, row: Row, zone: tzinfo) -> Document:
@@ -160,8 +154,8 @@ def _limit(limit: Document) -> Document:
 def _entry(step: Row) -> Document:
     zh, en = _said(step)
     nameless = step["kind"] == "request" or step["verb"] in states.RESULTS
-    who = "" if nameless else step["actor_name"]
-    return {"seq": step["seq"], "at": rfc3339(step["at"]), "kind": step["kind"], "number": step["number"], "verb": step["verb"], "zh": zh, "en": en, "by": who, "note": _note(step)}
+    who = {"by": "", "actor": ""} if nameless else {"by": step["actor_name"], "actor": step["actor"]}
+    return {"seq": step["seq"], "at": rfc3339(step["at"]), "kind": step["kind"], "number": step["number"], "verb": step["verb"], "zh": zh, "en": en, "note": _note(step)} | who
 
 
 def _note(step: Row) -> str:
@@ -169,7 +163,7 @@ def _note(step: Row) -> str:
 
 
 def _said(step: Row) -> tuple[str, str]:
-    return _ORDER_SENT if (step["kind"], step["verb"]) == ("order", "send") else _WORDS.get(step["verb"], (step["verb"], step["verb"]))
+    return SAID.get((step["kind"], step["verb"]), _WORDS.get(step["verb"], (step["verb"], step["verb"])))
 
 
 def _sections(document: Document, at: dict[str, int | None], lines: list[Row], limits: list[Document], language: str, zone: tzinfo) -> list[Document]:

@@ -109,7 +109,7 @@ class OpenCase(BaseModel):
     evidence: list[str] = Field(default_factory=list, max_length=20)
 
 
-_NOBODYS = {"系统": "The system", "仪表": "An instrument", "反映人": "Who reported it"}
+NOBODYS = {"系统": "The system", "仪表": "An instrument", "反映人": "Who reported it"}
 """The English of actors that are no party."""
 
 
@@ -122,7 +122,7 @@ def _named(city: City, row: dict[str, Any]) -> dict[str, Any]:
         if step["moved"]:
             step["moved"] |= {f"{end}_name_{language}": city.areas.name(int(step["moved"][end]), language) for end in ("from", "to") for language in ("zh", "en")}
         name = step["actor_name"]
-        zh, en = known.get(step["actor"], (name, _NOBODYS.get(name, name)))
+        zh, en = known.get(step["actor"], (name, NOBODYS.get(name, name)))
         step |= {"actor_name_zh": name and zh, "actor_name_en": name and (en or zh)}
         for file in step["evidence"]:
             file["url"] = f"/api/evidence/{file['sha256']}"

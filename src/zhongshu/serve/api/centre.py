@@ -70,7 +70,7 @@ def warnings(asked: Door, all: bool = False, limit: int = 100) -> dict[str, Any]
     """List the warnings (预警) in force and to come, or every one taken in; each is an authority's, no rule makes one."""
     city = asked.city
     items = city.office.read(lambda conn: warning.listing(conn, asked.scope, city.clock.now(), every=all, limit=min(limit, 500)))
-    return {"items": items, "next": None}
+    return {"items": items, "next": None, "verbs": verbs_of(asked, "warning", ("enter",))}
 
 
 def enter_warning(asked: Door, body: Warned) -> dict[str, Any]:
@@ -125,6 +125,13 @@ def areas_of(asked: Asked, action: str, kind: str, codes: Sequence[str], verb: s
     return found
 
 
+def verbs_of(asked: Asked, noun: str, writes: Sequence[str], acts: Sequence[str] = ()) -> list[str]:
+    """Return which of a noun's verbs the asker may do somewhere: what begins one of them, and what moves one that is there."""
+    guard, who = asked.city.guard, asked.principal
+    begins = [verb for verb in writes if guard.scope(who, "write", noun)]
+    return begins + [verb for verb in acts if guard.scope(who, "act", noun, verb=verb)]
+
+
 def held_by(asked: Asked, noun: str, id_: str, action: str, verb: str) -> dict[str, Any]:
     """Return a row all of whose areas lie where the asker may do this. Raises `centre.unknown`, `guard.refused`."""
     row: dict[str, Any] = asked.city.office.read(lambda conn: line.find(conn, noun, id_))
@@ -136,7 +143,8 @@ def held_by(asked: Asked, noun: str, id_: str, action: str, verb: str) -> dict[s
 def responses(asked: Door, all: bool = False, limit: int = 100) -> dict[str, Any]:  # noqa: A002, FBT001, FBT002 (a query parameter)
     """List the emergency responses (应急响应) in force, Ⅳ to Ⅰ, or every one."""
     city = asked.city
-    return {"items": city.office.read(lambda conn: response.listing(conn, asked.scope, city.clock.now(), every=all, limit=min(limit, 500))), "next": None}
+    items = city.office.read(lambda conn: response.listing(conn, asked.scope, city.clock.now(), every=all, limit=min(limit, 500)))
+    return {"items": items, "next": None, "verbs": verbs_of(asked, "response", ("start",), ("change", "end"))}
 
 
 def start_response(asked: Door, body: Ordered) -> dict[str, Any]:
@@ -159,7 +167,8 @@ def _order(asked: Asked, body: Ordered, action: str, verb: str) -> response.Orde
 def modes(asked: Door, all: bool = False, limit: int = 100) -> dict[str, Any]:  # noqa: A002, FBT001, FBT002 (a query parameter)
     """List the modes (平急转换) proposed and in force with their effects, or every one with what was restored; and the devices to be sampled more often."""
     city = asked.city
-    return city.office.read(lambda conn: mode.listing(conn, asked.scope, city.clock.now(), every=all, limit=min(limit, 500)))
+    found = city.office.read(lambda conn: mode.listing(conn, asked.scope, city.clock.now(), every=all, limit=min(limit, 500)))
+    return found | {"verbs": verbs_of(asked, "mode", ("propose",), tuple(mode.VERBS))}
 
 
 def propose_mode(asked: Door, body: Proposed) -> dict[str, Any]:

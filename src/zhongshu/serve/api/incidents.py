@@ -13,7 +13,8 @@ from zhongshu.act.centre import incident, line, paper, report, review
 from zhongshu.act.centre import order as orders
 from zhongshu.kernel.area import Level, interval, parse_area, show_area
 from zhongshu.kernel.clock import MINUTE, parse_time, to_datetime
-from zhongshu.serve.api.centre import areas_of, held_by
+from zhongshu.serve.api.cases import NOBODYS
+from zhongshu.serve.api.centre import areas_of, held_by, verbs_of
 from zhongshu.serve.door import Asked, Door
 from zhongshu.serve.problems import BAD_REQUEST
 
@@ -72,7 +73,8 @@ class Receipt(BaseModel):
 
 def incidents(asked: Door, all: bool = False, limit: int = 100) -> dict[str, Any]:  # noqa: A002, FBT001, FBT002 (a query parameter)
     """List the open incidents (突发事件), or every one, newest first."""
-    return {"items": asked.city.office.read(lambda conn: incident.listing(conn, asked.scope, every=all, limit=min(limit, 500))), "next": None}
+    items = asked.city.office.read(lambda conn: incident.listing(conn, asked.scope, every=all, limit=min(limit, 500)))
+    return {"items": items, "next": None, "verbs": verbs_of(asked, "incident", ("open",))}
 
 
 def open_incident(asked: Door, body: Opened) -> dict[str, Any]:
@@ -109,8 +111,26 @@ def _room(asked: Asked, id_: str) -> dict[str, Any]:
     scope = city.guard.scope(asked.principal, "read", "incident")
     cases = city.guard.scope(asked.principal, "read", "case")
     held = city.office.read(lambda conn: incident.get(conn, scope, id_, asked.principal, now, cases))
-    may = [verb for verb in incident.VERBS if all(city.guard.scope(asked.principal, "act", "incident", verb=verb).holds(parse_area(area)) for area in held["areas"])]
+
+    _signed(asked, held["log"], "actor_name")
+
+    def allowed(verb: str) -> bool:
+        granted = city.guard.scope(asked.principal, "act", "incident", verb=verb)
+        return all(granted.holds(parse_area(area)) for area in held["areas"])
+
+    may = [verb for verb in incident.VERBS if allowed(verb)]
+    if allowed(orders.CANCEL):
+        for each in held["orders"]:
+            each["verbs"] += orders.of_the_centre(each["state"])
     return held | {"verbs": [{"verb": verb, "zh": incident.VERBS[verb][0], "en": incident.VERBS[verb][1]} for verb in may if held["state"] == "open" or verb in {"report", "send"}]}
+
+
+def _signed(asked: Asked, lines: list[dict[str, Any]], name: str) -> None:
+    """Put beside who did something, kept under `name`, what they are called in each language."""
+    known = asked.city.identity.names({each["actor"] for each in lines if each["actor"]})
+    for each in lines:
+        zh, en = known.get(each["actor"], (each[name], NOBODYS.get(each[name], each[name])))
+        each |= {f"{name}_zh": zh, f"{name}_en": en or zh}
 
 
 def act_on_incident(asked: Door, id: str, verb: str, body: Done) -> dict[str, Any]:  # noqa: A002 (a path parameter)
@@ -172,7 +192,9 @@ def _review(asked: Asked, id_: str) -> dict[str, Any]:
         row = line.find(conn, "incident", id_)
         return review.of_incident(conn, row | {"cases": [case["id"] for case in held["cases"]]}, city.zone)
 
-    return city.office.read(read)
+    found = city.office.read(read)
+    _signed(asked, found["timeline"], "by")
+    return found
 
 
 def case_review(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
@@ -192,7 +214,9 @@ def _case_review(asked: Asked, id_: str) -> dict[str, Any]:
         held = record.get_case(conn, asked.scope, id_, asked.principal, city.clock.now())
         return review.of_case(conn, held, city.zone)
 
-    return city.office.read(read)
+    found = city.office.read(read)
+    _signed(asked, found["timeline"], "by")
+    return found
 
 
 def _reviewed(found: dict[str, Any], language: str) -> Response:

@@ -6,7 +6,7 @@ import { listFindings, type Finding } from '@/api/findings'
 import { listIndicators, type Indicator } from '@/api/indicators'
 import { listLeads, type Lead } from '@/api/leads'
 import { listVitals, type Point, type Vital } from '@/api/vitals'
-import { rank } from '@/say/level'
+import { isBad, rank } from '@/say/level'
 import { calmly, useFetched, useHearing } from '@/state/use'
 
 const SPARK_POINTS = 96
@@ -15,7 +15,8 @@ const LOOK_AGAIN_MS = 2000
 const NEVER = 9
 const DAY_MS = 86_400_000
 
-export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<string | null>) {
+/** `raised` tells whether a sign's theme has its mode in force: it comes before its equals. */
+export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<string | null>, raised: (indicator: Indicator | undefined) => boolean = () => false) {
   const indicators = useFetched(async () => (await listIndicators()).items)
   const here = useFetched(async () => readArea(area.value))
   /** The areas above the one that is shown, from the city down. */
@@ -54,7 +55,9 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
     const all = (vitals.data.value ?? []).filter((v) => !theme.value || byCode.value.get(v.indicator)?.theme === theme.value)
     const place = (v: Vital) => (v.as_of === null ? NEVER : rank(v.level))
     const urgent = (v: Vital) => (!v.acknowledged && (v.level === 'red' || v.level === 'orange') ? 0 : 1)
-    return [...all].sort((a, b) => urgent(a) - urgent(b) || place(a) - place(b) || a.indicator.localeCompare(b.indicator))
+    const first = (v: Vital) => (v.as_of !== null && raised(byCode.value.get(v.indicator)) ? 0 : 1)
+    const grave = (v: Vital) => (isBad(v.level) ? place(v) : NEVER)
+    return [...all].sort((a, b) => urgent(a) - urgent(b) || grave(a) - grave(b) || first(a) - first(b) || place(a) - place(b) || a.indicator.localeCompare(b.indicator))
   })
 
   /** Declared, but its value here was not sent: this reader may not see it. */
