@@ -97,11 +97,13 @@ WRITES = {
     "leader": set[str](),
     "collector": {"lead", "case", "request", "evidence"},
 }
-HANDLES = {"take", "handle", "feedback", "return", "object", "ask", "whistle", "launch", "arrive", "done", "decline"}
+CHAIN = {"pass_down", "sign_for", "send_back", "take_up"}
+HANDLES = {"delivered", "read", "take", "handle", "feedback", "return", "object", "ask", "whistle", "launch", "arrive", "done", "decline"}
 CASE_VERBS = {
     "acceptor": {"verify", "file", "void", "close", "place", "acknowledge", "urge", "make_safe", "reopen"},
-    "dispatcher": {"dispatch", "recall", "place", "acknowledge", "uphold", "reject", "dispute", "extend", "deny", "urge", "escalate", "make_safe", "launch"},
-    "duty_officer": {
+    "dispatcher": {"dispatch", "recall", "place", "acknowledge", "uphold", "reject", "dispute", "extend", "deny", "urge", "escalate", "make_safe", "launch"} | CHAIN,
+    "duty_officer": CHAIN
+    | {
         *("verify", "file", "dispatch", "recall", "void", "close", "park", "resume", "place", "acknowledge", "defer", "supplement", "uphold", "reject"),
         *("dispute", "rule", "extend", "deny", "urge", "supervise", "escalate", "make_safe", "reopen", "launch", "exclude", "include"),
     },

@@ -159,7 +159,7 @@ def handle(town: Town, water: Water, case: Any) -> None:
 
     def work(*, but: str = "") -> None:
         for task in get(town, case)["tasks"]:
-            if task["state"] not in {"sent", "arrived"} or task["key"] == but:
+            if task["state"] not in {"sent", "arrived"} or task["title_en"] == but:
                 continue
             who = PARTIES.get(task["unit"], "street")
             answers = {choice["name"]: "no" for choice in task["choices"]}
@@ -167,13 +167,13 @@ def handle(town: Town, water: Water, case: Any) -> None:
             url = f"/api/cases/{case['id']}/tasks/{task['id']}"
             town.ok(who, "POST", f"{url}/arrive", json={})
             town.ok(who, "POST", f"{url}/done", json={"evidence": [photo(town, who, shade)], "note": "已办", "choices": answers})
-            did.setdefault(task["unit"], set()).add(task["key"])
+            did.setdefault(task["unit"], set()).add(task["title_en"])
 
     work()
-    work(but="pump")
+    work(but="Pump out and clear the inlets")
     town.refused("drainage-office", "POST", f"/api/cases/{case['id']}/handle", 409, json={"evidence": [photo(town, "drainage-office", 90)]})
     skip(town, 61)
-    until(lambda: any(task["key"] == "reinforce" for task in get(town, case)["tasks"]), "the call for mobile pumps")
+    until(lambda: any(task["title_en"] == "Send mobile pumps" for task in get(town, case)["tasks"]), "the call for mobile pumps")
     water.depth, water.rain = 2.0, 0.0
     until(lambda: vital(town, water.sensor["area"])["level"] not in {"orange", "red", "stale"}, "the sign back to normal")
     while any(task["state"] in {"sent", "arrived"} for task in get(town, case)["tasks"]):
@@ -214,7 +214,7 @@ def finish(town: Town, water: Water, case: Any, voices: list[dict[str, str]]) ->
     for told in voices:
         town.ok("acceptor", "POST", f"/api/requests/{told['id']}/answer", json={"answer": "积水已排，道路已恢复通行。"})
     for n, told in enumerate(voices[:3]):
-        town.ok("acceptor", "POST", f"/api/requests/{told['id']}/call_back", json={"satisfied": 5 - n, "outcome": "solved"})
+        town.ok("acceptor", "POST", f"/api/requests/{told['id']}/call_back", json={"satisfied": 5 - n, "result": "solved"})
     lives = [life(town, told) for told in voices]
     assert all(life["answered"] and "恢复通行" in life["answer"] for life in lives)
     held = town.ok("acceptor", "GET", "/api/requests?state=received")["items"]
