@@ -419,6 +419,15 @@ def test_tables_are_read_by_all_and_kept_by_the_steward(town: Town) -> None:
     town.refused("steward", "POST", "/api/tables/wishes", 422, 400, files=rows)
 
 
+def test_a_citizen_finds_what_they_reported_themselves_and_no_one_elses(town: Town) -> None:
+    mine = town.report("citizen", town.here, "路灯不亮，晚上看不见。", **{"class": "hotline.streetlight"})["number"]
+    theirs = town.report("neighbour", town.here, "路灯坏了一个星期。", **{"class": "hotline.streetlight"})["number"]
+    listed = {row["number"]: row["text"] for row in town.ok("citizen", "GET", "/api/requests?limit=500")["items"]}
+    assert listed[mine] == "路灯不亮，晚上看不见。"
+    assert theirs not in listed
+    assert theirs in {row["number"] for row in town.ok("neighbour", "GET", "/api/requests")["items"]}
+
+
 # without an account
 
 

@@ -113,10 +113,12 @@ def show_verb(row: states.Row, case: Mapping[Any, Any]) -> Document:
 
 
 def in_scope(c: Any, scope: Scope) -> list[ColumnElement[bool]]:  # noqa: ANN401 (any table's columns that have an area)
-    """Return the scope as conditions; nothing allowed is nothing found. A case is also its helpers': of a unit that has a task in it."""
+    """Return the scope as conditions; nothing allowed is nothing found. A case is also its helpers': of a unit that has a task in it; a voice is also its reporter's."""
     where: list[ColumnElement[bool]] = [or_(false(), *(within(c.area, low, high) for low, high in scope.areas))]
     if scope.unit and "helpers" in c:
         where.append(or_(c.unit == scope.unit, c.id.in_(select(case_task.c.case_id).where(case_task.c.unit == scope.unit))))
+    elif scope.unit and "reporter" in c:
+        where.append(or_(c.unit == scope.unit, c.reporter == scope.unit))
     elif scope.unit and "unit" in c:
         where.append(c.unit == scope.unit)
     return where

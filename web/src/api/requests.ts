@@ -1,5 +1,5 @@
 // One person's voice.
-import { get, part, send } from './http'
+import { get, part, send, type Page } from './http'
 
 export interface Report {
   text: string
@@ -46,6 +46,9 @@ export interface RequestProgress {
   answered: string | null
   case: { number: string; step_zh: string; step_en: string; holder_zh: string; holder_en: string; since: string; due: string | null; closed: string | null; reopened: number } | null
 }
+
+/** What who is signed in has reported, newest first. */
+export const listOwn = async () => (await get<Page<{ number: string; text: string | null; created: string }>>('/api/requests', { limit: 20 })).items
 
 const at = (told: Receipt) => (told.follow ? `/api/follow/${part(told.follow)}` : `/api/requests/${part(told.number)}`)
 export const readRequest = (told: Receipt) => get<RequestProgress>(at(told))

@@ -1,0 +1,291 @@
+"""A storm night in a real browser, with four accounts at once: the screen and the desk of the centre, the phones of two departments, and the hotline.
+
+The water is a real sensor's readings; nobody is simulated. From the red tile to the responsible person's phone it is three clicks, and the tile says how far the task has come.
+"""
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from .conftest import City, new_context
+
+QUIET = """
+import zhongshu.packs.sandbox.life.sandbox as life
+async def home(self): pass
+life.Sandbox.run = home
+from zhongshu.cli import app
+app()
+"""
+CLASS = "class,zh,en,check,normal_minutes,words,playbook,basis,valid_from\ndrainage.ponding,道路积水,Water standing on a road,instrument,1,积水;水淹,flooding,示例,2025-01-01\n"
+SOON_MS = 2000
+"""The tile says within so many milliseconds how far a task has come."""
+VOICES = 20
+
+
+def zhongshu(*words: str) -> str:
+    done = subprocess.run([sys.executable, "-c", "from zhongshu.cli import app; app()", *words], check=True, capture_output=True, text=True)
+    return done.stdout.split()[-1]
+
+
+class Water:
+    """The sensor of an underpass, which speaks every second."""
+
+    def __init__(self, url: str, token: str, sensor: str) -> None:
+        self.depth = 0.0
+        self._http = httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=30, trust_env=False)
+        self._sensor, self._ended = sensor, threading.Event()
+        self._thread = threading.Thread(target=self._speak, daemon=True)
+        self._thread.start()
+
+    def _speak(self) -> None:
+        while not self._ended.wait(1):
+            row = {"entity": self._sensor, "property": "WaterLevelSensor.depth", "time": datetime.now(UTC).isoformat(), "value": self.depth}
+            self._http.post("/api/sources/sandbox.devices/readings", json=[row]).raise_for_status()
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join(10)
+        self._http.close()
+
+
+@pytest.fixture(scope="module")
+def night(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[City, Water, dict[str, Any]]]:
+    """Run a city whose simulated people stay at home, and let an underpass's sensor speak."""
+    assert chromium
+    folder = tmp_path_factory.mktemp("night")
+    data = str(folder / "city")
+    zhongshu("city", "make", "--data", data, "--population", "20000")
+    token = zhongshu("token", "--name", "gauge", "--role", "source_writer:sandbox.devices", "--data", data)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (folder / "log").open("w") as out:
+        process = subprocess.Popen([sys.executable, "-c", QUIET, "up", "--data", data, "--port", str(port)], stdout=out, stderr=out)
+    held = City(f"http://127.0.0.1:{port}")
+    water = None
+    try:
+        held.until(lambda: held.get("/health")["status"] == "ok", "a city")
+        held.as_("steward").post("/api/tables/classes?apply=true", files={"file": ("classes.csv", CLASS.encode())}).raise_for_status()
+        sensors = held.get("/api/entities?type=WaterLevelSensor&limit=500", "duty")["items"]
+        sensor = next(one for one in sensors if one["facets"].get("kind") == "underpass" and one["lon"])
+        water = Water(held.url, token, sensor["id"])
+        yield held, water, sensor
+    finally:
+        if water is not None:
+            water.end()
+        held.close()
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture
+def people(browser: Browser, night: tuple[City, Water, dict[str, Any]]) -> Iterator[Any]:
+    """Return how someone opens a page of their own; what breaks in a page fails the test."""
+    contexts: dict[str, BrowserContext] = {}
+    broken: list[str] = []
+
+    def open_(account: str, address: str, width: int = 1440, height: int = 900) -> Page:
+        if account not in contexts:
+            contexts[account] = new_context(browser, night[0], account, width, height, "zh")
+        page = contexts[account].new_page()
+        page.on("pageerror", lambda error: broken.append(f"{account} {address}: {error}"))
+        page.goto(address)
+        page.locator("#main").wait_for()
+        return page
+
+    yield open_
+    for each in contexts.values():
+        each.close()
+    assert broken == []
+
+
+def test_a_storm_night_with_four_accounts(night: tuple[City, Water, dict[str, Any]], people: Any) -> None:
+    city, water, sensor = night
+    city.until(lambda: sign(city)["value"] == 0.0, "a sign that is calm")
+    screen = people("duty", "/screen", 1920, 1080)
+    drainage = people("drainage-office", "/field", 390, 780)
+    traffic = people("traffic-office", "/field", 390, 780)
+    water.depth = 43.0
+    told = voices(city, sensor)
+    case = three_clicks(city, screen, drainage, told)
+    play(city, case, drainage, traffic)
+    water.depth = 1.0
+    photographs(drainage)
+    by_instrument(city, case)
+    by_person(city, sensor, people)
+    answers(city, case, told, people)
+    city.until(lambda: sign(city)["finding"] is None and sign(city)["level"] == "green", "the sign back to normal")
+    expect(screen.locator(".tile", has_text="易涝点积水深度")).to_contain_text("正常")
+    named(city, case, people)
+
+
+def sign(city: City) -> dict[str, Any]:
+    code = city.get("/api/city")["code"]
+    return next(dict(row) for row in city.get(f"/api/vitals?area={code}", "duty")["items"] if row["indicator"] == "DR02")
+
+
+def voices(city: City, sensor: dict[str, Any]) -> list[str]:
+    """Let twenty people tell of it as soon as the finding has opened its lead."""
+
+    def lead() -> dict[str, Any] | None:
+        return next((row for row in city.get("/api/leads?state=open", "duty")["items"] if row["indicator"] == "DR02"), None)
+
+    city.until(lead, "the finding's lead")
+    numbers: list[str] = []
+    who = ("citizen", "citizen-2", "citizen-3", "acceptor", "acceptor")
+    for n in range(VOICES):
+        body = {"text": f"下穿通道积水很深，我是第 {n + 1} 个来说的。", "class": "drainage.ponding", "lon": sensor["lon"] + n * 1e-5, "lat": sensor["lat"]}
+
+        def say(body: dict[str, Any] = body, n: int = n) -> str:
+            answer = city.as_(who[n % len(who)]).post("/api/requests", json=body)
+            return str(answer.json()["number"]) if answer.status_code == 202 else ""
+
+        numbers.append(city.until(say, f"voice {n + 1}"))
+    city.until(lambda: (lead() or {}).get("voices") == VOICES, "all voices with one lead")
+    return numbers
+
+
+def three_clicks(city: City, screen: Page, phone: Page, told: list[str]) -> str:
+    """From the red tile to the responsible person's phone: tile, file, dispatch; the tile says how far it has come."""
+    tile = screen.locator(".tile").first
+    expect(tile).to_contain_text("易涝点积水深度")
+    expect(tile).to_contain_text("严重")
+    tile.click()
+    drawer = screen.locator(".drawer")
+    drawer.get_by_role("button", name="属实立案").click()
+    drawer.get_by_role("button", name="按目录派遣").click()
+    row = phone.locator(".task", has_text="积水").first
+    row.wait_for()
+    expect(tile.locator(".foot")).to_contain_text("已送达", timeout=SOON_MS * SLACK)
+    row.click()
+    phone.locator(".what").wait_for()
+    expect(tile.locator(".foot")).to_contain_text("已读", timeout=SOON_MS * SLACK)
+    phone.get_by_role("button", name="接单").click()
+    expect(tile.locator(".foot")).to_contain_text("已接单", timeout=SOON_MS * SLACK)
+    case = city.get("/api/cases?state=open&class=drainage.ponding", "duty")["items"][0]
+    assert case["voices"] == len(told)
+    return str(case["id"])
+
+
+SLACK = 5
+"""How much longer than promised a busy machine may take."""
+
+
+def play(city: City, case: str, drainage: Page, traffic: Page) -> None:
+    """The playbook's tasks: the drainage office looks and pumps, the traffic office closes the road; the street's and the rest's follow by their own keys."""
+    task = drainage.locator(".own article", has_text="到场看水")
+    task.wait_for()
+    finish(task, drainage, {"是否有人": "是", "车辆能否": "否"})
+    row = traffic.locator(".helping", has_text="封路")
+    row.wait_for()
+    row.click()
+    finish(traffic.locator(".own article", has_text="封路"), traffic, {})
+    finish(drainage.locator(".own article", has_text="开泵强排"), drainage, {})
+
+    def rest() -> bool:
+        whole = city.get(f"/api/cases/{case}", "duty")
+        for each in (one for one in whole["tasks"] if one["state"] in {"sent", "arrived"} and one["unit"] == "dept-emergency"):
+            done = city.as_("emergency-office").post(f"/api/cases/{case}/tasks/{each['id']}/done", json={"note": "两人已转移到安置点"})
+            assert done.status_code == 200, done.text
+        return any(one["title_en"] == "Clear up and reopen" for one in whole["tasks"])
+
+    city.until(rest, "the last task of the playbook")
+    finish(drainage.locator(".own article", has_text="清淤"), drainage, {})
+    city.until(lambda: city.get(f"/api/cases/{case}", "duty")["playbook"]["ended"], "the end of the playbook")
+    assert {one["unit"] for one in city.get(f"/api/cases/{case}", "duty")["tasks"]} >= {"dept-drainage", "dept-traffic", "dept-emergency"}
+
+
+def finish(task: Any, phone: Page, answers: dict[str, str]) -> None:
+    """Arrive at a task and end it, with a photograph and what it asks."""
+    task.get_by_role("button", name="报到").click()
+    expect(task).to_contain_text("已报到")
+    task.get_by_role("button", name="完成任务").click()
+    for group in task.locator("fieldset").all():
+        said = next(word for start, word in answers.items() if start in group.inner_text())
+        group.get_by_role("radio", name=said, exact=True).check()
+    files = task.locator("input[type=file]")
+    if files.count():
+        files.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": phone.screenshot()})
+        task.locator("form img").wait_for()
+    if task.locator("form textarea").count():
+        task.locator("form textarea").fill("已办")
+    task.locator("form").get_by_role("button", name="完成任务").click()
+    expect(task.locator("form")).to_have_count(0)
+
+
+def photographs(phone: Page) -> None:
+    """Before and after, in two taps more."""
+    slots = phone.locator(".slot input[type=file]")
+    slots.nth(0).set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": phone.screenshot()})
+    slots.nth(1).set_input_files({"name": "b.png", "mimeType": "image/png", "buffer": phone.screenshot(full_page=True)})
+    phone.get_by_role("button", name="提交处置结果").click()
+    expect(phone.locator(".told").first).to_contain_text("已提交")
+
+
+def by_instrument(city: City, case: str) -> None:
+    """The sign, normal for a minute, passes the check."""
+    city.until(lambda: city.get(f"/api/cases/{case}", "duty")["mark"] == "passed", "the check by the sign", 150)
+    line = city.get(f"/api/cases/{case}", "duty")["history"][-1]
+    assert (line["verb"], line["actor"]) == ("check_pass", "instrument")
+
+
+def by_person(city: City, sensor: dict[str, Any], people: Any) -> None:
+    """Another case of the night is checked by a person, in the page."""
+    body = {"class": "hotline.garbage", "title_zh": "雨后垃圾", "title_en": "Rubbish after the rain", "area": sensor["area"], "lon": sensor["lon"], "lat": sensor["lat"]}
+    made = city.as_("duty").post("/api/cases", json=body).raise_for_status().json()
+    photo = {"file": ("a.png", people("drainage-office", "/field").screenshot(), "image/png")}
+    sha = city.as_("drainage-office").post("/api/evidence", files=photo).raise_for_status().json()["sha256"]
+    for account, verb, given in (
+        ("acceptor", "verify", {}),
+        ("acceptor", "file", {}),
+        ("dispatcher", "dispatch", {"unit": "dept-drainage"}),
+        ("drainage-office", "take", {}),
+        ("drainage-office", "handle", {"evidence": [sha]}),
+        ("drainage-office", "feedback", {"evidence": [sha]}),
+    ):
+        city.as_(account).post(f"/api/cases/{made['id']}/{verb}", json=given).raise_for_status()
+    desk = people("checker", f"/desk/case/{made['id']}")
+    desk.get_by_role("button", name="核查通过").click()
+    city.until(lambda: city.get(f"/api/cases/{made['id']}", "duty")["mark"] == "passed", "the check by a person")
+
+
+def answers(city: City, case: str, told: list[str], people: Any) -> None:
+    """Closing the case closes no voice; each is answered, and called back."""
+    desk = people("acceptor", f"/desk/case/{case}")
+    desk.get_by_role("button", name="结案").first.click()
+    city.until(lambda: city.get(f"/api/cases/{case}", "duty")["closed"], "the closed case")
+    acceptor = city.as_("acceptor")
+    lives = [city.get(f"/api/requests/{number}", "acceptor") for number in told]
+    assert not any(life["answered"] for life in lives), "closing the case closes no voice"
+    for life in lives:
+        acceptor.post(f"/api/requests/{life['id']}/answer", json={"answer": "积水已排，道路已恢复通行。"}).raise_for_status()
+    assert all(city.get(f"/api/requests/{number}", "acceptor")["answered"] for number in told)
+    phone = people("citizen", "/citizen", 390, 780)
+    phone.get_by_text("我的进度").first.click()
+    expect(phone.locator("#main")).to_contain_text("道路已恢复通行")
+
+
+def named(city: City, case: str, people: Any) -> None:
+    """The handover sheet, the brief and the review name it."""
+    number = city.get(f"/api/cases/{case}", "duty")["number"]
+    city.as_("duty").post(f"/api/cases/{case}/reopen", json={"reason": "还有一处没有退"}).raise_for_status()
+    sheet = people("duty", "/desk/duty")
+    expect(sheet.locator("#part-open")).to_contain_text(number)
+    expect(sheet.locator("#part-voices")).to_contain_text(number)
+    area = city.get(f"/api/cases/{case}", "duty")["area"][:9] + "000000"
+    room = city.as_("duty").post("/api/incidents", json={"theme": "flood", "title_zh": "下穿通道内涝", "areas": [area], "cases": [case]}).raise_for_status().json()
+    brief = people("duty", "/brief")
+    expect(brief.locator("#main")).to_contain_text("下穿通道内涝")
+    review = people("duty", f"/screen/incident/{room['id']}")
+    review.get_by_role("button", name="复盘").click()
+    expect(review.locator("#main")).to_contain_text(number)
+    assert time.monotonic()
