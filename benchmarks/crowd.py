@@ -122,6 +122,21 @@ def signs(count: int, windows: tuple[tuple[str, str], ...] = WINDOWS) -> list[di
     return out
 
 
+RULE = """[[rule]]
+code = "BNPROBE.red"
+name = { zh = "探针", en = "Probe" }
+indicator = "BNPROBE"
+at = "cell"
+when = "level >= 'red'"
+opens = "lead"
+class = "drainage.device"
+auto_file = false
+rate = "36000/h"
+say = { zh = "{area} {value}", en = "{area} {value}" }
+"""
+"""The rule by which the probe's sign opens a lead each time it turns."""
+
+
 def pack(folder: Path, count: int, windows: tuple[tuple[str, str], ...] = WINDOWS) -> Path:
     """Write an installed pack with so many signs into a folder, to be put on PYTHONPATH; return the folder."""
     home, info = folder / "bench_signs", folder / "bench_signs-0.dist-info"
@@ -130,6 +145,7 @@ def pack(folder: Path, count: int, windows: tuple[tuple[str, str], ...] = WINDOW
     (home / "__init__.py").write_text('"""Signs to measure with."""\n')
     (home / "pack.toml").write_text('name = "bench"\n')
     (home / "indicators.toml").write_text("\n".join(f"[[indicator]]\n{_toml(row)}" for row in signs(count, windows)))
+    (home / "rules.toml").write_text(RULE)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bench-signs\nVersion: 0\n")
     (info / "entry_points.txt").write_text("[zhongshu.packs]\nbench = bench_signs\n")
     return folder
