@@ -104,7 +104,7 @@ def do(deed: Deed, case_id: str, verb: str, given: Given) -> Case:
     if given.place is not None and row.effect == "place":
         detail = place.moved(case, given.place)
     _history(deed, row, after, given, once, detail | (_ended(deed, case) | _held(after) if moves else {}))
-    tell(deed, after, verb)
+    tell(deed, after, verb, case["unit"] if after["unit"] != case["unit"] else "")
     return _of_itself(deed, row, after)
 
 

@@ -95,12 +95,12 @@ _TOLD = (
 )
 
 
-def tell(deed: Deed, case: Case, verb: str) -> None:
-    """Leave news of a case for the screens."""
+def tell(deed: Deed, case: Case, verb: str, left: str = "") -> None:
+    """Leave news of a case for the screens; `left`: the unit that no longer holds it, which hears of it this once more."""
     step = states.STEPS[case["step"]]
     times = {name: None if case[name] is None else rfc3339(case[name]) for name in ("due", "closed", "held_due", "supervised")}
     body = {name: case[name] for name in _TOLD} | times
-    body |= {"verb": verb, "step_zh": step.zh, "step_en": step.en, "area": show_area(case["area"]), "at": rfc3339(deed.now), "late": bool(case["late"])}
+    body |= {"left": left, "verb": verb, "step_zh": step.zh, "step_en": step.en, "area": show_area(case["area"]), "at": rfc3339(deed.now), "late": bool(case["late"])}
     deed.news.append(News("case", case["area"], body))
 
 

@@ -68,7 +68,13 @@ class Listener:
         scope = self.scopes.get(news.kind)
         if scope is None or not scope.holds(news.area) or news.grade > scope.grade:
             return False
-        return not scope.unit or scope.unit in {news.body.get("unit"), news.body.get("holder"), news.body.get("reporter"), *news.body.get("helpers", ())}
+        return not scope.unit or scope.unit in {
+            news.body.get("unit"),
+            news.body.get("holder"),
+            news.body.get("reporter"),
+            news.body.get("left") or None,
+            *news.body.get("helpers", ()),
+        }
 
 
 class Hub:
