@@ -8,8 +8,9 @@ from pathlib import Path
 
 from table import Table, head
 
-from zhongshu.act.assist import EVENT, KIND, PERSON, Linker, Named, NgramClassifier, fit
+from zhongshu.act.assist import EVENT, KIND, PERSON, Classifier, EmbeddingClassifier, Linker, Named, NgramClassifier, fit
 from zhongshu.act.assist.measure import Adoption, Ratio, Record, adoption
+from zhongshu.engines.sentence_vectors import SentenceVectors, installed
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "act"))
 
@@ -24,7 +25,7 @@ def shown(ratio: Ratio) -> str:
     return "–" if ratio.share is None else f"{ratio.share:.3f} ({ratio.count:,}/{ratio.of:,}, {ratio.low:.3f}–{ratio.high:.3f})"
 
 
-def asked(classifier: NgramClassifier, *, hard: bool = False) -> Adoption:
+def asked(classifier: Classifier, *, hard: bool = False) -> Adoption:
     """Ask for every tested text."""
     return adoption(Record(tuple(each.class_ for each in classifier.propose(text.text)), text.class_, 0) for text in texts("test", 6) if text.hard or not hard)
 
@@ -45,7 +46,26 @@ def classes(table: Table) -> None:
     belief(learnt, table)
 
 
-def belief(learnt: NgramClassifier, table: Table) -> None:
+def sentences(table: Table) -> None:
+    """Measure the extra's classifier, by sentence vectors beside the grams, on the same texts."""
+    if not installed():
+        table.add("class, with sentence vectors", "not measured: the extra ai is not installed", "")
+        return
+    vectors = SentenceVectors()
+    begun = time.perf_counter()
+    made = EmbeddingClassifier((Named(row.class_, row.zh, row.en, row.words) for row in catalogue()), vectors)
+    table.add("sentence vectors: beginning with the catalogue", f"{time.perf_counter() - begun:.1f} s", vectors.name)
+    examples = [(text.text, text.class_) for text in texts("train", 6)]
+    for name, history in (("catalogue only", []), ("and 1,000 confirmed", examples[:1000])):
+        learnt = made.learn(history)
+        begun = time.perf_counter()
+        found = asked(learnt)
+        each = (time.perf_counter() - begun) / len(texts("test", 6)) * 1e3
+        table.add(f"class, sentences, {name}: first right, of what was said", shown(found.first), f"of all {found.first.count / found.said.of:.3f}; {each:.1f} ms a text")
+    belief(learnt, table)
+
+
+def belief(learnt: Classifier, table: Table) -> None:
     """Set the shares beside how often they were right."""
     told = [(found[0], text.class_) for text in texts("test", 6) if (found := learnt.propose(text.text))]
     for low, high in itertools.pairwise((0.3, 0.5, 0.7, 0.9, 1.0)):
@@ -119,6 +139,7 @@ if __name__ == "__main__":
     head()
     report = Table()
     classes(report)
+    sentences(report)
     cost(report)
     links(report)
     refit(report)

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+os.environ.setdefault("ZS_CLASSIFIER", "grams")
+"""The cities of the tests start without the extra's model; those that ask for it say so."""
 SAMPLES = Path(os.environ.get("ZHONGSHU_DATA_SAMPLES", Path(__file__).parents[2] / "shared" / "data"))
 
 

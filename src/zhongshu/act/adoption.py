@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from zhongshu.act import duty
-from zhongshu.act.assist import Named
+from zhongshu.act.assist import Embedder, Named
 from zhongshu.act.assist.measure import Dispatch, Record, adoption, first_dispatch
 from zhongshu.act.assistant import MEMORY, Assistant
 from zhongshu.act.tables import case_file, case_step, request
@@ -41,10 +41,10 @@ def _dispatches(connection: Connection, since: int) -> list[Dispatch]:
     return found
 
 
-def taught(connection: Connection, now: int) -> Assistant:
-    """Return an assistant that knows the catalogue, what people decided of voices, and the voices of the last month."""
+def taught(connection: Connection, now: int, embedder: Embedder | None = None) -> Assistant:
+    """Return an assistant that knows the catalogue, what people decided of voices, and the voices of the last month; with an embedder it reads whole sentences."""
     classes = [row.cells for row in duty.book(connection).all_at("classes", now)]
-    made = Assistant([Named(c["class"], c["zh"], c["en"], tuple(c["words"])) for c in classes], homes=[c["class"] for c in classes if c["homes"]])
+    made = Assistant([Named(c["class"], c["zh"], c["en"], tuple(c["words"])) for c in classes], homes=[c["class"] for c in classes if c["homes"]], embedder=embedder)
     decided = (
         select(request.c.text, case_file.c["class"])
         .join(case_file, case_file.c.id == request.c.case_id)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from zhongshu.act.assist import Link, Linker, Named, NgramClassifier, Told
+from zhongshu.act.assist import Classifier, Embedder, EmbeddingClassifier, Link, Linker, Named, NgramClassifier, Told
 from zhongshu.kernel.clock import DAY
 
 SURE = 0.8
@@ -20,10 +20,12 @@ MEMORY = 30 * DAY
 class Assistant:
     """One for a city; safe for any thread."""
 
-    def __init__(self, catalogue: Iterable[Named] = (), homes: Iterable[str] = ()) -> None:
-        """Begin with the catalogue's words alone; `homes`: classes whose every voice is a home to be put right."""
+    def __init__(self, catalogue: Iterable[Named] = (), homes: Iterable[str] = (), embedder: Embedder | None = None) -> None:
+        """Begin with the catalogue's words alone; `homes`: classes whose every voice is a home to be put right; `embedder`: makes vectors of sentences, if there is one."""
         self._lock = threading.Lock()
-        self._classifier = NgramClassifier(catalogue)
+        self._apart = embedder is not None
+        self._learner: threading.Thread | None = None
+        self._classifier: Classifier = NgramClassifier(catalogue) if embedder is None else EmbeddingClassifier(catalogue, embedder)
         self._linker = Linker(homes=homes)
         self._waiting: list[tuple[str, str]] = []
 
@@ -69,9 +71,18 @@ class Assistant:
             self._linker.forget(before)
 
     def _learn(self) -> None:
-        if self._waiting:
-            self._classifier = self._classifier.learn(self._waiting)
-            self._waiting = []
+        """Learn what waits: grams at once, sentences in a thread of their own, since each takes some milliseconds; until then what was learnt before speaks."""
+        if not self._waiting or (self._learner is not None and self._learner.is_alive()):
+            return
+        waiting, self._waiting = self._waiting, []
+        if self._apart:
+            self._learner = threading.Thread(target=self._take_in, args=(self._classifier, waiting), name="assistant", daemon=True)
+            self._learner.start()
+        else:
+            self._take_in(self._classifier, waiting)
+
+    def _take_in(self, before: Classifier, examples: list[tuple[str, str]]) -> None:
+        self._classifier = before.learn(examples)
 
 
 def _told(voice: Mapping[str, Any]) -> Told:

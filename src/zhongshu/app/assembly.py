@@ -14,6 +14,7 @@ from zhongshu.app.rhythms import Rhythms
 from zhongshu.engines.ducklake import DuckLake
 from zhongshu.engines.evidence_files import EvidenceFiles
 from zhongshu.engines.live_cells import LiveCells
+from zhongshu.engines.sentence_vectors import chosen
 from zhongshu.engines.sqlite_desk import SqliteDesk
 from zhongshu.engines.sqlite_journal import SqliteJournal
 from zhongshu.govern import Guard, Identity, Ledger, Policy
@@ -94,7 +95,7 @@ class Assembly:
         self.office = Office(self.desk, self.hub, clock, self.zone, lambda principal: self.ledger.witness_of(principal.id))
         for pack in self.packs:
             self._bring_duties(pack)
-        self.office.assistant = self.office.read(lambda connection: taught(connection, clock.now()))
+        self.office.assistant = self.office.read(lambda connection: taught(connection, clock.now(), chosen(settings.classifier)))
 
     def _bring_duties(self, pack: Installed) -> None:
         """Bring in what a pack says of duties: its catalogue, its tables, its playbooks; what is there already stays as it is."""

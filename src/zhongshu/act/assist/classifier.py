@@ -37,7 +37,7 @@ class Proposal:
 
 
 class Classifier(Protocol):
-    """The port: whatever proposes a class. An extra may fill it with sentence embeddings; nothing but this is asked of it."""
+    """The port: whatever proposes a class; `NgramClassifier` in the core, `EmbeddingClassifier` with the extra `ai`."""
 
     @property
     def version(self) -> str:
@@ -46,6 +46,10 @@ class Classifier(Protocol):
 
     def propose(self, text: str, most: int = 3) -> tuple[Proposal, ...]:
         """Return at most `most` classes, likeliest first; none rather than a guess. Never raises, whatever the text."""
+        ...
+
+    def learn(self, examples: Iterable[tuple[str, str]]) -> "Classifier":
+        """Return a classifier that has also learnt these (text, class)."""
         ...
 
 
@@ -95,7 +99,7 @@ class NgramClassifier:
         for row in rows:
             for words in dict.fromkeys((row.zh, row.en, *row.words)):
                 self._counts[np.unique(cut(words).numbers), self._index[row.class_]] += self.tuning.catalogue
-        self._sum = _digest("\n".join(map(repr, (BITS, self.tuning, *rows))))
+        self._sum = digest("\n".join(map(repr, (BITS, self.tuning, *rows))))
         self._held: tuple[HeldOut, ...] = ()
         self.learnt = self.ignored = 0
         self._settle()
@@ -129,7 +133,7 @@ class NgramClassifier:
                 continue
             numbers, weights = _once(cut(text), self.tuning.orders)
             new._counts[numbers, at] += 1
-            new._sum = (new._sum + (key := _digest(f"{class_}\n{fold(text)}"))) % 2**128
+            new._sum = (new._sum + (key := digest(f"{class_}\n{fold(text)}"))) % 2**128
             new.learnt += 1
             held.append(HeldOut.of(numbers, weights, at, key))
         new._held = keep((*self._held, *held))
@@ -149,6 +153,17 @@ class NgramClassifier:
             return ()
         worth = [int(at) for at in order if believed[at] >= self.tuning.least and spoken[at] > 0]
         return tuple(Proposal(self.classes[at], float(believed[at]), self._reasons(grams, at)) for at in worth)
+
+    def shares(self, text: str) -> npt.NDArray[np.float64]:
+        """Return the share of every class, in the order of `classes`; even where the text says nothing."""
+        numbers, weights = _once(cut(text), self.tuning.orders)
+        if not len(numbers):
+            return np.full(len(self.classes), 1 / max(len(self.classes), 1))
+        return np.asarray(self._belief.shares(evidence(self._weights, numbers, weights)), np.float64)
+
+    def reasons(self, text: str, class_: int) -> tuple[Reason, ...]:
+        """Return the words of a text that spoke for a class (its place in `classes`), heaviest first."""
+        return self._reasons(cut(text), class_)
 
     def _settle(self) -> None:
         self._weights = weigh(self._counts, self.tuning)
@@ -215,5 +230,6 @@ def _order_weights(grams: Grams, orders: tuple[float, ...]) -> Weights:
     return np.asarray(table[np.minimum(grams.orders, len(orders)) - 1], dtype=np.float32)
 
 
-def _digest(text: str) -> int:
+def digest(text: str) -> int:
+    """Return a text's hash of 128 bits."""
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest(), "big")
