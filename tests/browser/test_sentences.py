@@ -8,13 +8,15 @@ import json
 import math
 import re
 import statistics
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
+PASSWORD = "yunting-demo"
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 WHY = re.compile(r"\d+ m · \d+ 分钟 · 同类")
 MOVING = ("version", "changed", "history", "holdings", "undo", "verbs")
@@ -75,13 +77,6 @@ def clocks(city: Any, cases: list[str], ids: list[str]) -> dict[str, Any]:
     return {case: plain(city.get(f"/api/cases/{case}", "duty")) for case in cases} | {id_: plain(known[id_]) for id_ in ids}
 
 
-def shown(page: Page) -> str:
-    """Return the number of the lead that is open."""
-    found = re.search(r"\d{6}-\d{8}-L?\d+", page.locator(".work header").inner_text())
-    assert found
-    return found[0]
-
-
 def test_seat_twenty_suggested_duplicates_are_joined_by_two_keys_and_taken_back(seats: None, city: Any, page_of: Any) -> None:
     classes = [row["class"] for row in city.get("/api/tables/classes", "steward")["items"] if not row.get("homes")][:20]
     places = city.get("/api/entities?type=TrashBin&limit=30", "duty")["items"]
@@ -109,6 +104,13 @@ def test_seat_twenty_suggested_duplicates_are_joined_by_two_keys_and_taken_back(
     ids = [lead["id"] for lead in (*targets.values(), *twins)]
     before = clocks(city, cases, ids)
     page = page_of(f"/desk/queue?tab=leads&lead={twins[0]['id']}", "duty", width=1440, height=900)
+    expect(page.locator(".work header")).to_contain_text(twins[0]["number"])
+    page.evaluate("dispatchEvent(new CompositionEvent('compositionstart'))")
+    for key in ("1", "2", "3", "5", "m", "Enter", "j", "Control+Enter"):
+        page.keyboard.press(key)
+    expect(page.locator(".work .joining, .work .form")).to_have_count(0)
+    page.evaluate("dispatchEvent(new CompositionEvent('compositionend'))")
+    assert of_text(city, second[0]["text"])["state"] == "open"
     for twin in twins:
         expect(page.locator(".work header")).to_contain_text(twin["number"])
         page.keyboard.press("m")
@@ -116,7 +118,7 @@ def test_seat_twenty_suggested_duplicates_are_joined_by_two_keys_and_taken_back(
         page.keyboard.press("Enter")
     expect(page.locator(".work header")).not_to_contain_text(twins[-1]["number"])
     assert {lead["state"] for lead in leads(city) if lead["id"] in {twin["id"] for twin in twins}} == {"duplicate"}
-    assert all(city.get(f"/api/cases/{case}", "duty")["voices"].__len__() == 2 for case in cases)
+    assert all(len(city.get(f"/api/cases/{case}", "duty")["voices"]) == 2 for case in cases)
 
     page.keyboard.press("z")
     expect(page.locator(".told")).to_contain_text("已撤销")
@@ -144,7 +146,15 @@ def returned(seats: None, city: Any) -> tuple[str, list[str]]:
         case = held(city, "drainage.pipe", place, "管网破损")
         do(city, "handler", case, "return", code="not-our-duty")
         do(city, "dispatcher", case, "dispute", reason="两家单位都认为不归己")
-        do(city, "duty", case, "rule", unit="dept-road", reason="按权属", note="会商：管网在道路红线之内，随道路一并移交市政道路处管养，移交清单第 17 项；今后同路段同类问题照此办理。")
+        do(
+            city,
+            "duty",
+            case,
+            "rule",
+            unit="dept-road",
+            reason="按权属",
+            note="会商：管网在道路红线之内，随道路一并移交市政道路处管养，移交清单第 17 项；今后同路段同类问题照此办理。",
+        )
         numbers.append(city.get(f"/api/cases/{case}", "duty")["number"])
     case = held(city, "drainage.pipe", own[4], "管网破损又冒水")
     do(city, "handler", case, "return", code="not-our-duty")
@@ -217,7 +227,11 @@ def test_seat_two_hundred_leads_are_reviewed_by_keyboard_alone(seats: None, city
     for one in earlier:
         lead = of_text(city, one["text"])
         city.as_("duty").post(f"/api/leads/{lead['id']}/confirm", json={"version": lead["version"]}).raise_for_status()
-    rows = [row(f"v{i}-{k}", f"镜头 {i}，看到第 {k} 回。", class_, start - timedelta(hours=14 * k, seconds=i), aside(places[i], 0 if k else 120)) for i, class_ in enumerate(classes) for k in range(10)]
+    rows = [
+        row(f"v{i}-{k}", f"镜头 {i}，看到第 {k} 回。", class_, start - timedelta(hours=14 * k, seconds=i), aside(places[i], 0 if k else 120))
+        for i, class_ in enumerate(classes)
+        for k in range(10)
+    ]
     send(city, "cameras-two", rows)
     ours = {lead["number"]: lead for lead in leads(city, "open") if any(voice["text"].startswith("镜头") for voice in lead["heard"])}
     assert len(ours) == 200
@@ -231,7 +245,9 @@ def test_seat_two_hundred_leads_are_reviewed_by_keyboard_alone(seats: None, city
         verdict, key = ("duplicate", "3") if ours[number]["suggested"] else (("filed", "1"), ("false", "2"))[turn % 2]
         said[verdict] += 1
         page.keyboard.press(key)
-        number = page.wait_for_function("was => { const now = document.querySelector('.work header p')?.textContent.split(' ')[0]; return now !== was && (now ?? '—') }", arg=number, polling=20).json_value()
+        number = page.wait_for_function(
+            "was => { const now = document.querySelector('.work header p')?.textContent.split(' ')[0]; return now !== was && (now ?? '—') }", arg=number, polling=20
+        ).json_value()
         assert turn == 199 or number in ours
     told = page.evaluate(ADDED)
     after = {lead["number"]: lead["state"] for lead in leads(city)}
@@ -243,4 +259,134 @@ def test_seat_two_hundred_leads_are_reviewed_by_keyboard_alone(seats: None, city
     ready, drawn = ([one[what] for one in told[:-1]] for what in ("ready", "drawn"))
     assert statistics.median(drawn) < 300
     assert statistics.quantiles(ready, n=20)[-1] < 300, "when the browser draws it is the machine's; when it is there to be drawn is the page's"
-    print(statistics.median(ready), statistics.quantiles(ready, n=20)[-1], statistics.median(drawn), statistics.quantiles(drawn, n=20)[-1])
+
+
+@pytest.fixture
+def phone(browser: Browser, city: Any) -> Iterator[Page]:
+    """Return a handler's phone: small, touched, never typed on; every touch and key is counted."""
+    context = browser.new_context(viewport={"width": 360, "height": 780}, has_touch=True, is_mobile=True, locale="zh-CN", timezone_id="Asia/Shanghai", base_url=city.url)
+    context.set_default_timeout(15_000)
+    assert context.request.post("/api/session", data={"account": "handler", "password": PASSWORD}, headers={"origin": city.url}).ok
+    context.add_init_script(
+        "window.told = { taps: 0, keys: 0 }; addEventListener('touchstart', () => (told.taps += 1), true); addEventListener('keydown', () => (told.keys += 1), true)"
+    )
+    page = context.new_page()
+    broken: list[str] = []
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    yield page
+    context.close()
+    assert broken == []
+
+
+def photograph(page: Page, label: str) -> None:
+    """Tap a slot and give it what the camera would."""
+    with page.expect_file_chooser() as chooser:
+        page.locator(".slot", has_text=label).tap()
+    chooser.value.set_files({"name": "photo.png", "mimeType": "image/png", "buffer": PIXEL})
+    expect(page.locator(".slot.full", has_text=label)).to_be_visible()
+
+
+def work(page: Page, title: str) -> None:
+    """Do a task from the list by taps alone: open, take, two photographs, submit."""
+    page.locator("a.task", has_text=title).tap()
+    page.get_by_role("button", name="接单").tap()
+    photograph(page, "处置前")
+    photograph(page, "处置后")
+    page.get_by_role("button", name="提交处置结果").tap()
+
+
+def tasks(city: Any, words: str, count: int) -> dict[str, str]:
+    """Return so many tasks of the drainage office, by their titles."""
+    places = city.get("/api/entities?type=TrashBin&limit=30", "duty")["items"]
+    return {f"{words}{chr(0x7532 + i)}处": held(city, "drainage.blocked", places[i], f"{words}{chr(0x7532 + i)}处") for i in range(count)}
+
+
+def deeds(city: Any, case: str) -> list[str]:
+    """Return what the handler has done of a case, in order."""
+    return [line["verb"] for line in city.get(f"/api/cases/{case}", "duty")["history"] if line["verb"] in {"take", "handle", "feedback"}]
+
+
+KEPT = """() => new Promise((done) => {
+  const base = indexedDB.open('zs.pocket')
+  base.onupgradeneeded = () => base.transaction.abort()
+  base.onerror = () => done(0)
+  base.onsuccess = () => {
+    const all = base.result.transaction('cases').objectStore('cases').getAll()
+    all.onsuccess = () => { base.result.close(); done(all.result.length) }
+  }
+})"""
+
+
+def kept(page: Page) -> int:
+    """Return how many tasks the phone keeps whole."""
+    return int(page.evaluate(KEPT))
+
+
+DONE = ["take", "handle", "feedback"]
+
+
+def test_seat_simple_task_is_done_in_six_taps_without_typing(seats: None, city: Any, phone: Page) -> None:
+    ((title, case),) = tasks(city, "雨水口堵", 1).items()
+    phone.goto("/field")
+    phone.locator("a.task", has_text=title).wait_for()
+    phone.evaluate("told.taps = 0")
+    work(phone, title)
+    expect(phone.locator(".told[role=status]")).to_contain_text("已提交")
+    told = phone.evaluate("told")
+    assert (told["taps"], told["keys"]) == (5, 0), "with the one that opens it from the list"
+    assert deeds(city, case) == DONE
+    lines = {line["verb"]: line for line in city.get(f"/api/cases/{case}", "duty")["history"]}
+    assert lines["handle"]["evidence"] and lines["feedback"]["evidence"]
+
+
+def test_seat_ten_tasks_done_without_a_network_arrive_exactly_once(seats: None, city: Any, phone: Page) -> None:
+    ten = tasks(city, "井盖响", 10)
+    phone.goto("/field")
+    phone.locator("a.task", has_text=list(ten)[-1]).wait_for()
+    city.until(lambda: kept(phone) >= 10, "the tasks in the phone")
+    phone.context.set_offline(True)
+    for title in ten:
+        work(phone, title)
+        expect(phone.locator(".told.net")).to_contain_text("已存在手机里")
+        phone.get_by_role("button", name="返回").tap()
+    expect(phone.locator("header")).to_contain_text("待传 30")
+    assert [deeds(city, case) for case in ten.values()] == [[]] * 10
+    phone.context.set_offline(False)
+    city.until(lambda: all(deeds(city, case) == DONE for case in ten.values()), "all ten at the centre", 30)
+    expect(phone.locator("header")).to_contain_text("已同步")
+    assert phone.evaluate("told.keys") == 0
+    phone.reload()
+    phone.locator("#main").wait_for()
+    assert [deeds(city, case) for case in ten.values()] == [DONE] * 10
+
+
+def test_seat_what_waits_survives_a_reload_and_lost_answers_and_doubles_nothing(seats: None, city: Any, phone: Page) -> None:
+    four = tasks(city, "篦子破", 4)
+    lost: set[str] = set()
+
+    def lose(route: Route) -> None:
+        """Let the server take it, and lose its answer, once for each."""
+        if route.request.url in lost or not route.request.url.endswith(("/take", "/handle", "/feedback")):
+            route.continue_()
+            return
+        lost.add(route.request.url)
+        route.fetch()
+        route.abort("connectionreset")
+
+    phone.goto("/field")
+    phone.locator("a.task", has_text=list(four)[-1]).wait_for()
+    city.until(lambda: kept(phone) >= 4, "the tasks in the phone")
+    phone.context.set_offline(True)
+    for title in four:
+        work(phone, title)
+        phone.get_by_role("button", name="返回").tap()
+    expect(phone.locator("header")).to_contain_text("待传 12")
+    phone.route("**/api/cases/**", lose)
+    phone.context.set_offline(False)
+    phone.reload()
+    with phone.expect_event("requestfailed", lambda _: len(lost) >= 3):
+        pass
+    phone.reload()
+    expect(phone.locator("header")).to_contain_text("已同步", timeout=60_000)
+    assert len(lost) == 12
+    assert [deeds(city, case) for case in four.values()] == [DONE] * 4
