@@ -143,7 +143,7 @@ def returned(seats: None, city: Any) -> tuple[str, list[str]]:
     other = next(places for places in spots.values() if places is not own)
     numbers = []
     for place in (other[0], *own[:4]):
-        case = held(city, "drainage.pipe", place, "管网破损")
+        case = held(city, "drainage.overflow", place, "污水外溢")
         do(city, "handler", case, "return", code="not-our-duty")
         do(city, "dispatcher", case, "dispute", reason="两家单位都认为不归己")
         do(
@@ -156,7 +156,7 @@ def returned(seats: None, city: Any) -> tuple[str, list[str]]:
             note="会商：管网在道路红线之内，随道路一并移交市政道路处管养，移交清单第 17 项；今后同路段同类问题照此办理。",
         )
         numbers.append(city.get(f"/api/cases/{case}", "duty")["number"])
-    case = held(city, "drainage.pipe", own[4], "管网破损又冒水")
+    case = held(city, "drainage.overflow", own[4], "污水又外溢")
     do(city, "handler", case, "return", code="not-our-duty")
     return case, [*numbers[:0:-1], numbers[0]]
 
