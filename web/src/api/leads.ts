@@ -47,7 +47,7 @@ export interface Lead {
   version?: number
 }
 
-export const listLeads = (state?: string) => get<Page<Lead>>('/api/leads', { state, limit: 200 })
+export const listLeads = (state?: string) => get<Page<Lead>>('/api/leads', { state, limit: 500 })
 export const settleLead = (id: string, verb: LeadVerb, body: Spot & { of?: string; version?: number } = {}) =>
   send<Lead>('POST', `/api/leads/${part(id)}/${verb}`, body)
 /** Takes one's own last verdict back: all stands again as it stood before. */
