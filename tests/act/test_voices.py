@@ -5,10 +5,28 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from zhongshu.act import Assistant, Given, Span, Voice, assist_report, bring_in, decide, do_request, evaluate, propose, take_request, taught, undo, voices
+from zhongshu.act import (
+    Assistant,
+    Given,
+    Place,
+    Span,
+    Voice,
+    assist_report,
+    bring_in,
+    decide,
+    do_request,
+    evaluate,
+    propose,
+    record,
+    split_links,
+    take_request,
+    taught,
+    undo,
+    voices,
+)
 from zhongshu.act.assist import Named
 from zhongshu.act.tables import case_file, case_step, lead_link, request
-from zhongshu.kernel.clock import DAY, HOUR, MINUTE
+from zhongshu.kernel.clock import DAY, HOUR, MINUTE, SECOND
 from zhongshu.kernel.grade import EVERYWHERE, Scope
 from zhongshu.kernel.problem import Problem
 
@@ -155,6 +173,40 @@ def test_three_kinds_of_link_have_their_reasons_and_are_taken_back_whole(city: A
     city.as_("acceptor", lambda deed: undo(deed, link["id"]))
     assert {told["id"]: now(city, told) for told in (one, two, again)} == before, "to be linked had moved nothing, to take it back moves nothing"
     refused("lead.no_link", lambda: city.as_("acceptor", lambda deed: undo(deed, link["id"])))
+
+
+def suggested(city: Any, told: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a voice's lead may be the same as."""
+    return city.desk.read(lambda c: split_links(c, ALL, [row for row in record.list_leads(c, ALL)["items"] if row["id"] == now(city, told)["lead"]]))[0]["suggested"]
+
+
+def test_what_may_be_one_event_is_proposed_with_its_reason_until_one_of_them_is_settled(city: Any) -> None:
+    helper = Assistant(CATALOGUE)
+    one = say(city, "a", "路口有一堆垃圾", helper, class_="garbage")
+    city.clock.at += 35 * MINUTE
+    two = say(city, "b", "垃圾没人清", helper, class_="garbage", lon=121.5023)
+    (there,), (back,) = suggested(city, two), suggested(city, one)
+    assert (there["lead"], back["lead"], there["id"]) == (one["lead"], two["lead"], back["id"])
+    assert (there["reason_zh"], there["reason_en"]) == ("219 m · 35 分钟 · 同类", "219 m · 35 min · same kind")
+    assert now(city, one)["lead"] != now(city, two)["lead"], "nothing was joined by itself"
+    before = (now(city, one), now(city, two))
+    city.as_("acceptor", lambda deed: decide(deed, two["lead"], "duplicate", Given(), one["lead"]))
+    assert suggested(city, one) == []
+    city.clock.at += 11 * SECOND
+    join = city.desk.read(lambda c: c.execute(select(lead_link.c.id).where(lead_link.c.kind == "same_event", lead_link.c.undone.is_(None))).scalar_one())
+    city.as_("acceptor", lambda deed: undo(deed, join))
+    assert (now(city, one), now(city, two)) == before
+    assert [link["lead"] for link in suggested(city, two)] == [one["lead"]]
+    city.as_("acceptor", lambda deed: decide(deed, one["lead"], "false_alarm", Given()))
+    assert suggested(city, two) == []
+
+
+def test_a_lead_that_is_put_on_the_map_is_proposed_for_what_stands_near(city: Any) -> None:
+    one = say(city, "a", "路口有一堆垃圾", class_="garbage")
+    two = say(city, "b", "垃圾没人清", class_="garbage", lon=None, lat=None)
+    assert suggested(city, two) == []
+    city.as_("acceptor", lambda deed: decide(deed, two["lead"], "place", Given(place=Place(city.cell, 121.501, 31.2))))
+    assert [(link["lead"], link["reason_en"]) for link in suggested(city, two)] == [(one["lead"], "95 m · 0 min · same kind")]
 
 
 def test_the_assistant_proposes_with_reasons_a_person_decides_and_both_are_kept_and_counted(city: Any) -> None:

@@ -44,6 +44,8 @@ def take_finding(deed: Deed, finding: Finding, seen: leads.Seen, *, file_it: boo
     row, new = leads.from_finding(own, finding, seen)
     if new and (file_it or filing.switched_on(own, finding.rule, seen.device)) and filing.proven(own, finding.rule, seen.device):
         row = leads.decide(own, row["id"], "confirm", Given(reason="按规则自动立案 · filed by rule"))
+    elif new:
+        links.look_around(own, row)
     return row, new
 
 

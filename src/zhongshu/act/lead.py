@@ -158,7 +158,7 @@ def take_back(deed: Deed, lead_id: str, given: Given) -> _Lead:
     machine.allow(machine.find_lead(row["state"], verb), deed.actor, row["area"])
     line = takeback.claim(deed, lead_id, ("open", ""))
     if verb == "unlink":
-        mine = select(lead_link.c.id).where(lead_link.c.other == lead_id, lead_link.c.undone.is_(None)).order_by(lead_link.c.id.desc()).limit(1)
+        mine = select(lead_link.c.id).where(lead_link.c.other == lead_id, lead_link.c.kind == "same_event", lead_link.c.undone.is_(None)).order_by(lead_link.c.id.desc()).limit(1)
         return undo(deed, deed.connection.execute(mine).scalar_one())
     if row["case_id"] is not None:
         _unfile(deed, row)
@@ -203,7 +203,7 @@ def undo(deed: Deed, link_id: int) -> _Lead:
         if told["lead"] == target["id"]:
             _shift_back(deed, told, target, row["id"], None, repeat=repeat)
     _voices_changed(deed, {target["id"]}, {target["case_id"]})
-    return _move(deed, row, "unlink", "", of=None, case_id=None)
+    return _move(deed, row, "unlink", "", of=None, case_id=None, decided_by="")
 
 
 def near(deed: Deed, seen: Mapping[Any, Any]) -> list[tuple[_Lead, Reason]]:

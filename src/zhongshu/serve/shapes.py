@@ -73,8 +73,8 @@ SHAPES: dict[str, str] = {
     "Finding": "id: str, rule: str, rule_zh: str, rule_en: str, version: str, indicator: str, area: area, area_name_zh: str, area_name_en: str, level: str, value: num?, unit: str, opened: time, "
     "changed: time, closed: time?, evidence: any, acknowledged_by: str?, lead: str?, case: str?",
     "Lead": "id: str, number: str, kind: str, source: str, class: str, title_zh: str?, title_en: str?, address: str?, area: area, area_name_zh: str, area_name_en: str, lon: num?, lat: num?, level: str?, "
-    "indicator: str?, finding: str?, state: str, state_zh: str, state_en: str, of: str?, opened: time, ended: time?, case: str?, links: [Link], voices: int, heard: [Voice], flags: [str], version: int",
-    "Link": "id: int, lead: str?, request: str?, kind: str, reason_zh: str, reason_en: str, by: str?, at: time",
+    "indicator: str?, finding: str?, state: str, state_zh: str, state_en: str, of: str?, opened: time, ended: time?, case: str?, links: [Link], suggested: [Link], may: [str], voices: int, heard: [Voice], flags: [str], version: int",
+    "Link": "id: int, lead: str?, number: str?, title_zh: str?, title_en: str?, case: str?, request: str?, kind: str, reason_zh: str, reason_en: str, by: str?, at: time",
     "Voice": "id: str, number: str, source: str?, class: str?, text: str?, address: str?, lon: num?, lat: num?, channel: str?, photos: [any]?, state: str?, area: area, created: time",
     "Life": "id: str, number: str, class: str?, text: str?, address: str?, area: area, created: time, state: str, state_zh: str, state_en: str, answer: str?, answered: time?, closed: time?, "
     "transferred: str, calls: int, satisfied: int?, outcome: str, version: int, lead: str?, case_id: str?, area_name_zh: str, area_name_en: str, case_number: str?, case_step: str?",
@@ -86,7 +86,7 @@ SHAPES: dict[str, str] = {
     "CaseRow": f"{_CASE}, voices: int",
     "Cases": "items: [CaseRow], next: str?, counts: CaseCounts",
     "CaseCounts": "received: int, open: int, overdue: int, closed: int",
-    "Case": f"{_CASE}, voices: [Voice], history: [Done], verbs: [Verb], suggestion: any, clocks: any, tasks: [Task], playbook: any, holdings: [Holding], rulings: [any], chain: Chain?",
+    "Case": f"{_CASE}, voices: [Voice], history: [Done], verbs: [Verb], suggestion: any, clocks: any, tasks: [Task], playbook: any, holdings: [Holding], rulings: [any], chain: Chain?, links: [Link], lead_may: [str]",
     "Chain": "unit: str, unit_zh: str, unit_en: str, supervision: str, basis: str, below: bool",
     "Done": "seq: int, verb: str, verb_zh: str, verb_en: str, actor: str, actor_name: str?, at: time, reason: str?, evidence: [File], from_step: str?, to_step: str?",
     "File": "sha256: str, content_type: str, url: str, taken: time?, lon: num?, lat: num?",

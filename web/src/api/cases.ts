@@ -1,5 +1,6 @@
 // One thing to be settled, with its append-only history.
 import { get, part, send, type Page } from './http'
+import type { LeadLink, LeadRight } from './leads'
 import type { Level } from './vitals'
 
 export interface Case {
@@ -222,6 +223,9 @@ export interface CaseFull extends Case {
   playbook?: Running | null
   holdings?: Holding[]
   rulings?: Ruling[]
+  /** What was joined to its lead, and whether the viewer may take it out. */
+  links?: LeadLink[]
+  lead_may?: LeadRight[]
 }
 
 /** Where a thing is: a point, or an area of the city. */

@@ -3,10 +3,16 @@ import type { Spot, Voice } from './cases'
 import { get, part, send, type Page } from './http'
 
 export type LeadVerb = 'confirm' | 'false_alarm' | 'duplicate' | 'place'
+/** What may be done with a lead: a verdict, or taking out again what was joined to it. */
+export type LeadRight = LeadVerb | 'unlink'
 
 export interface LeadLink {
-  id?: number
+  id: number
   lead: string | null
+  number?: string | null
+  title_zh?: string | null
+  title_en?: string | null
+  case?: string | null
   request?: string | null
   kind: string
   reason_zh: string
@@ -27,6 +33,8 @@ export interface Lead {
   finding: string | null
   state: string
   links: LeadLink[]
+  /** What it may be the same as, while both may still become one. */
+  suggested: LeadLink[]
   case: string | null
   voices: number
   heard?: Voice[]
@@ -35,12 +43,14 @@ export interface Lead {
   area_name_en?: string
   placed?: boolean
   /** What the viewer may do of it. */
-  may?: LeadVerb[]
+  may?: LeadRight[]
   version?: number
 }
 
-export const listLeads = (state?: string) => get<Page<Lead>>('/api/leads', { state, limit: 200 })
+export const listLeads = (state?: string) => get<Page<Lead>>('/api/leads', { state, limit: 500 })
 export const settleLead = (id: string, verb: LeadVerb, body: Spot & { of?: string; class?: string; version?: number } = {}) =>
   send<Lead>('POST', `/api/leads/${part(id)}/${verb}`, body)
 /** Takes one's own last verdict back: all stands again as it stood before. */
 export const undoLead = (id: string) => send<Lead>('POST', `/api/leads/${part(id)}/undo`, {})
+/** Takes a join out again, however long ago it was made. */
+export const freeLink = (id: string, link: number) => send<Lead>('DELETE', `/api/leads/${part(id)}/links/${link}`)

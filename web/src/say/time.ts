@@ -8,6 +8,15 @@ const DAY = 86400
 
 type Told = string | number | Date | null | undefined
 
+/** Making one takes longer than using it a hundred times. */
+const made = new Map<string, Intl.DateTimeFormat>()
+function formatter(language: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = `${language} ${JSON.stringify(options)}`
+  const found = made.get(key) ?? new Intl.DateTimeFormat(language, options)
+  made.set(key, found)
+  return found
+}
+
 export function useTime() {
   const { t, locale } = useI18n()
   const city = useCity()
@@ -16,11 +25,7 @@ export function useTime() {
     if (at === null || at === undefined || at === '') return '—'
     const when = new Date(at)
     if (Number.isNaN(when.getTime())) return '—'
-    return new Intl.DateTimeFormat(language, {
-      timeZone: city.zone,
-      hourCycle: 'h23',
-      ...options,
-    }).format(when)
+    return formatter(language, { timeZone: city.zone, hourCycle: 'h23', ...options }).format(when)
   }
 
   const clock = (at: Told) => format(at, { hour: '2-digit', minute: '2-digit', second: '2-digit' })

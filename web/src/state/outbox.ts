@@ -4,6 +4,8 @@ import { ref } from 'vue'
 import { dealCase, readCase } from '@/api/cases'
 import { keepEvidence } from '@/api/evidence'
 import { asProblem, type Problem } from '@/api/http'
+import { useSession } from './session'
+import { store } from './stored'
 
 export interface Waiting {
   id?: number
@@ -18,92 +20,116 @@ export interface Waiting {
   result?: string
   at: string
   once?: string
+  /** Whose deed it is: a phone may pass from hand to hand. */
+  who?: string
 }
 
-const STORE = 'deeds'
 const RETRY_MS = 10_000
+const SOON_MS = 1000
+const TRIES = 3
+const LATER = [0, 401, 408, 425, 429]
+const BROKEN = 500
+const kept = store<Waiting>('zs.outbox', 'deeds', { keyPath: 'id', autoIncrement: true })
 
 /** A key of its own for every deed: sent twice it still counts once. */
 function key(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-function open(): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    const asked = indexedDB.open('zs.outbox', 1)
-    asked.onupgradeneeded = () => asked.result.createObjectStore(STORE, { keyPath: 'id', autoIncrement: true })
-    asked.onsuccess = () => resolve(asked.result)
-    asked.onerror = () => reject(asked.error)
-  })
-}
-
-async function run<T>(mode: IDBTransactionMode, deed: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-  const base = await open()
-  try {
-    return await new Promise<T>((resolve, reject) => {
-      const asked = deed(base.transaction(STORE, mode).objectStore(STORE))
-      asked.onsuccess = () => resolve(asked.result)
-      asked.onerror = () => reject(asked.error)
-    })
-  } finally {
-    base.close()
-  }
-}
+/** Nobody has refused it: it was not heard, not answered whole, or the service is not well. It stays. */
+const unsettled = (problem: Problem) => LATER.includes(problem.status) || problem.status >= BROKEN || problem.code === 'unreadable'
 
 export const useOutbox = defineStore('outbox', () => {
+  const session = useSession()
   const waiting = ref<Waiting[]>([])
   const refused = ref<{ deed: Waiting; problem: Problem } | null>(null)
   const sending = ref(false)
+  let running: Promise<void> | null = null
+  let fails = 0
+  let again: ReturnType<typeof setTimeout> | undefined
 
   async function load() {
-    waiting.value = (await run<Waiting[]>('readonly', (s) => s.getAll() as IDBRequest<Waiting[]>)) ?? []
+    waiting.value = (await kept.all()).filter((deed) => !deed.who || deed.who === session.principal?.id)
   }
 
-  async function put(deed: Waiting) {
-    await run('readwrite', (s) => s.add({ ...deed, photos: [...deed.photos], once: deed.once ?? key() }))
+  /** Keep a deed, try to send what waits, and tell whether this one was refused. */
+  async function put(deed: Waiting): Promise<Problem | null> {
+    const once = deed.once ?? key()
+    await kept.put({ ...deed, photos: [...deed.photos], once, who: session.principal?.id })
     await load()
     await send()
+    return refused.value?.deed.once === once ? refused.value.problem : null
   }
 
-  async function drop(deed: Waiting) {
-    await run('readwrite', (s) => s.delete(deed.id!))
-    await load()
-  }
-
-  /** Done already if the case no longer offers the verb: the first answer was lost on its way. */
+  /** Sent again after its answer was lost, the key makes it count once; another's step in between makes it look again. */
   async function sendOne(deed: Waiting) {
-    const now = await readCase(deed.case)
-    if (!now.verbs.some((v) => v.verb === deed.verb)) {
-      const known = now.history.some((h) => h.verb === deed.verb && h.at >= deed.at)
-      if (known || deed.optional) return
-    }
-    const kept = []
-    for (const photo of deed.photos) kept.push((await keepEvidence(photo)).sha256)
-    await dealCase(deed.case, deed.verb, { version: now.version, evidence: kept.length ? kept : undefined, note: deed.note, reason: deed.reason, result: deed.result, once: deed.once })
-  }
-
-  async function send() {
-    if (sending.value) return
-    sending.value = true
-    try {
-      for (const deed of [...waiting.value]) {
-        try {
-          await sendOne(deed)
-          refused.value = null
-        } catch (error) {
-          const problem = asProblem(error)
-          if (problem.code === 'unreachable' || problem.status === 401) break
-          refused.value = { deed, problem }
-        }
-        await drop(deed)
+    const photos: string[] = []
+    for (const photo of deed.photos) photos.push((await keepEvidence(photo)).sha256)
+    for (let left = TRIES; ; left--) {
+      const now = await readCase(deed.case)
+      if (deed.optional && !now.verbs.some((v) => v.verb === deed.verb)) return
+      try {
+        await dealCase(deed.case, deed.verb, { version: now.version, evidence: photos.length ? photos : undefined, note: deed.note, reason: deed.reason, result: deed.result, once: deed.once })
+        return
+      } catch (error) {
+        if (asProblem(error).code !== 'case.stale' || left <= 1) throw error
       }
-    } finally {
-      sending.value = false
     }
   }
 
-  addEventListener('online', () => void send())
-  setInterval(() => waiting.value.length && void send(), RETRY_MS)
-  void load().then(send)
+  /** Soon again, and then less and less often. */
+  function later() {
+    clearTimeout(again)
+    again = setTimeout(() => void send(), Math.min(RETRY_MS, SOON_MS * 2 ** fails++))
+  }
+
+  /** In order within a case; a case that cannot go on now keeps no other waiting. */
+  async function all() {
+    await load()
+    const tried = new Set<number>()
+    const stuck = new Set<string>()
+    for (let deed = next(); deed; deed = next()) {
+      tried.add(deed.id!)
+      try {
+        await sendOne(deed)
+        refused.value = null
+        fails = 0
+      } catch (error) {
+        const problem = asProblem(error)
+        if (problem.code === 'unreachable' || problem.status === 401) return later()
+        if (unsettled(problem)) {
+          stuck.add(deed.case)
+          later()
+          continue
+        }
+        refused.value = { deed, problem }
+      }
+      await kept.drop(deed.id!)
+      await load()
+    }
+    function next() {
+      return waiting.value.find((deed) => !tried.has(deed.id!) && !stuck.has(deed.case))
+    }
+  }
+
+  /** One at a time, also where the page is open twice. */
+  function send(): Promise<void> {
+    if (running) return running
+    sending.value = true
+    const locked = navigator.locks ? navigator.locks.request('zs.outbox', all) : all()
+    running = Promise.resolve(locked).finally(() => {
+      sending.value = false
+      running = null
+    })
+    return running
+  }
+
+  addEventListener('online', () => {
+    fails = 0
+    void send()
+  })
+  void load().then(() => {
+    if (waiting.value.length) void send()
+  })
   return { waiting, refused, sending, put, send }
 })

@@ -17,6 +17,7 @@ from zhongshu.act import (
     keep_evidence,
     open_case,
     record,
+    split_links,
     take_back,
     task_step,
     undo,
@@ -133,20 +134,29 @@ _VERDICTS = {"filed": "confirm", "false": "false_alarm", "duplicate": "unlink"}
 """Whoever may give a verdict may take it back: the verb that the guard is asked for, by the state to be undone."""
 
 
-LEAD_VERBS = ("confirm", "false_alarm", "duplicate", "place")
-"""What may be done with an open lead."""
+LEAD_VERBS = ("confirm", "false_alarm", "duplicate", "place", "unlink")
+"""What may be done with an open lead, and that what was joined to it may be taken out again."""
 
 
 def leads(asked: Door, state: str = "", limit: int = 200, after: str = "") -> dict[str, Any]:
     """List leads, newest first."""
     page = asked.city.office.read(lambda conn: record.list_leads(conn, asked.scope, state, max(1, min(limit, 500)), after))
-    return page | {"items": [_lead_named(asked, row) for row in page["items"]]}
+    return page | {"items": _leads_named(asked, page["items"])}
 
 
 def _lead_named(asked: Asked, row: dict[str, Any]) -> dict[str, Any]:
-    hidden = asked.city.guard.catalogue.hidden("request", asked.scope.grade)
-    may = [verb for verb in LEAD_VERBS if asked.city.guard.scope(asked.principal, "act", "lead", verb=verb).holds(int(row["area"]))]
-    return _named(asked.city, row) | {"heard": heard(row["heard"], hidden), "may": may}
+    return _leads_named(asked, [row])[0]
+
+
+def _leads_named(asked: Asked, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    city = asked.city
+    hidden = city.guard.catalogue.hidden("request", asked.scope.grade)
+    scopes = {verb: city.guard.scope(asked.principal, "act", "lead", verb=verb) for verb in LEAD_VERBS}
+    named = []
+    for row in city.office.read(lambda conn: split_links(conn, asked.scope, rows)):
+        may = [verb for verb, scope in scopes.items() if scope.holds(int(row["area"]))]
+        named.append(_named(city, row) | {"heard": heard(row["heard"], hidden), "may": may})
+    return named
 
 
 def decide_lead(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]:  # noqa: A002 (a path parameter)
@@ -243,7 +253,19 @@ def case(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path paramete
     found = city.office.read(lambda conn: record.get_case(conn, scope, id, asked.principal, city.clock.now()))
     hidden = city.guard.catalogue.hidden("request", scope.grade)
     found["voices"] = heard(found["voices"], hidden)
+    found |= {"links": _joined(asked, found["links"]), "lead_may": []}
+    if found["links"] and city.guard.scope(asked.principal, "act", "lead", verb="unlink").holds(int(found["area"])):
+        found["lead_may"] = ["unlink"]
     return _named(city, found)
+
+
+def _joined(asked: Asked, links: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what was joined to a case's lead, with what the asker may know of it."""
+    if not links:
+        return []
+    scope = asked.city.guard.scope(asked.principal, "read", "lead")
+    told: list[dict[str, Any]] = asked.city.office.read(lambda conn: split_links(conn, scope, [{"state": "filed", "links": links}]))[0]["links"]
+    return told
 
 
 def heard(voices: list[dict[str, Any]], hidden: frozenset[str]) -> list[dict[str, Any]]:
