@@ -408,12 +408,12 @@ def test_who_is_summoned_sees_the_case_its_news_and_its_task_and_nothing_more(to
 
 def test_a_unit_hears_once_that_a_case_has_left_it(town: Town) -> None:
     stream = Stream(town, "drainage-office")
-    case = town.case(town.here, "井盖一踩就响。", "drainage.manhole")
+    case = town.case(town.here, "树枝断了挂在半空。", "hotline.tree")
     until(lambda: any(told["id"] == case["id"] for told in stream.of("case")), "the case")
     town.ok("dispatcher", "POST", f"/api/cases/{case['id']}/recall", json={"reason": "派错单位"})
     until(lambda: any(told["verb"] == "recall" for told in stream.of("case")), "that it was called back")
     town.ok("dispatcher", "POST", f"/api/cases/{case['id']}/dispatch", json={"unit": "dept-road"})
-    again = town.case(town.here, "污水从井里冒出来。", "drainage.overflow")
+    again = town.case(town.here, "路面坏了一大块。", "hotline.road_damage")
     until(lambda: any(told["id"] == again["id"] for told in stream.of("case")), "the next case")
     stream.close()
     assert [told["verb"] for told in stream.of("case") if told["id"] == case["id"]] == ["dispatch", "recall"], "what happens to it after that is not theirs"
