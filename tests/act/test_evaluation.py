@@ -107,3 +107,23 @@ def test_it_is_a_workbook_and_a_page_too(city: Any, language: str) -> None:
     assert page.startswith(b"%PDF-")
     assert page.rstrip().endswith(b"%%EOF")
     assert b"STSong" in page
+
+
+def test_a_share_counts_each_case_once_and_never_passes_a_hundred(city: Any) -> None:
+    case = city.do("dispatcher", city.open(), "dispatch", unit="dept-drainage")
+    for _ in range(2):
+        case = city.do("checker", city.to_check(case), "check_fail", reason="不够")
+    case = city.do("acceptor", city.do("checker", city.to_check(case), "check_pass"), "close")
+    case = city.do("acceptor", case, "reopen", reason="又积水了")
+    case = city.do("acceptor", city.do("checker", city.to_check(case), "check_pass"), "close")
+    city.do("acceptor", city.do("checker", city.to_check(city.open("garbage")), "check_pass"), "close")
+    values = told(city)["items"][0]["values"]
+    assert (values["redo"], values["reopened"], values["closing"], values["right_dispatch"]) == (50.0, 50.0, 100.0, 100.0)
+    units = {item["name"]: item["values"] for item in told(city, "department")["items"]}
+    assert units["dept-drainage"]["redo"] == 50.0
+
+
+def test_a_citizen_is_no_post(city: Any) -> None:
+    case = city.open(verb="report", who="citizen")
+    city.do("collector", case, "verify")
+    assert {item["name"] for item in told(city, "post")["items"]} <= {"collector-1"}

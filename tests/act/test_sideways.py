@@ -281,3 +281,29 @@ def test_taking_back_restores_every_clock_to_the_microsecond(city: Any) -> None:
     told = ("step", "mark", "unit", "holder", "part", "held_since", "held_due", "held_warn", "held_told", "due", "warn", "paused")
     assert {name: back[name] for name in told} == {name: before[name] for name in told}
     assert [(each.part, each.end) for each in holdings(city.lines_of(before))] == [("dispatch", None)], "as if it had never been sent"
+
+
+# bounds
+
+
+def test_what_is_returned_again_and_again_is_lifted_though_each_return_is_rejected(city: Any) -> None:
+    case = sent(city)
+    for _ in range(3):
+        case = city.do("handler", case, "return", reason="不属本单位")
+        case = city.do("dispatcher", case, "reject", reason="属排水职责")
+    assert (case["tier"], case["rejected"]) == (1, 3)
+    assert city.lines_of(case)[-1]["verb"] == "escalate"
+
+
+def test_one_extension_is_no_longer_than_the_city_s_figure(city: Any) -> None:
+    case = city.do("handler", sent(city), "take")
+    city.refused("case.too_long", lambda: city.do("dispatcher", case, "extend", reason="等材料", until=case["due"] + 31 * DAY))
+    city.table("figures", "code,value,basis,valid_from\nextend_days,60,办法,2026-01-01\n")
+    assert city.do("dispatcher", case, "extend", reason="等材料", until=case["due"] + 31 * DAY)["due"] == case["due"] + 31 * DAY
+
+
+def test_what_nobody_has_named_is_not_sent(city: Any) -> None:
+    case = city.open("")
+    city.refused("case.missing", lambda: city.do("dispatcher", case, "dispatch", unit="dept-drainage"))
+    case = city.do("dispatcher", case, "dispatch", unit="dept-drainage", class_="ponding")
+    assert case["due"] is not None

@@ -129,8 +129,10 @@ def _of_itself(deed: Deed, row: states.Row, case: Case) -> Case:
         return _drawn(deed, case)
     if row.verb == "take" and (key := _playbook_of(deed, case)) and not case["redone"] and not case["reopened"]:
         return do(own, case["id"], "launch", Given(what=key))
-    if row.effect == "uphold" and case["returned"] >= duty.figure(deed.connection, "lift_after_returns", deed.now):
-        return do(own, case["id"], "dispute", Given(reason=f"已退单 {case['returned']} 次，提请权责会商 · returned {case['returned']} times"))
+    if row.effect in {"uphold", "reject"} and (times := case["returned"] + case["rejected"]) >= duty.figure(deed.connection, "lift_after_returns", deed.now):
+        if row.effect == "uphold":
+            return do(own, case["id"], "dispute", Given(reason=f"已退单 {times} 次，提请权责会商 · returned {times} times"))
+        return do(own, case["id"], "escalate", Given(reason=f"已退单 {times} 次 · returned {times} times"))
     if row.effect == "redo" and case["redone"] >= duty.figure(deed.connection, "lift_after_redos", deed.now):
         return do(own, case["id"], "escalate", Given(reason=f"已返工 {case['redone']} 次 · redone {case['redone']} times"))
     return case
@@ -208,7 +210,7 @@ def recount_voices(deed: Deed, case_id: str) -> None:
 
 def _history(deed: Deed, row: states.Row, case: Case, given: Given, once: str | None, detail: dict[str, Any]) -> None:
     if row.effect == "close":
-        detail |= {"again": True} if case["reopened"] else {"on_time": case["due"] is not None and not case["late"]}
+        detail |= {"again": True} if case["reopened"] else {"on_time": (case["due"] is not None or given.happened is None) and not case["late"]}
     told = {"result": given.result or None, "undoes": given.undoes, "code": given.code or None, "what": given.what or None, "until": given.until}
     detail |= {name: value for name, value in told.items() if value is not None}
     line = Entry(

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from sqlalchemy import select
 
-from zhongshu.act import clocks, command, docket, joint, machine, place, refusals, tasks, voice
+from zhongshu.act import clocks, command, docket, duty, joint, machine, place, refusals, tasks, voice
 from zhongshu.act.deed import MISSING, SYSTEM, Deed
 from zhongshu.act.docket import Case, Changes
 from zhongshu.act.given import Given
 from zhongshu.act.tables import request
 from zhongshu.kernel.area import Level, at_level
-from zhongshu.kernel.clock import rfc3339
+from zhongshu.kernel.clock import DAY, rfc3339
 
 Effect = Callable[[Deed, Case, Given], Changes]
 
@@ -75,6 +75,9 @@ def _extend(deed: Deed, case: Case, given: Given) -> Changes:
     until = given.until or 0
     if case["due"] is None or until <= case["due"] or deed.now > case["due"]:
         raise refusals.NO_LONGER(due="—" if case["due"] is None else rfc3339(case["due"]))
+    most = int(duty.figure(deed.connection, "extend_days", deed.now))
+    if until > case["due"] + most * DAY:
+        raise refusals.TOO_LONG(days=most)
     more = until - case["due"]
     later = {name: case[name] + more for name in ("due", "warn", "held_due", "held_warn") if case[name] is not None}
     _tell_reporters(deed, case, "extend", given)
@@ -120,14 +123,16 @@ def _launch(deed: Deed, case: Case, given: Given) -> Changes:
 
 def _close(deed: Deed, case: Case, given: Given) -> Changes:
     closed = deed.now if given.happened is None else given.happened
-    if case["due"] is not None and not case["due_counted"]:
-        docket.due_line(deed.by(SYSTEM), case, min(case["due"], closed), early=closed < case["due"])
+    own = given.happened is None
+    if not case["due_counted"] and (own or case["due"] is not None):  # what has no limit of ours is due when it is closed
+        due = closed if case["due"] is None else case["due"]
+        docket.due_line(deed.by(SYSTEM), case, min(due, closed), early=closed <= due)
     if given.answer:
         waiting = select(request.c.id).where(request.c.case_id == case["id"], request.c.answered.is_(None))
         for request_id in deed.connection.execute(waiting).scalars().all():
             voice.answer(deed, request_id, given.answer)
     tasks.cancel(deed, case["id"])
-    return {"closed": closed, "late": case["due"] is not None and closed > case["due"], "due_counted": case["due"] is not None}
+    return {"closed": closed, "late": case["due"] is not None and closed > case["due"], "due_counted": own or case["due"] is not None}
 
 
 def _void(deed: Deed, case: Case, _given: Given) -> Changes:

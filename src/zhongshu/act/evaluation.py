@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, false, or_, select
 
 from zhongshu.act import duty
 from zhongshu.act.relay import readings_of
+from zhongshu.act.states import RESULTS
 from zhongshu.act.tables import case_file, case_step, request
 from zhongshu.kernel.area import Level, at_level, interval, level_of, show_area
 from zhongshu.kernel.clock import DAY, rfc3339
@@ -32,7 +33,10 @@ YEAR = 365
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A measure: a share or mean of two counts of case readings (`over` '' : a plain count), in its unit, and whether more is better."""
+    """A measure of case readings, in its unit, and whether more is better: a count; a mean of two counts; or a share.
+
+    A share is of cases, each once: of those below the line, how many are above it as well, so that it never passes 100. With `less_of` it is of deeds.
+    """
 
     key: str
     zh: str
@@ -43,15 +47,19 @@ class Measure:
     more: bool = True
     less_of: str = ""
 
-    def value(self, counts: Mapping[str, float]) -> float | None:
-        """Return the measure of these counts; None where there is nothing to measure."""
+    def value(self, group: "Group") -> float | None:
+        """Return the measure of a group; None where there is nothing to measure."""
+        counts = group.counts
         top = counts.get(self.of, 0) - (counts.get(self.less_of, 0) if self.less_of else 0)
+        if self.unit == "%" and not self.less_of and self.over.startswith("Case."):
+            below = group.cases.get(self.over, set())
+            return round(100 * len(below & group.cases.get(self.of, set())) / len(below), 2) if below else None
         if not self.over:
             return float(top)
-        below = counts.get(self.over, 0)
-        if not below:
+        under = counts.get(self.over, 0)
+        if not under:
             return None
-        return round(100 * top / below, 2) if self.unit == "%" else round(top / below / 3600, 3)
+        return round(100 * max(top, 0) / under, 2) if self.unit == "%" else round(top / under / 3600, 3)
 
 
 MEASURES = (
@@ -61,7 +69,7 @@ MEASURES = (
     Measure("self_handled", "自行处置数", "Handled on the spot", "Case.self_handled"),
     Measure("closing", "结案率", "Closing rate", "Case.closed", "Case.due", "%"),
     Measure("on_time", "按期结案率", "On-time closing", "Case.closed_on_time", "Case.due", "%"),
-    Measure("redo", "返工率", "Redone", "Case.redone", "Case.closed", "%", more=False),
+    Measure("redo", "返工率", "Redone", "Case.redone", "Case.dispatched", "%", more=False),
     Measure("right_dispatch", "派遣准确率", "Right dispatches", "Case.dispatched", "Case.dispatched", "%", less_of="Case.dispatch_returned"),
     Measure("reopened", "重新办理率", "Re-opened", "Case.reopened", "Case.closed", "%", more=False),
     Measure("part_overdue", "环节超时数", "Parts over their limit", "Case.part_overdue", more=False),
@@ -208,7 +216,7 @@ def _name(of: str, area: int, line: Mapping[Any, Any]) -> str:
         return show_area(_below(area, line["area"]))
     if of == "department":
         return str(line["unit"])
-    return str(line["actor"]) if line["actor"] not in {"system", "instrument"} else ""
+    return str(line["actor"]) if line["actor"] not in {"system", "instrument"} and line["verb"] not in {"report", *RESULTS} else ""
 
 
 def _below(area: int, code: int) -> int:
@@ -222,7 +230,7 @@ def _in(column: Any, scope: Scope) -> Any:  # noqa: ANN401 (a column and a condi
 
 
 def _shown(connection: Connection, of: str, name: str, told: Mapping[str, Mapping[str, Group]], weights: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    values = {when: {each.key: each.value(groups[name].counts) if name in groups else None for each in MEASURES} for when, groups in told.items()}
+    values = {when: {each.key: each.value(groups[name]) if name in groups else None for each in MEASURES} for when, groups in told.items()}
     zh, en = duty.unit_names(connection, name) if of == "department" else (name, name)
     return {
         "name": name,

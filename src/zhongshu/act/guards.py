@@ -92,6 +92,12 @@ def _placed(_deed: Deed, _row: states.Row, case: Case, _given: Given) -> None:
         raise place.NOT_PLACED(number=case["number"])
 
 
+def _classed(_deed: Deed, _row: states.Row, case: Case, given: Given) -> None:
+    """Refuse to send what nobody has named: no limit and no way to check it would be known."""
+    if not (given.class_ or case["class"]):
+        raise MISSING(field="类别 class")
+
+
 def _holder(deed: Deed, row: states.Row, case: Case, _given: Given) -> None:
     sender = row.verb == "launch" and deed.actor.role_names & states.SENDERS
     if deed.actor.unit != case["unit"] and deed.actor.id != SYSTEM.id and not sender:
@@ -194,6 +200,7 @@ def _supervisor(deed: Deed, row: states.Row, case: Case, _given: Given) -> None:
 
 _GUARDS: dict[str, Callable[[Deed, states.Row, Case, Given], None]] = {
     "placed": _placed,
+    "classed": _classed,
     "commander": _commander,
     "above": _above,
     "below": _below,

@@ -14,6 +14,12 @@ STALE = declare(
     zh=("案件 {number} 已被他人办理到第 {have} 版，你看到的是第 {given} 版。", "请刷新，看过最新情况后再办。"),
     en=("Case {number} has moved on to version {have}; you acted on {given}.", "Refresh, look at what has changed, then act."),
 )
+TOO_LONG = declare(
+    "case.too_long",
+    "invalid",
+    zh=("一次延期最多 {days} 天。", "请写较近的日期；确需更久的，请挂账或缓办。"),
+    en=("One extension is of {days} days at most.", "Give a nearer day; for longer, park or defer the case."),
+)
 NOT_HELD = declare(
     "case.not_held",
     "refused",

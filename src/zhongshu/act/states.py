@@ -191,7 +191,7 @@ _ANYONE = frozenset({"citizen", "collector", "acceptor", "dispatcher", "duty_off
 _STAFF = frozenset({"acceptor", "dispatcher", "duty_officer"})
 _REASON, _EVIDENCE, _UNIT, _NOTE, _UNTIL = frozenset({"reason"}), frozenset({"evidence"}), frozenset({"unit"}), frozenset({"note"}), frozenset({"reason", "until"})
 _HOLDER, _OTHER, _REPORTER = frozenset({"holder"}), frozenset({"other"}), frozenset({"reporter"})
-_PLACE, _PLACED, _OWED = frozenset({"place"}), frozenset({"placed"}), frozenset({"placed", "owed", "commander", "its_unit"})
+_PLACE, _PLACED, _OWED = frozenset({"place"}), frozenset({"placed"}), frozenset({"placed", "classed", "owed", "commander", "its_unit"})
 _COMMANDER, _SUPERVISOR = frozenset({"commander"}), frozenset({"supervisor"})
 
 _HELD = (("handle", ""), ("handle", "taken"))

@@ -33,10 +33,11 @@ FIGURES = {
     "file_precision": 90,
     "file_reviews": 30,
     "postpone_hours": 72,
+    "extend_days": 30,
 }
 """The figures of handling and what holds where a city sets none: 3 returns or redoings lift a case (12345 practice), a citizen may ask again for 30 days,
 voices and findings of a class within 200 m and 60 minutes are proposed as one, and filing without a person needs 30 reviewed leads, more than 90 % of them true; what a mode puts off goes on
-after 72 hours at the latest."""
+after 72 hours at the latest, and one extension is of 30 days at most."""
 _EVIDENCE_AT = "handle feedback"
 
 
