@@ -10,6 +10,7 @@ import openpyxl
 import pytest
 
 from zhongshu.act import bring_in, classes, row_for, table_rows
+from zhongshu.act.duty import book, limit_of, term
 from zhongshu.kernel.clock import parse_time, to_datetime
 from zhongshu.kernel.problem import Problem
 
@@ -152,3 +153,21 @@ def test_two_cities_differing_tables_both_hold(city: Any, name: str, expected: d
 def test_the_classes_in_force_are_listed_with_who_leads(city: Any) -> None:
     listed = {row["class"]: row for row in city.desk.read(lambda c: classes(c, city.clock.at))}
     assert (listed["ponding"]["unit"], listed["ponding"]["limit"]["amount"], listed["ponding"]["limit"]["mode"]) == ("dept-drainage", 240, "wall")
+
+
+def test_a_holiday_taken_out_of_a_calendar_is_worked_and_days_gone_by_stay_as_they_were(city: Any) -> None:
+    daily = "calendar,day,weekday,first,last,kind,hours,source,valid_to\noffice,,daily,2026-01-01,2026-12-31,work,09:00-18:00,城市,\n"
+    bring(city, "calendar", daily + "office,2026-07-02,,,,rest,,城市,\noffice,2026-06-30,,,,rest,,城市,\n")
+    bring(city, "limits", LIMITS + "garbage,case,,2d,days,office,,办法,2026-01-01\n")
+
+    def days(begun: str) -> str:
+        due = city.desk.read(lambda c: term(book(c), limit_of(book(c), "garbage", "case", city.clock.at), parse_time(f"{begun}T08:00:00+08:00"), city.zone)).due
+        return f"{to_datetime(due).astimezone(city.zone):%m-%d}"
+
+    assert (days("2026-06-29"), days("2026-07-01")) == ("07-03", "07-04")
+    assert bring(city, "calendar", daily)["ended"] == 2
+    assert (days("2026-06-29"), days("2026-07-01")) == ("07-02", "07-03"), "30 June has been a day of rest; 2 July is none now"
+    refused("calendar.gap", lambda: bring(city, "calendar", daily.replace("2026-", "2027-")))
+    refused("calendar.twice", lambda: bring(city, "calendar", daily.split("\n", maxsplit=1)[0] + "\noffice,,5,2026-01-01,,rest,,城市,\n", "another"))
+    bring(city, "calendar", daily.replace("城市,\n", "城市,2026-08-01\n") + "office,,daily,2026-08-01,2026-12-31,work,10:00-16:00,城市,\n")
+    assert days("2026-07-30") == "08-01"

@@ -13,6 +13,7 @@ from zhongshu.act.calendar import DAY_MINUTES, Calendar, Day, Spans
 from zhongshu.act.duty.kinds import WEEKDAYS
 from zhongshu.act.duty.pages import Row
 from zhongshu.act.duty.sheets import BAD_ROW
+from zhongshu.kernel.clock import to_datetime
 from zhongshu.kernel.problem import declare
 
 BAD_HOURS = declare(
@@ -97,14 +98,24 @@ def always(zone: ZoneInfo, first: date = date(2010, 1, 1), last: date = date(204
     return build("always", zone, [row], first, last)
 
 
-def day_row(row: Row) -> DayRow:
-    """Take a row of the table of calendars for what it says of a day. Raises `duty.bad_row`."""
+def day_rows(rows: Iterable[Row], zone: ZoneInfo) -> list[DayRow]:
+    """Take rows of the table of calendars for what they say of the days on which they are in force. Raises `duty.bad_row`."""
+    return [said for row in rows if (said := _day_row(row, zone)) is not None]
+
+
+def _day_row(row: Row, zone: ZoneInfo) -> DayRow | None:
     cells = row.cells
     day, first, last = (date.fromisoformat(cells[name]) if cells[name] else None for name in ("day", "first", "last"))
     if (day is None) == (not cells["weekday"]):
         raise BAD_ROW(source=row.source, line=row.line, why_zh="day 和 weekday 应写一个，也只写一个", why_en="either a day or a weekday is expected, and not both")
-    weekdays = WEEKDAYS.get(cells["weekday"], ())
-    return DayRow(cells["calendar"], cells["kind"], cells["hours"], day, weekdays, first, last, cells["provisional"] == "yes", row.source, row.line)
+    since = to_datetime(row.valid_from).astimezone(zone).date() if row.valid_from else None
+    until = None if row.valid_to is None else to_datetime(row.valid_to).astimezone(zone).date() - timedelta(days=1)
+    begins, ends = max(filter(None, (day or first, since)), default=None), min(filter(None, (day or last, until)), default=None)
+    if begins is not None and ends is not None and ends < begins:
+        return None
+    if day is None:
+        first, last = begins, ends
+    return DayRow(cells["calendar"], cells["kind"], cells["hours"], day, WEEKDAYS.get(cells["weekday"], ()), first, last, cells["provisional"] == "yes", row.source, row.line)
 
 
 def _spans(row: DayRow) -> Spans | None:

@@ -6,7 +6,7 @@ So a case that was opened under a row keeps it: what held on a day is found by i
 import json
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -117,6 +117,10 @@ def compare(held: Book, kind: Kind, source: str, rows: Sequence[Row], now: int, 
             found.same += 1
     found.ended = [row for at, row in before.items() if at not in first and (row.valid_to is None or row.valid_to > now)]
     _check(held, kind, source, [*first.values()], now, zone)
+    if kind.name == "calendar":
+        told = {*first, *((row.key, row.valid_from) for row in found.ended)}
+        stays = [row for row in held.every(kind.name) if row.source != source or (row.key, row.valid_from) not in told]
+        rota.check_calendars([*stays, *(replace(row, valid_to=now) for row in found.ended), *first.values()], zone)
     return found
 
 
@@ -191,10 +195,6 @@ def _check_limits(held: Book, rows: Sequence[Row], _now: int) -> None:
         rota.check_limit(held, row)
 
 
-def _check_calendar(held: Book, rows: Sequence[Row], _now: int) -> None:
-    rota.check_calendars([*held.every("calendar"), *rows], ZoneInfo("UTC"))
-
-
 def _check_command(_held: Book, rows: Sequence[Row], _now: int) -> None:
     for row in rows:
         if level_of(int(row.cells["area"])) is not Level.DISTRICT:
@@ -206,7 +206,6 @@ _CHECKS: dict[str, Callable[[Book, Sequence[Row], int], None]] = {
     "dispatch": _check_dispatch,
     "duties": _check_duties,
     "limits": _check_limits,
-    "calendar": _check_calendar,
 }
 
 

@@ -7,7 +7,7 @@ from typing import NoReturn, cast
 from zoneinfo import ZoneInfo
 
 from zhongshu.act.calendar import ON_THE_WALL, Calendar, Mode
-from zhongshu.act.duty.calendars import DayRow, always, build, day_row
+from zhongshu.act.duty.calendars import always, build, day_rows
 from zhongshu.act.duty.pages import Book, Row
 from zhongshu.kernel.clock import MINUTE, parse_duration
 from zhongshu.kernel.problem import Problem, declare
@@ -105,7 +105,7 @@ def calendar(held: Book, name: str, mode: Mode, zone: ZoneInfo) -> Calendar:
         rows = [row for row in held.every("calendar") if row.cells["calendar"] == name]
         if not rows:
             raise NO_CALENDAR(key=mode, calendar=name)
-        held.made[key] = build(name, zone, [day_row(row) for row in rows])
+        held.made[key] = build(name, zone, day_rows(rows, zone))
     return cast("Calendar", held.made[key])
 
 
@@ -119,12 +119,9 @@ def check_limit(held: Book, row: Row) -> None:
 
 
 def check_calendars(rows: list[Row], zone: ZoneInfo) -> None:
-    """Refuse calendars that have a gap or say two things of one day; a later row of the same key stands for the earlier. Raises `calendar.*`."""
-    latest = {row.key: row for row in rows}
-    named: dict[str, list[DayRow]] = {}
-    for row in sorted(latest.values(), key=lambda row: row.line):
-        named.setdefault(row.cells["calendar"], []).append(day_row(row))
-    for name, days in named.items():
+    """Refuse calendars that have a gap or say two things of one day. Raises `calendar.*`."""
+    days = day_rows(sorted(rows, key=lambda row: row.line), zone)
+    for name in dict.fromkeys(said.calendar for said in days):
         build(name, zone, days)
 
 
