@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from zhongshu.act import Deed, Given, NewCase, bring_in, do, keep_evidence, load, open_case, record
 from zhongshu.act.tables import case_step
@@ -49,8 +49,8 @@ class City:
     clock: FrozenClock
     start, cell, street, pump, photo, zone = START, CELL, STREET, PUMP.sha256, PHOTO.sha256, ZONE
     person, people = staticmethod(person), PEOPLE
-    lines: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
-    news: list[Any] = field(default_factory=list)
+    lines: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list, repr=False)
+    news: list[Any] = field(default_factory=list, repr=False)
 
     def as_(self, who: Principal | str, work: Callable[[Deed], T]) -> T:
         actor = PEOPLE[who] if isinstance(who, str) else who
@@ -73,7 +73,8 @@ class City:
         new = NewCase(verb, class_, "积水", "Ponding", area, "patrol", **facts)
         return self.as_(who, lambda deed: open_case(deed, new))
 
-    def refused(self, code: str, work: Callable[[], Any]) -> Problem:
+    @staticmethod
+    def refused(code: str, work: Callable[[], Any]) -> Problem:
         """Do something that must be refused with this code, in sentences that lack no particular."""
         with pytest.raises(Problem) as caught:
             work()
@@ -82,14 +83,23 @@ class City:
         assert "<" not in said, "a particular is missing"
         return caught.value
 
-    def table(self, kind: str, text: str, source: str = "the city") -> dict[str, Any]:
-        """Bring a duty table in, as the city's own."""
-        return self.as_("duty_officer", lambda deed: bring_in(deed, kind, source, text.encode(), write=True))
+    def table(self, kind: str, text: str | bytes, source: str = "the city", *, write: bool = True) -> dict[str, Any]:
+        """Bring a duty table in, as the city's own; without `write`, say what it would change."""
+        body = text.encode() if isinstance(text, str) else text
+        return self.as_("duty_officer", lambda deed: bring_in(deed, kind, source, body, write=write))
 
-    def lines_of(self, case: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return a case's history as it is stored."""
-        query = select(case_step).where(case_step.c.subject == case["id"]).order_by(case_step.c.seq)
+    def lines_of(self, subject: dict[str, Any] | str) -> list[dict[str, Any]]:
+        """Return the history of a case, a lead or a voice (or of an id) as it is stored."""
+        query = select(case_step).where(case_step.c.subject == (subject if isinstance(subject, str) else subject["id"])).order_by(case_step.c.seq)
         return self.desk.read(lambda c: [dict(row) for row in c.execute(query).mappings()])
+
+    def verbs_of(self, subject: dict[str, Any] | str) -> list[str]:
+        """Return what has been done with a case, a lead or a voice, in its order."""
+        return [line["verb"] for line in self.lines_of(subject)]
+
+    def row(self, table: Table, id_: str) -> dict[str, Any]:
+        """Return a row as it is stored."""
+        return self.desk.read(lambda c: dict(c.execute(select(table).where(table.c.id == id_)).mappings().one()))
 
     def shown(self, case: dict[str, Any], who: str = "dispatcher") -> dict[str, Any]:
         """Return a case's document as someone sees it."""

@@ -1,9 +1,11 @@
 """Working time against an oracle that walks the local clock minute by minute, in cities whose clock leaps; and what is wrong with a calendar."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,10 +13,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from zhongshu.act import calendar as calendars
-from zhongshu.act.calendar import MODES, ON_THE_WALL, Calendar, DayRow, always, build
+from zhongshu.act.calendar import MODES, ON_THE_WALL, Calendar, Mode
+from zhongshu.act.duty import rota
+from zhongshu.act.duty.calendars import DayRow, always, build
 from zhongshu.kernel.clock import DAY, HOUR, MINUTE, SECOND, parse_time, to_us
 from zhongshu.kernel.problem import Problem
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from papers import bring, known
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 DAYS = 14
@@ -210,7 +217,7 @@ def test_a_later_start_or_a_longer_limit_is_never_due_sooner(town: tuple[Calenda
 
 @given(towns(), st.tuples(seconds, seconds, seconds, seconds).map(sorted), st.integers(0, SECOND - 1), st.integers(1, 2000), st.sampled_from(MODES))
 @settings(max_examples=60, deadline=None)
-def test_a_pause_keeps_what_is_left(town: tuple[Calendar, Walk], times: list[int], more: int, amount: int, mode: calendars.Mode) -> None:
+def test_a_pause_keeps_what_is_left(town: tuple[Calendar, Walk], times: list[int], more: int, amount: int, mode: Mode) -> None:
     calendar, walk = town
     start, paused, again, resumed = (walk.start + n * SECOND for n in times)
     resumed += more
@@ -262,7 +269,7 @@ def test_hours_that_the_clock_leaps_over_are_none() -> None:
 
 
 def test_hours_may_touch() -> None:
-    calendar = load(WEEK + "office,2026-03-07,,,,work,09:00-12:00;12:00-13:00,,,\n")
+    calendar = load(WEEK + "office,2026-03-07,,,,work,09:00-12:00;12:00-13:00,,here,\n")
     assert calendar.due(parse_time("2026-03-07T08:00:00+08:00"), 240, "hours") == parse_time("2026-03-07T13:00:00+08:00")
 
 
@@ -288,7 +295,7 @@ def test_a_pause_outside_working_hours_moves_nothing() -> None:
 def test_beyond_its_dates_it_says_what_to_load() -> None:
     calendar = week(first=date(2026, 12, 21), last=date(2026, 12, 31))
     start = parse_time("2026-12-30T10:00:00+08:00")
-    beyond: list[tuple[int, calendars.Mode]] = [(16 * 60, "hours"), (2, "days"), (2, "days_exact")]
+    beyond: list[tuple[int, Mode]] = [(16 * 60, "hours"), (2, "days"), (2, "days_exact")]
     for amount, mode in beyond:
         with pytest.raises(Problem, match=r"calendar\.too_short") as told:
             calendar.due(start, amount, mode)
@@ -320,67 +327,78 @@ WEEK = "office,,weekdays,2026-03-02,2026-03-15,work,09:00-12:00,,here,\noffice,,
 
 
 def load(text: str, head: str = HEAD, name: str = "office") -> Calendar:
-    return build(name, SHANGHAI, calendars.read(head + text, "calendar.csv"))
+    return rota.calendar(bring(known(), "calendar", head + text, "calendar.csv"), name, "hours", SHANGHAI)
 
 
 @pytest.mark.parametrize(
     ("code", "line", "text"),
     [
-        ("calendar.gap", 2, "office,,weekdays,2026-03-02,2026-03-15,work,09:00-12:00,,,\n"),
-        ("calendar.gap", 4, WEEK + "office,2026-03-17,,,,work,09:00-12:00,,,\n"),
-        ("calendar.twice", 5, WEEK + "office,2026-03-07,,,,work,,,,\noffice,2026-03-07,,,,rest,,,,\n"),
-        ("calendar.twice", 5, WEEK + "office,2026-03-07,,,,work,09:00-10:00,,,\noffice,2026-03-07,,,,work,,,,\n"),
-        ("calendar.twice", 4, WEEK + "office,,2,2026-03-02,2026-03-15,rest,,,,\n"),
-        ("calendar.bad_hours", 4, WEEK + "office,2026-03-07,,,,work,09:00-12:00;11:59-13:00,,,\n"),
-        ("calendar.bad_hours", 4, WEEK + "office,2026-03-07,,,,work,22:00-02:00,,,\n"),
-        ("calendar.bad_hours", 4, WEEK + "office,2026-03-07,,,,work,09:00-09:00,,,\n"),
-        ("calendar.bad_hours", 4, WEEK + "office,2026-03-07,,,,work,9-12,,,\n"),
-        ("calendar.bad_hours", 4, WEEK + "office,2026-03-07,,,,work,09:00-25:00,,,\n"),
-        ("calendar.bad_hours", 4, WEEK + "office,2026-03-07,,,,work,09:00-12:60,,,\n"),
-        ("calendar.bad_hours", 4, WEEK + "office,2026-03-07,,,,work,09:00-12:00;,,,\n"),
-        ("calendar.bad_hours", 4, WEEK + "office,2026-03-07,,,,rest,09:00-12:00,,,\n"),
-        ("calendar.bad_hours", 2, "office,,daily,2026-03-02,2026-03-15,work,,,,\n"),
-        ("calendar.bad_hours", 3, "office,,daily,2026-03-02,2026-03-15,rest,,,,\noffice,2026-03-07,,,,work,,,,\n"),
-        ("calendar.bad_row", 4, WEEK + "office,2026-02-30,,,,rest,,,,\n"),
-        ("calendar.bad_row", 4, WEEK + "office,,8,,,rest,,,,\n"),
-        ("calendar.bad_row", 4, WEEK + "office,,,,,rest,,,,\n"),
-        ("calendar.bad_row", 4, WEEK + "office,2026-03-07,6,,,rest,,,,\n"),
-        ("calendar.bad_row", 4, WEEK + "office,2026-03-07,,,,holiday,,,,\n"),
-        ("calendar.bad_row", 4, WEEK + "office,2026-03-07,,,,rest,,,,perhaps\n"),
-        ("calendar.bad_row", 4, WEEK + "office,,6,2026-03-02,9999-12-31,rest,,,,\n"),
-        ("calendar.bad_row", 4, WEEK + ",2026-03-07,,,,rest,,,,\n"),
-        ("calendar.bad_row", 4, WEEK + "office,2026-03-07,,,,rest,,,,,,\n"),
+        ("calendar.gap", 2, "office,,weekdays,2026-03-02,2026-03-15,work,09:00-12:00,,here,\n"),
+        ("calendar.gap", 4, WEEK + "office,2026-03-17,,,,work,09:00-12:00,,here,\n"),
+        ("duty.twice", 5, WEEK + "office,2026-03-07,,,,work,,,here,\noffice,2026-03-07,,,,rest,,,here,\n"),
+        ("duty.twice", 5, WEEK + "office,2026-03-07,,,,work,09:00-10:00,,here,\noffice,2026-03-07,,,,work,,,here,\n"),
+        ("calendar.twice", 4, WEEK + "office,,2,2026-03-02,2026-03-15,rest,,,here,\n"),
+        ("calendar.bad_hours", 4, WEEK + "office,2026-03-07,,,,work,09:00-12:00;11:59-13:00,,here,\n"),
+        ("calendar.bad_hours", 4, WEEK + "office,2026-03-07,,,,work,22:00-02:00,,here,\n"),
+        ("calendar.bad_hours", 4, WEEK + "office,2026-03-07,,,,work,09:00-09:00,,here,\n"),
+        ("calendar.bad_hours", 4, WEEK + "office,2026-03-07,,,,work,9-12,,here,\n"),
+        ("calendar.bad_hours", 4, WEEK + "office,2026-03-07,,,,work,09:00-25:00,,here,\n"),
+        ("calendar.bad_hours", 4, WEEK + "office,2026-03-07,,,,work,09:00-12:60,,here,\n"),
+        ("calendar.bad_hours", 4, WEEK + "office,2026-03-07,,,,work,09:00-12:00;,,here,\n"),
+        ("calendar.bad_hours", 4, WEEK + "office,2026-03-07,,,,rest,09:00-12:00,,here,\n"),
+        ("calendar.bad_hours", 2, "office,,daily,2026-03-02,2026-03-15,work,,,here,\n"),
+        ("calendar.bad_hours", 3, "office,,daily,2026-03-02,2026-03-15,rest,,,here,\noffice,2026-03-07,,,,work,,,here,\n"),
+        ("duty.bad_row", 4, WEEK + "office,2026-02-30,,,,rest,,,here,\n"),
+        ("duty.bad_row", 4, WEEK + "office,,8,,,rest,,,here,\n"),
+        ("duty.bad_row", 4, WEEK + "office,,,,,rest,,,here,\n"),
+        ("duty.bad_row", 4, WEEK + "office,2026-03-07,6,,,rest,,,here,\n"),
+        ("duty.bad_row", 4, WEEK + "office,2026-03-07,,,,holiday,,,here,\n"),
+        ("duty.bad_row", 4, WEEK + "office,2026-03-07,,,,rest,,,here,perhaps\n"),
+        ("duty.bad_row", 4, WEEK + "office,,6,2026-03-02,9999-12-31,rest,,,here,\n"),
+        ("duty.bad_row", 4, WEEK + ",2026-03-07,,,,rest,,,here,\n"),
+        ("duty.bad_row", 4, WEEK + "office,2026-03-07,,,,rest,,,here,,more\n"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(code: str, line: int, text: str) -> None:
     with pytest.raises(Problem) as told:
         load(text)
-    assert (told.value.kind.code, told.value.particulars["line"], told.value.particulars["file"]) == (code, line, "calendar.csv")
+    named = told.value.particulars
+    assert (told.value.kind.code, named["line"], named.get("file") or named["source"]) == (code, line, "calendar.csv")
     for language in ("zh", "en"):
         assert "<" not in told.value.sentence(language) + told.value.remedy(language)
 
 
+def test_a_line_is_told_as_the_file_counts_it_though_other_files_are_held() -> None:
+    held = bring(known(), "calendar", HEAD + WEEK, "calendar.2025.csv")
+    with pytest.raises(Problem) as told:
+        bring(held, "calendar", HEAD + "\n\noffice,2026-03-07,,,,work,25:00-26:00,,here,\n", "calendar.csv")
+    assert (told.value.kind.code, told.value.particulars["file"], told.value.particulars["line"]) == ("calendar.bad_hours", "calendar.csv", 4)
+    with pytest.raises(Problem) as told:
+        bring(held, "calendar", HEAD + "office,,5,2026-03-02,2026-03-15,rest,,,here,\n", "calendar.csv")
+    assert (told.value.kind.code, told.value.particulars["file"], told.value.particulars["line"]) == ("calendar.twice", "calendar.csv", 2)
+
+
 def test_a_calendar_needs_its_columns_and_its_dates() -> None:
-    with pytest.raises(Problem, match=r"calendar\.bad_row.*kind"):
-        load("", "calendar,day,weekday,first,last,hours,note,source\n")
+    with pytest.raises(Problem, match=r"duty\.bad_row.*calendar"):
+        load("", "day,weekday,first,last,hours,note,source\n")
     with pytest.raises(Problem, match=r"calendar\.empty"):
-        load("office,,daily,,,work,09:00-12:00,,,\n")
-    with pytest.raises(Problem, match=r"calendar\.empty"):
+        load("office,,daily,,,work,09:00-12:00,,here,\n")
+    with pytest.raises(Problem, match=r"duty\.no_calendar"):
         load(WEEK, name="another")
 
 
-def test_a_repeated_row_is_no_contradiction_and_order_does_not_matter() -> None:
-    more = "office,2026-03-07,,,,work,13:30-18:00; 09:00-12:00,调休,here,\noffice,2026-03-07,,,,work,09:00-12:00；13：30-18：00,,here,yes\n"
+def test_rows_that_say_the_same_are_no_contradiction_and_order_does_not_matter() -> None:
+    more = "office,2026-03-07,,,,work,13:30-18:00; 09:00-12:00,调休,here,\n" * 2 + "office,,1,2026-03-09,,work,09:00－12：00,,here,yes\n"
     calendar = load(WEEK + more, "\ufeff" + HEAD)
     assert [day.spans for day in calendar.days if day.day == date(2026, 3, 7)] == [((540, 720), (810, 1080))]
-    assert (calendar.first, calendar.last, calendar.source) == (date(2026, 3, 2), date(2026, 3, 15), "here")
+    assert (calendar.first, calendar.last) == (date(2026, 3, 2), date(2026, 3, 15))
     assert load("\n".join(reversed((WEEK + more).strip().split("\n")))).days == calendar.days
 
 
 def test_a_saturday_that_works_takes_the_hours_that_all_working_days_share() -> None:
     saturday = "office,2026-03-07,,,,work,,调休,here,\n"
     assert load(WEEK + saturday).due(parse_time("2026-03-06T11:00:00+08:00"), 120, "hours") == parse_time("2026-03-07T10:00:00+08:00")
-    uneven = WEEK.replace("weekdays", "1") + "".join(f"office,,{n},2026-03-02,2026-03-15,work,09:00-1{n}:00,,,\n" for n in (2, 3, 4, 5))
+    uneven = WEEK.replace("weekdays", "1") + "".join(f"office,,{n},2026-03-02,2026-03-15,work,09:00-1{n}:00,,here,\n" for n in (2, 3, 4, 5))
     with pytest.raises(Problem, match=r"calendar\.bad_hours"):
         load(uneven + saturday)
 

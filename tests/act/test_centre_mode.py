@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zhongshu.act import bring_in, condition_for, postponed, raised_sampling, table_rows
+from zhongshu.act import condition_for, postponed, raised_sampling, table_rows
 from zhongshu.act import sweep as sweep_cases
 from zhongshu.act.centre import incident, mode, order, report, response, roster, sweep
 from zhongshu.act.deed import Deed
@@ -47,16 +47,9 @@ LIMITS = """class,step,condition,amount,mode,basis,valid_from
 @pytest.fixture
 def town(city: Any) -> Any:
     for kind, text in (("modes", MODES), ("plans", PLANS), ("roster", ROSTER), ("limits", LIMITS)):
-        city.as_("duty_officer", lambda deed, kind=kind, text=text: bring_in(deed, kind, "the city", text.encode(), write=True))
+        city.table(kind, text)
     city.lines.clear()
     return city
-
-
-def refused(code: str, work: Any) -> None:
-    with pytest.raises(Problem) as caught:
-        work()
-    assert caught.value.kind.code == code
-    assert "<" not in caught.value.sentence("zh") + caught.value.remedy("zh") + caught.value.sentence("en") + caught.value.remedy("en")
 
 
 def leader(town: Any) -> Any:
@@ -144,7 +137,7 @@ def test_ending_restores_everything_and_says_so_line_by_line(town: Any) -> None:
     assert {(each["effect"], each["what"]) for each in shown["restored"]} == {(each["effect"], item["what"]) for each in raised["effects"] for item in each["items"]}
     assert all(each["zh"] and each["en"] for each in shown["restored"])
     assert sum(line[0] == "mode.restore" for line in town.lines) == len(shown["restored"])
-    refused("centre.not_now", lambda: act(town, row, "end"))
+    town.refused("centre.not_now", lambda: act(town, row, "end"))
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -184,20 +177,20 @@ def test_a_past_moment_is_asked_as_it_was(town: Any) -> None:
 
 def test_what_was_listed_at_the_approval_stays_and_a_later_table_changes_nothing(town: Any) -> None:
     act(town, propose(town), "approve")
-    town.as_("duty_officer", lambda deed: bring_in(deed, "modes", "the city", MODES.replace("pond*", "consult").encode(), write=True))
+    town.table("modes", MODES.replace("pond*", "consult"))
     assert state(town)[0]["ponding", town.cell] == "urgent"
     assert state(town)[0]["consult", town.cell] == ""
 
 
 def test_who_proposes_does_not_approve_and_nothing_is_raised_twice(town: Any) -> None:
     row = propose(town)
-    refused("mode.same_person", lambda: act(town, row, "approve", "duty_officer"))
-    refused("mode.already", lambda: propose(town, (town.cell,)))
-    refused("case.missing", lambda: act(town, row, "refuse"))
+    town.refused("mode.same_person", lambda: act(town, row, "approve", "duty_officer"))
+    town.refused("mode.already", lambda: propose(town, (town.cell,)))
+    town.refused("case.missing", lambda: act(town, row, "refuse"))
     act(town, row, "refuse", note="情况尚不需要")
     assert state(town)[0]["ponding", town.cell] == ""
-    refused("centre.not_now", lambda: act(town, row, "approve"))
-    refused("centre.no_verb", lambda: act(town, row, "shout"))
+    town.refused("centre.not_now", lambda: act(town, row, "approve"))
+    town.refused("centre.no_verb", lambda: act(town, row, "shout"))
 
 
 def test_a_drill_stamps_all_it_says_and_changes_nothing_real(town: Any) -> None:
@@ -224,21 +217,21 @@ def test_an_order_goes_from_sent_to_done_by_its_unit_alone_and_its_limit_is_note
     def step(verb: str, who: Any = "handler", note: str = "") -> Any:
         return town.as_(who, lambda deed: order.step(deed, row["incident"], pumps["id"], verb, note))
 
-    refused("order.not_yours", lambda: step("accept", "other_handler"))
-    refused("centre.not_now", lambda: step("done"))
+    town.refused("order.not_yours", lambda: step("accept", "other_handler"))
+    town.refused("centre.not_now", lambda: step("done"))
     town.clock.at += MINUTE
     assert step("read")["read"] == town.clock.now()
     town.clock.at += MINUTE
     accepted = step("accept")
     assert (accepted["state"], accepted["accepted"] - accepted["read"]) == ("accepted", MINUTE)
-    refused("incident.orders_open", lambda: town.as_("duty_officer", lambda deed: incident.close(deed, row["incident"], "")))
+    town.refused("incident.orders_open", lambda: town.as_("duty_officer", lambda deed: incident.close(deed, row["incident"], "")))
     town.clock.at = pumps["due"]
     assert town.as_("duty_officer", sweep) == 3, "both orders and the first report are over their limits"
     assert town.as_("duty_officer", sweep) == 0
     assert step("done")["ended"] == town.clock.now()
-    refused("centre.not_now", lambda: step("decline", note="来不了"))
+    town.refused("centre.not_now", lambda: step("decline", note="来不了"))
     other = next(each for each in sent if each["task"] == "watch")
-    refused("case.missing", lambda: town.as_("handler", lambda deed: order.step(deed, row["incident"], other["id"], "decline")))
+    town.refused("case.missing", lambda: town.as_("handler", lambda deed: order.step(deed, row["incident"], other["id"], "decline")))
 
 
 def test_reports_follow_each_other_within_their_limits(town: Any) -> None:
@@ -258,13 +251,13 @@ def test_reports_follow_each_other_within_their_limits(town: Any) -> None:
     held = town.desk.read(lambda conn: report.of_incident(conn, room["id"], town.clock.now()))
     assert [(each["kind"], each["state"], each["late"]) for each in held] == [("first", "sent", True), ("next", "draft", False)]
     assert held[1]["due"] == "2026-07-01T01:20:00Z", "an hour after the one before"
-    refused("centre.not_now", lambda: send(first["id"]))
+    town.refused("centre.not_now", lambda: send(first["id"]))
     town.as_("duty_officer", lambda deed: incident.close(deed, room["id"], "水退"))
     held = town.desk.read(lambda conn: report.of_incident(conn, room["id"], town.clock.now()))
     assert [(each["kind"], each["state"]) for each in held] == [("first", "sent"), ("next", "dropped"), ("final", "draft")]
     send(held[2]["id"])
-    refused("report.after_final", lambda: town.as_("duty_officer", lambda deed: report.draft(deed, room, "next")))
-    refused("incident.closed", lambda: town.as_("duty_officer", lambda deed: incident.log(deed, room["id"], "再看")))
+    town.refused("report.after_final", lambda: town.as_("duty_officer", lambda deed: report.draft(deed, room, "next")))
+    town.refused("incident.closed", lambda: town.as_("duty_officer", lambda deed: incident.log(deed, room["id"], "再看")))
 
 
 def test_a_response_is_a_numeral_ordered_by_someone_on_a_document(town: Any) -> None:
@@ -273,9 +266,9 @@ def test_a_response_is_a_numeral_ordered_by_someone_on_a_document(town: Any) -> 
         work = (lambda deed: response.start(deed, given_)) if row is None else (lambda deed: response.act(deed, row["id"], verb, given_))
         return town.as_("duty_officer", work)
 
-    refused("case.missing", lambda: ordered("start", theme="flood", level=4, areas=(town.street,), basis=" "))
+    town.refused("case.missing", lambda: ordered("start", theme="flood", level=4, areas=(town.street,), basis=" "))
     row = ordered("start", theme="flood", level=4, areas=(town.street,))
-    refused("mode.already", lambda: ordered("start", theme="flood", level=2, areas=(town.cell,)))
+    town.refused("mode.already", lambda: ordered("start", theme="flood", level=2, areas=(town.cell,)))
     row = ordered("change", row, level=2)
     shown = town.desk.read(lambda conn: response.show(conn, row))
     assert (shown["level"], shown["title_zh"]) == ("Ⅱ", "防汛Ⅱ级应急响应")
@@ -283,7 +276,7 @@ def test_a_response_is_a_numeral_ordered_by_someone_on_a_document(town: Any) -> 
     assert len(town.desk.read(lambda conn: response.in_force(conn, town.clock.now(), town.cell))) == 1
     ordered("end", row)
     assert town.desk.read(lambda conn: response.in_force(conn, town.clock.now())) == []
-    refused("centre.not_now", lambda: ordered("end", row))
+    town.refused("centre.not_now", lambda: ordered("end", row))
 
 
 def test_a_telephone_number_is_masked_before_it_is_kept(town: Any) -> None:
@@ -305,7 +298,7 @@ def test_a_date_stands_before_a_day_of_the_week_and_a_night_goes_past_midnight(t
 
 def test_a_case_opened_while_a_mode_holds_has_the_urgent_limits_and_one_opened_after_has_the_ordinary(town: Any) -> None:
     rows = LIMITS + "ponding,case,,4h,wall,办法,2025-01-01\nponding,case,urgent,1h,wall,预案,2025-01-01\n*,sign,urgent,5m,wall,预案,2025-01-01\n*,sign,,30m,wall,办法,2025-01-01\n"
-    town.as_("duty_officer", lambda deed: bring_in(deed, "limits", "the city", rows.encode(), write=True))
+    town.table("limits", rows)
 
     def limits() -> tuple[int, int]:
         case = town.do("dispatcher", town.open("ponding"), "dispatch", unit="dept-drainage")

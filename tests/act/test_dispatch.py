@@ -14,7 +14,6 @@ from zhongshu.act import (
     SYSTEM,
     Given,
     Office,
-    bring_in,
     consume,
     consumed,
     decide,
@@ -118,7 +117,7 @@ def test_due_is_told_when_the_limit_runs_out(city: Any) -> None:
 
 def test_a_normal_sign_passes_the_checks_that_wait_for_it(city: Any) -> None:
     found = Finding("f1", "DR02.ponding", "1", "DR02", city.cell, Status.RED, city.clock.at, 43.0)
-    city.as_("acceptor", lambda deed: bring_in(deed, "figures", "the city", b"code,value,basis,valid_from\nfile_reviews,0,x,2026-01-01\n", write=True))
+    city.table("figures", b"code,value,basis,valid_from\nfile_reviews,0,x,2026-01-01\n")
     made = city.as_("acceptor", lambda deed: take_finding(deed, found, Seen("ponding", "积水", "Ponding"), file_it=True))[0]
     case = city.desk.read(lambda c: dict(c.execute(select(case_file).where(case_file.c.id == made["case_id"])).mappings().one()))
     city.to_check(case)

@@ -7,7 +7,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from zhongshu.act import Span, behind, bring_in, evaluate, evaluation_page, evaluation_workbook
+from zhongshu.act import Span, behind, evaluate, evaluation_page, evaluation_workbook
 from zhongshu.kernel.clock import DAY, HOUR, MINUTE
 from zhongshu.kernel.grade import EVERYWHERE, Scope
 from zhongshu.kernel.problem import Problem
@@ -80,7 +80,7 @@ def test_there_is_a_score_only_by_the_citys_own_weights(city: Any) -> None:
     closed(city, late=False)
     closed(city, late=True, redo=True)
     rows = "object,indicator,weight,basis,valid_from\narea,on_time,60,办法 9,2026-01-01\narea,redo,40,办法 9,2026-01-01\ndepartment,on_time,1,办法 9,2026-01-01\n"
-    city.as_("duty_officer", lambda deed: bring_in(deed, "weights", "the city", rows.encode(), write=True))
+    city.table("weights", rows)
     found = told(city)
     assert found["items"][0]["score"] == 50.0
     assert [row["basis"] for row in found["weights"]] == ["办法 9", "办法 9"]

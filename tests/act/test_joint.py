@@ -6,24 +6,15 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from zhongshu.act import Given, bring_in, deploy_playbook, record, refusals, sweep, task_step
+from zhongshu.act import Given, deploy_playbook, refusals, sweep, task_step
 from zhongshu.act import case as cases
 from zhongshu.act.tables import case_file, case_task, playbook_run
 from zhongshu.act.tasks import cancel
 from zhongshu.kernel.clock import HOUR, MINUTE
 from zhongshu.kernel.grade import EVERYWHERE, Scope
-from zhongshu.kernel.problem import Problem
 
 BOOKS = Path(__file__).parents[2] / "src" / "zhongshu" / "packs" / "incidents" / "playbooks"
 ALL = Scope(EVERYWHERE, 3)
-
-
-def refused(code: str, work: Any) -> Problem:
-    with pytest.raises(Problem) as caught:
-        work()
-    assert caught.value.kind.code == code
-    assert "<" not in caught.value.sentence("zh") + caught.value.remedy("zh") + caught.value.sentence("en") + caught.value.remedy("en"), "a particular is missing"
-    return caught.value
 
 
 def deploy(city: Any, name: str) -> None:
@@ -33,7 +24,7 @@ def deploy(city: Any, name: str) -> None:
 def taken(city: Any, name: str = "flooding", **facts: Any) -> dict[str, Any]:
     deploy(city, name)
     rows = f"class,zh,en,check,playbook,basis,valid_from\nflood,内涝,Flooding,person,{name},预案 1,2026-01-01\n"
-    city.as_("duty_officer", lambda deed: bring_in(deed, "classes", "the city", rows.encode(), write=True))
+    city.table("classes", rows)
     return city.do("handler", city.do("dispatcher", city.open("flood", **facts), "dispatch", unit="dept-drainage"), "take")
 
 
@@ -74,7 +65,7 @@ def test_each_playbook_runs_in_a_case_across_departments_to_one_closing_check(ci
         if not waiting:
             break
         units |= {task["unit"] for task in waiting.values()}
-        refused("case.tasks_open", lambda: city.do("handler", now(city, case), "handle", evidence=(city.pump,)))
+        city.refused("case.tasks_open", lambda: city.do("handler", now(city, case), "handle", evidence=(city.pump,)))
         act(city, case, waiting[sorted(waiting)[0]])
         city.clock.at += 3 * HOUR
         city.as_("duty_officer", sweep)
@@ -82,7 +73,7 @@ def test_each_playbook_runs_in_a_case_across_departments_to_one_closing_check(ci
     case = city.do("handler", case, "feedback", evidence=(city.pump,))
     assert (case["step"], case["mark"]) == ("check", "")
     assert len(units) >= 3, "several parties"
-    shown = city.desk.read(lambda c: record.get_case(c, ALL, case["id"], city.people["dispatcher"], city.clock.at))
+    shown = city.shown(case)
     assert shown["playbook"]["ended"]
     assert set(shown["playbook"]["picture"].values()) == {"done"} or "done" in shown["playbook"]["picture"].values()
 
@@ -91,11 +82,11 @@ def test_what_a_unit_declines_falls_to_the_holder_and_can_be_passed_on_no_furthe
     case = taken(city, level="red")
     act(city, case, next(iter(open_tasks(city, case).values())))
     pump = next(task for task in open_tasks(city, case).values() if task["unit"] not in {"dept-drainage"})
-    refused("case.missing", lambda: city.as_(city.person("department", unit=pump["unit"]), lambda deed: task_step(deed, case["id"], pump["id"], "decline", Given())))
+    city.refused("case.missing", lambda: city.as_(city.person("department", unit=pump["unit"]), lambda deed: task_step(deed, case["id"], pump["id"], "decline", Given())))
     act(city, case, pump, "decline", reason="人手不足")
     again = next(task for task in open_tasks(city, case).values() if task["key"] == pump["key"])
     assert (again["unit"], again["title_zh"]) == ("dept-drainage", pump["title_zh"])
-    refused("task.last_hand", lambda: act(city, case, again, "decline", reason="也不行"))
+    city.refused("task.last_hand", lambda: act(city, case, again, "decline", reason="也不行"))
     act(city, case, again)
     assert pump["key"] not in {task["key"] for task in open_tasks(city, case).values()}, "done by the holder, it has moved the playbook on"
 
@@ -104,7 +95,7 @@ def test_an_answer_that_is_none_moves_nothing(city: Any) -> None:
     case = taken(city, level="red")
     look = next(task for task in open_tasks(city, case).values() if task["choices"])
     name = look["choices"][0]["name"]
-    refused("case.missing", lambda: act(city, case, look, choices={name: "perhaps"}))
+    city.refused("case.missing", lambda: act(city, case, look, choices={name: "perhaps"}))
     assert look["id"] in {task["id"] for task in open_tasks(city, case).values()}
 
 
@@ -126,15 +117,15 @@ def test_a_playbook_is_begun_by_hand_once_and_only_if_there_is_one(city: Any) ->
     deploy(city, "flooding")
     case = city.do("handler", city.do("dispatcher", city.open(), "dispatch", unit="dept-drainage"), "take")
     assert open_tasks(city, case) == {}, "a simple class has no playbook"
-    refused("playbook.unknown", lambda: city.do("handler", case, "launch", what="picnic"))
+    city.refused("playbook.unknown", lambda: city.do("handler", case, "launch", what="picnic"))
     case = city.do("dispatcher", case, "launch", what="flooding")
     assert open_tasks(city, case)
-    refused("playbook.runs_already", lambda: city.do("handler", case, "launch", what="flooding"))
+    city.refused("playbook.runs_already", lambda: city.do("handler", case, "launch", what="flooding"))
 
 
 def test_a_class_whose_playbook_is_not_there_is_handled_simply(city: Any) -> None:
     rows = "class,zh,en,playbook,basis,valid_from\nflood,内涝,Flooding,not-there,预案 1,2026-01-01\n"
-    city.as_("duty_officer", lambda deed: bring_in(deed, "classes", "the city", rows.encode(), write=True))
+    city.table("classes", rows)
     case = city.do("handler", city.do("dispatcher", city.open("flood"), "dispatch", unit="dept-drainage"), "take")
     assert (case["mark"], open_tasks(city, case)) == ("taken", {})
 
@@ -183,7 +174,7 @@ def test_a_recalled_case_s_tasks_are_given_out_again_with_the_next_dispatch(city
 
 def test_a_case_that_time_cannot_move_keeps_no_other_from_it(city: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = (city.do("dispatcher", city.open("ponding"), "dispatch", unit="dept-drainage") for _ in range(2))
-    city.as_("duty_officer", lambda deed: bring_in(deed, "limits", "the city", "class,step,amount,mode,basis,valid_from\n*,sign,30m,wall,办法,2026-01-01\n".encode(), write=True))
+    city.table("limits", "class,step,amount,mode,basis,valid_from\n*,sign,30m,wall,办法,2026-01-01\n")
     third, fourth = (city.do("dispatcher", city.open("ponding"), "dispatch", unit="dept-drainage") for _ in range(2))
     known = cases.do
 

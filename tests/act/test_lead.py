@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from zhongshu.act import Given, Seen, Voice, answer, bring_in, decide, link_voice, record, take_finding, take_request, undo, voices
+from zhongshu.act import Given, Seen, Voice, answer, decide, link_voice, record, take_finding, take_request, undo, voices
 from zhongshu.act.lead import between
 from zhongshu.act.tables import case_file, case_step, lead, lead_link, request
 from zhongshu.kernel.clock import MINUTE
@@ -66,7 +66,7 @@ def test_confirming_opens_the_case_with_all_it_knows(city: Any) -> None:
 
 
 def test_a_rule_may_file_by_itself_where_the_city_says_so(city: Any) -> None:
-    city.as_("acceptor", lambda deed: bring_in(deed, "figures", "the city", b"code,value,basis,valid_from\nfile_reviews,0,x,2026-01-01\n", write=True))
+    city.table("figures", b"code,value,basis,valid_from\nfile_reviews,0,x,2026-01-01\n")
     made = find(city, file_it=True)
     assert made["state"] == "filed"
     assert find(city, file_it=True)["case_id"] == made["case_id"]
@@ -242,16 +242,16 @@ def test_filing_without_a_person_is_the_citys_switch_and_needs_enough_leads_that
     rows = "rule,device,on,basis,valid_from\nDR02.ponding,WaterLevelSensor,1,办法 8,2026-01-01\n"
     for number in range(29):
         seen(number, true=True)
-    city.as_("duty_officer", lambda deed: bring_in(deed, "filing", "the city", rows.encode(), write=True))
+    city.table("filing", rows)
     assert seen(100, true=True)["state"] == "open", "29 reviewed are too few"
     assert seen(101, true=None)["state"] == "filed", "30 reviewed, all true"
     for number in range(200, 204):
         made = seen(number, true=None)
         assert made["state"] == "filed"
-    city.as_("duty_officer", lambda deed: bring_in(deed, "filing", "the city", rows.replace(",1,", ",0,").encode(), write=True))
+    city.table("filing", rows.replace(",1,", ",0,"))
     for number in range(300, 304):
         seen(number, true=False)
-    city.as_("duty_officer", lambda deed: bring_in(deed, "filing", "the city", rows.encode(), write=True))
+    city.table("filing", rows)
     assert seen(400, true=None)["state"] == "open", "4 false of 34: it has fallen below what the city asks"
 
 
@@ -259,6 +259,6 @@ def test_how_near_is_near_is_the_citys_figure(city: Any) -> None:
     first, second = say(city, "near-1", (121.5, 31.2)), say(city, "near-2", (121.501, 31.2))
     assert second["lead"] == first["lead"], "95 m apart, within the 200 m that hold where a city sets none"
     rows = b"code,value,basis,valid_from\njoin_metres,50,x,2026-01-01\n"
-    city.as_("acceptor", lambda deed: bring_in(deed, "figures", "the city", rows, write=True))
+    city.table("figures", rows)
     third = say(city, "near-3", (121.502, 31.2))
     assert third["lead"] not in {first["lead"], second["lead"]}

@@ -141,7 +141,7 @@ def test_the_clock_of_a_closed_case_says_what_was_used(city: Any) -> None:
     city.clock.at += HOUR
     city.do("acceptor", city.do("checker", case, "check_pass"), "close")
     city.clock.at += DAY
-    shown = city.desk.read(lambda c: record.get_case(c, ALL, case["id"], city.people["acceptor"], city.clock.at))
+    shown = city.shown(case, "acceptor")
     assert (shown["clocks"]["duty"]["state"], shown["clocks"]["duty"]["used_s"]) == ("done", 3600)
     due = next(line for line in shown["history"] if line["verb"] == "due")
     assert (due["actor"], due["actor_name"]) == ("system", "系统"), "that a case counts as due is no one's deed"
@@ -165,11 +165,11 @@ def test_what_left_its_limit_and_what_is_parked_is_told_apart(city: Any) -> None
     states = []
     for step in (0, 3 * HOUR + MINUTE, 2 * HOUR):
         city.clock.at += step
-        states.append(city.desk.read(lambda c: record.get_case(c, ALL, case["id"], city.people["handler"], city.clock.at))["clocks"]["duty"]["state"])
+        states.append(city.shown(case, "handler")["clocks"]["duty"]["state"])
     assert states == ["due", "warning", "overdue"]
     until = city.clock.at + DAY
     city.as_("duty_officer", lambda deed: do(deed, case["id"], "park", Given(reason="待雨停", until=until)))
-    parked = city.desk.read(lambda c: record.get_case(c, ALL, case["id"], city.people["handler"], city.clock.at))
+    parked = city.shown(case, "handler")
     assert (parked["clocks"]["duty"]["state"], parked["clocks"]["duty"]["left_s"], parked["late"]) == ("parked", -3660, False)
     assert city.desk.read(lambda c: record.counts(c, ALL, city.clock.at, city.zone))["overdue"] == 0
 

@@ -153,7 +153,7 @@ def test_every_part_has_a_clock_of_its_own_that_warns_runs_out_and_signs_by_itse
     city.clock.at += 3 * HOUR
     city.as_("duty_officer", sweep)
     over = now(city, case)
-    assert (over["tier"], [line["verb"] for line in city.lines_of(case)][-2:]) == (1, ["overdue", "escalate"])
+    assert (over["tier"], city.verbs_of(case)[-2:]) == (1, ["overdue", "escalate"])
     assert city.as_("duty_officer", sweep) == 0
     assert city.shown(case)["clocks"]["part"] | {"started": "", "due": ""} == {
         "part": "handle",

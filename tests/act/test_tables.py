@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import openpyxl
 import pytest
 
-from zhongshu.act import bring_in, classes, row_for, table_rows
+from zhongshu.act import classes, row_for, table_rows
+from zhongshu.act.duty import book, limit_of, term
 from zhongshu.kernel.clock import parse_time, to_datetime
-from zhongshu.kernel.problem import Problem
 
 SAMPLES = Path(__file__).parents[2] / "src" / "zhongshu" / "packs" / "hotline" / "sample"
 LIMITS = "class,step,condition,amount,mode,calendar,warn,source,valid_from\n"
@@ -19,31 +19,17 @@ DISPATCH = "class,area,unit,unit_zh,unit_en,helpers,list,basis,valid_from,valid_
 CLASSES = "class,zh,en,basis,valid_from\n"
 
 
-def bring(city: Any, kind: str, text: str | bytes, source: str = "the city", *, write: bool = True) -> dict[str, Any]:
-    body = text.encode() if isinstance(text, str) else text
-    found: dict[str, Any] = city.as_("duty_officer", lambda deed: bring_in(deed, kind, source, body, write=write))
-    return found
-
-
-def refused(code: str, work: Any) -> Problem:
-    with pytest.raises(Problem) as caught:
-        work()
-    assert caught.value.kind.code == code
-    assert "<" not in caught.value.sentence("zh") + caught.value.remedy("zh") + caught.value.sentence("en") + caught.value.remedy("en"), "a particular is missing"
-    return caught.value
-
-
 def test_a_difference_is_shown_before_it_is_made_and_the_same_again_is_none(city: Any) -> None:
     rows = LIMITS + "ponding,case,,3h,wall,,,办法,2026-01-01\ngarbage,case,,90m,wall,,,办法,2026-01-01\n"
-    seen = bring(city, "limits", rows, write=False)
+    seen = city.table("limits", rows, write=False)
     assert (seen["new"], seen["applied"], len(seen["lines"])) == (2, False, 2)
     assert seen["lines"][0].startswith("+ ponding · case  2026-01-01"), "its day is the city's"
     assert city.open()["due"] - city.clock.at == 4 * 3_600_000_000, "nothing was changed"
-    assert bring(city, "limits", rows)["applied"]
+    assert city.table("limits", rows)["applied"]
     assert city.open()["due"] - city.clock.at == 3 * 3_600_000_000, "a city's own row stands before a pack's"
-    again = bring(city, "limits", rows)
+    again = city.table("limits", rows)
     assert (again["same"], again["applied"], again["lines"]) == (2, False, [])
-    less = bring(city, "limits", LIMITS + "ponding,case,,2h,wall,,,办法,2026-01-01\n")
+    less = city.table("limits", LIMITS + "ponding,case,,2h,wall,,,办法,2026-01-01\n")
     assert (less["changed"], less["ended"]) == (1, 1)
     assert "'3h' → '2h'" in less["lines"][0]
     assert less["lines"][1].startswith("- garbage")
@@ -53,7 +39,7 @@ def test_a_difference_is_shown_before_it_is_made_and_the_same_again_is_none(city
 
 def test_an_open_case_keeps_what_it_was_opened_under(city: Any) -> None:
     case = city.open()
-    bring(city, "limits", LIMITS + "ponding,case,,1h,wall,,,办法,2026-01-01\n")
+    city.table("limits", LIMITS + "ponding,case,,1h,wall,,,办法,2026-01-01\n")
     sent = city.do("dispatcher", case, "dispatch", unit="dept-drainage")
     assert sent["due"] == case["due"]
 
@@ -83,17 +69,17 @@ def test_an_open_case_keeps_what_it_was_opened_under(city: Any) -> None:
 )
 def test_what_contradicts_or_cannot_be_read_is_refused_whole(city: Any, kind: str, text: str | bytes, code: str) -> None:
     before = city.desk.read(lambda c: [table_rows(c, name, city.clock.at) for name in ("classes", "dispatch", "limits")])
-    refused(code, lambda: bring(city, kind, text))
+    city.refused(code, lambda: city.table(kind, text))
     assert city.desk.read(lambda c: [table_rows(c, name, city.clock.at) for name in ("classes", "dispatch", "limits")]) == before
 
 
 def test_two_catalogues_may_follow_each_other_but_not_hold_at_once(city: Any) -> None:
-    bring(city, "dispatch", DISPATCH + "ponding,,dept-road,道路处,Roads office,,,目录甲,2026-01-01,\n", "catalogue A")
+    city.table("dispatch", DISPATCH + "ponding,,dept-road,道路处,Roads office,,,目录甲,2026-01-01,\n", "catalogue A")
     later = DISPATCH + "ponding,,dept-water,水务处,Water office,,,目录乙,2026-09-01,\n"
-    problem = refused("duty.overlap", lambda: bring(city, "dispatch", later, "catalogue B"))
+    problem = city.refused("duty.overlap", lambda: city.table("dispatch", later, "catalogue B"))
     assert "catalogue A" in problem.sentence("en")
-    bring(city, "dispatch", DISPATCH + "ponding,,dept-road,道路处,Roads office,,,目录甲,2026-01-01,2026-09-01\n", "catalogue A")
-    bring(city, "dispatch", later, "catalogue B")
+    city.table("dispatch", DISPATCH + "ponding,,dept-road,道路处,Roads office,,,目录甲,2026-01-01,2026-09-01\n", "catalogue A")
+    city.table("dispatch", later, "catalogue B")
     units = [city.desk.read(lambda c, at=at: row_for(c, "ponding", parse_time(at)))["unit"] for at in ("2026-08-31T23:59:59+08:00", "2026-09-01T00:00:00+08:00")]
     assert units == ["dept-road", "dept-water"]
 
@@ -102,11 +88,11 @@ def test_a_catalogue_that_lets_a_street_lead_what_its_list_has_as_helping_is_ref
     street = f"{city.street:015d}"
     duties = f"area,class,list,basis,valid_from\n{street},ponding,assist,清单,2026-01-01\n"
     led = DISPATCH + f"ponding,{street},street-{street},文汇街道,Wenhui street,,,目录,2026-01-01,\n"
-    bring(city, "duties", duties)
-    refused("duty.against_list", lambda: bring(city, "dispatch", led))
-    bring(city, "duties", duties.replace("assist", "basic"))
-    bring(city, "dispatch", led)
-    refused("duty.against_list", lambda: bring(city, "duties", duties))
+    city.table("duties", duties)
+    city.refused("duty.against_list", lambda: city.table("dispatch", led))
+    city.table("duties", duties.replace("assist", "basic"))
+    city.table("dispatch", led)
+    city.refused("duty.against_list", lambda: city.table("duties", duties))
     here = city.desk.read(lambda c: row_for(c, "ponding", city.clock.at, city.cell))
     elsewhere = city.desk.read(lambda c: row_for(c, "ponding", city.clock.at, 990102001000000))
     assert (here["unit"], here["unit_zh"], elsewhere["unit"]) == (f"street-{street}", "文汇街道", "dept-drainage"), "the nearest area's row leads"
@@ -122,8 +108,8 @@ def test_a_workbook_says_the_same_as_its_csv(city: Any) -> None:
         book.active.append(row)
     body = io.BytesIO()
     book.save(body)
-    assert bring(city, "limits", body.getvalue())["new"] == 2
-    same = bring(city, "limits", "class,step,amount,mode,source,valid_from\nponding,case,3h,wall,办法,2026-01-01\ngarbage,handle,90m,wall,办法,2026-01-01\n".encode("gb18030"))
+    assert city.table("limits", body.getvalue())["new"] == 2
+    same = city.table("limits", "class,step,amount,mode,source,valid_from\nponding,case,3h,wall,办法,2026-01-01\ngarbage,handle,90m,wall,办法,2026-01-01\n".encode("gb18030"))
     assert (same["same"], same["applied"]) == (2, False)
 
 
@@ -137,10 +123,10 @@ def test_a_workbook_says_the_same_as_its_csv(city: Any) -> None:
 def test_two_cities_differing_tables_both_hold(city: Any, name: str, expected: dict[str, str]) -> None:
     text = (SAMPLES / f"limits.{name}.csv").read_text("utf-8")
     named = {line.split(",")[0] for line in text.splitlines()[1:]}
-    bring(city, "classes", CLASSES + "".join(f"{class_},{class_},{class_},示例,2025-01-01\n" for class_ in sorted(named)))
+    city.table("classes", CLASSES + "".join(f"{class_},{class_},{class_},示例,2025-01-01\n" for class_ in sorted(named)))
     for year in (2026, 2027):
-        bring(city, "calendar", (SAMPLES / f"calendar.{year}.csv").read_bytes(), f"calendar.{year}")
-    bring(city, "limits", text, name)
+        city.table("calendar", (SAMPLES / f"calendar.{year}.csv").read_bytes(), f"calendar.{year}")
+    city.table("limits", text, name)
     city.clock.at = parse_time("2026-02-13T15:30:00+08:00")  # a Friday; the Saturday after is worked, then nine days are not
     zone = ZoneInfo("Asia/Shanghai")
     for class_, due in expected.items():
@@ -152,3 +138,21 @@ def test_two_cities_differing_tables_both_hold(city: Any, name: str, expected: d
 def test_the_classes_in_force_are_listed_with_who_leads(city: Any) -> None:
     listed = {row["class"]: row for row in city.desk.read(lambda c: classes(c, city.clock.at))}
     assert (listed["ponding"]["unit"], listed["ponding"]["limit"]["amount"], listed["ponding"]["limit"]["mode"]) == ("dept-drainage", 240, "wall")
+
+
+def test_a_holiday_taken_out_of_a_calendar_is_worked_and_days_gone_by_stay_as_they_were(city: Any) -> None:
+    daily = "calendar,day,weekday,first,last,kind,hours,source,valid_to\noffice,,daily,2026-01-01,2026-12-31,work,09:00-18:00,城市,\n"
+    city.table("calendar", daily + "office,2026-07-02,,,,rest,,城市,\noffice,2026-06-30,,,,rest,,城市,\n")
+    city.table("limits", LIMITS + "garbage,case,,2d,days,office,,办法,2026-01-01\n")
+
+    def days(begun: str) -> str:
+        due = city.desk.read(lambda c: term(book(c), limit_of(book(c), "garbage", "case", city.clock.at), parse_time(f"{begun}T08:00:00+08:00"), city.zone)).due
+        return f"{to_datetime(due).astimezone(city.zone):%m-%d}"
+
+    assert (days("2026-06-29"), days("2026-07-01")) == ("07-03", "07-04")
+    assert city.table("calendar", daily)["ended"] == 2
+    assert (days("2026-06-29"), days("2026-07-01")) == ("07-02", "07-03"), "30 June has been a day of rest; 2 July is none now"
+    city.refused("calendar.gap", lambda: city.table("calendar", daily.replace("2026-", "2027-")))
+    city.refused("calendar.twice", lambda: city.table("calendar", daily.split("\n", maxsplit=1)[0] + "\noffice,,5,2026-01-01,,rest,,城市,\n", "another"))
+    city.table("calendar", daily.replace("城市,\n", "城市,2026-08-01\n") + "office,,daily,2026-08-01,2026-12-31,work,10:00-16:00,城市,\n")
+    assert days("2026-07-30") == "08-01"

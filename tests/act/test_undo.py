@@ -2,33 +2,14 @@
 
 from typing import Any
 
-import pytest
-from sqlalchemy import select
-
 from zhongshu.act import Given, Seen, Voice, decide, machine, record, relay, sweep, take_back, take_finding, take_request
-from zhongshu.act.tables import case_file, case_step, lead, request
+from zhongshu.act.tables import case_file, lead, request
 from zhongshu.kernel.clock import HOUR, SECOND
 from zhongshu.kernel.finding import Finding, Status
 from zhongshu.kernel.grade import EVERYWHERE, Scope
-from zhongshu.kernel.problem import Problem
 
 ALL = Scope(EVERYWHERE)
 MOVED = {"version", "changed"}
-
-
-def refused(code: str, work: Any) -> None:
-    with pytest.raises(Problem) as caught:
-        work()
-    assert caught.value.kind.code == code
-    assert "<" not in caught.value.sentence("zh") + caught.value.remedy("zh") + caught.value.sentence("en") + caught.value.remedy("en")
-
-
-def row(city: Any, table: Any, id_: str) -> dict[str, Any]:
-    return dict(city.desk.read(lambda c: c.execute(select(table).where(table.c.id == id_)).mappings().one()))
-
-
-def verbs(city: Any, subject: str) -> list[str]:
-    return list(city.desk.read(lambda c: c.execute(select(case_step.c.verb).where(case_step.c.subject == subject).order_by(case_step.c.seq)).scalars()))
 
 
 def told(city: Any, seconds: int = 0) -> list[tuple[str, int]]:
@@ -50,47 +31,47 @@ def test_each_step_taken_back_leaves_the_case_exactly_as_it_was(city: Any) -> No
     case = city.open("garbage", verb="report", who="citizen")
     for who, verb, given in (("acceptor", "verify", {}), ("acceptor", "file", {"class_": "ponding"}), ("dispatcher", "dispatch", {"unit": "dept-drainage"})):
         city.clock.at += HOUR
-        before = row(city, case_file, case["id"])
+        before = city.row(case_file, case["id"])
         done = city.do(who, case, verb, **given)
         city.clock.at += 9 * SECOND
         back = city.do(who, done, "undo")
-        after = row(city, case_file, case["id"])
+        after = city.row(case_file, case["id"])
         assert {name for name in after if after[name] != before[name]} <= MOVED
         assert (after["held_since"], after["due"], after["class"], after["holder"]) == (before["held_since"], before["due"], before["class"], before["holder"])
         assert after["version"] == before["version"] + 2
         case = city.do(who, back, verb, **given)
-    assert verbs(city, case["id"]) == ["report", "verify", "undo", "verify", "file", "undo", "file", "dispatch", "undo", "dispatch"]
+    assert city.verbs_of(case["id"]) == ["report", "verify", "undo", "verify", "file", "undo", "file", "dispatch", "undo", "dispatch"]
     assert [action for action, _, _ in city.lines].count("case.undo") == 3
-    lines = city.desk.read(lambda c: c.execute(select(case_step).where(case_step.c.subject == case["id"]).order_by(case_step.c.seq)).mappings().all())
+    lines = city.lines_of(case)
     assert machine.replay([dict(line) for line in lines]) == ("handle", "")
-    shown = city.desk.read(lambda c: record.get_case(c, ALL, case["id"], city.people["dispatcher"], city.clock.at))
+    shown = city.shown(case)
     assert [line["undone"] for line in shown["history"]] == [False, True, False, False, True, False, False, True, False, False]
 
 
 def test_late_another_and_after_something_are_refused(city: Any) -> None:
     case = city.do("dispatcher", city.open(), "dispatch", unit="dept-drainage")
-    refused("case.undo_not_yours", lambda: city.do("duty_officer", case, "undo"))
-    refused("case.not_yours", lambda: city.do("handler", case, "undo"))
+    city.refused("case.undo_not_yours", lambda: city.do("duty_officer", case, "undo"))
+    city.refused("case.not_yours", lambda: city.do("handler", case, "undo"))
     city.clock.at += 10 * SECOND + 1
-    refused("case.undo_late", lambda: city.do("dispatcher", case, "undo"))
+    city.refused("case.undo_late", lambda: city.do("dispatcher", case, "undo"))
     city.clock.at -= 5 * SECOND
     taken = city.do("handler", case, "take")
-    refused("case.stale", lambda: city.do("dispatcher", case, "undo"))
-    refused("case.not_now", lambda: city.do("dispatcher", taken, "undo"))
+    city.refused("case.stale", lambda: city.do("dispatcher", case, "undo"))
+    city.refused("case.not_now", lambda: city.do("dispatcher", taken, "undo"))
     known = city.open()
     sent = city.do("dispatcher", known, "dispatch", unit="dept-drainage")
     seen = city.do("duty_officer", sent, "acknowledge")
-    refused("case.undo_since", lambda: city.do("dispatcher", seen, "undo"))
+    city.refused("case.undo_since", lambda: city.do("dispatcher", seen, "undo"))
     back = city.do("handler", city.do("dispatcher", city.open(), "dispatch", unit="dept-drainage"), "return", reason="不属本单位")
     back = city.do("dispatcher", back, "uphold")
-    refused("case.undo_since", lambda: city.do("acceptor", back, "undo"))
+    city.refused("case.undo_since", lambda: city.do("acceptor", back, "undo"))
 
 
 def test_a_step_is_taken_back_once_and_the_same_submission_twice_is_one(city: Any) -> None:
     case = city.do("dispatcher", city.open(), "dispatch", unit="dept-drainage")
     back = city.do("dispatcher", case, "undo", once="u")
     assert city.do("dispatcher", case, "undo", once="u")["version"] == back["version"]
-    refused("case.undo_since", lambda: city.do("acceptor", back, "undo"))
+    city.refused("case.undo_since", lambda: city.do("acceptor", back, "undo"))
 
 
 def test_a_limit_that_ran_out_in_between_stays_counted(city: Any) -> None:
@@ -99,22 +80,19 @@ def test_a_limit_that_ran_out_in_between_stays_counted(city: Any) -> None:
     sent = city.do("dispatcher", case, "dispatch", unit="dept-drainage")
     city.clock.at += 2 * SECOND
     assert city.as_("duty_officer", sweep) == 1
-    refused("case.undo_since", lambda: city.do("dispatcher", sent, "undo"))
+    city.refused("case.undo_since", lambda: city.do("dispatcher", sent, "undo"))
 
 
 def test_it_is_offered_to_who_may_and_only_while_they_may(city: Any) -> None:
     case = city.do("dispatcher", city.open(), "dispatch", unit="dept-drainage")
 
-    def shown(who: str) -> dict[str, Any]:
-        return city.desk.read(lambda c: record.get_case(c, ALL, case["id"], city.people[who], city.clock.at))
-
-    assert shown("dispatcher")["undo"] == {"verb": "dispatch", "zh": "派遣", "en": "Dispatch", "until": "2026-07-01T00:00:10Z"}
-    assert shown("duty_officer")["undo"] is None
-    assert "undo" not in {verb["verb"] for verb in shown("dispatcher")["verbs"]}
+    assert city.shown(case)["undo"] == {"verb": "dispatch", "zh": "派遣", "en": "Dispatch", "until": "2026-07-01T00:00:10Z"}
+    assert city.shown(case, "duty_officer")["undo"] is None
+    assert "undo" not in {verb["verb"] for verb in city.shown(case)["verbs"]}
     mine = record.CaseFilter(mine=city.people["dispatcher"])
     assert city.desk.read(lambda c: record.list_cases(c, ALL, mine, city.clock.at))["items"] == [], "to be able to take back is no work that waits"
     city.clock.at += 11 * SECOND
-    assert shown("dispatcher")["undo"] is None
+    assert city.shown(case)["undo"] is None
 
 
 def test_what_was_taken_back_is_never_counted(city: Any) -> None:
@@ -126,30 +104,30 @@ def test_what_was_taken_back_is_never_counted(city: Any) -> None:
     city.open("garbage", verb="patrol", who="collector")
     assert told(city) == [], "a dispatch waits while it may be taken back, and what came after waits with it"
     assert told(city, 11) == [("Case.dispatched", 1), ("Case.opened", 1)]
-    refused("case.undo_late", lambda: city.do("dispatcher", sent, "undo"))
+    city.refused("case.undo_late", lambda: city.do("dispatcher", sent, "undo"))
 
 
 def test_a_range_broken_off_comes_again_the_same_although_more_was_taken_back(city: Any) -> None:
     case = city.do("dispatcher", city.open(), "dispatch", unit="dept-drainage")
     first = city.desk.write(lambda c: relay.prepare(c, now=city.clock.at + 11 * SECOND))
-    refused("case.undo_late", lambda: city.do("dispatcher", case, "undo"))
+    city.refused("case.undo_late", lambda: city.do("dispatcher", case, "undo"))
     assert city.desk.write(lambda c: relay.prepare(c, now=city.clock.at)) == first
 
 
 def test_a_confirmed_lead_taken_back_is_open_again_and_its_case_void(city: Any) -> None:
     made = find(city)
     voice = say(city, "a")
-    before = row(city, lead, made["id"]), row(city, request, voice["id"])
+    before = city.row(lead, made["id"]), city.row(request, voice["id"])
     done = city.as_("acceptor", lambda deed: decide(deed, made["id"], "confirm", Given()))
-    case = row(city, case_file, done["case_id"])
-    refused("case.undo_not_yours", lambda: city.as_("duty_officer", lambda deed: take_back(deed, made["id"], Given())))
+    case = city.row(case_file, done["case_id"])
+    city.refused("case.undo_not_yours", lambda: city.as_("duty_officer", lambda deed: take_back(deed, made["id"], Given())))
     back = city.as_("acceptor", lambda deed: take_back(deed, made["id"], Given(version=done["version"])))
-    after = row(city, lead, made["id"]), row(city, request, voice["id"])
+    after = city.row(lead, made["id"]), city.row(request, voice["id"])
     assert {name for one, other in zip(before, after, strict=True) for name in one if one[name] != other[name]} <= MOVED
     assert (back["state"], back["case_id"]) == ("open", None)
-    assert (row(city, case_file, case["id"])["step"], verbs(city, case["id"]), verbs(city, made["id"])) == ("void", ["confirm", "void"], ["opened", "confirm", "undo"])
+    assert (city.row(case_file, case["id"])["step"], city.verbs_of(case["id"]), city.verbs_of(made["id"])) == ("void", ["confirm", "void"], ["opened", "confirm", "undo"])
     again = city.as_("acceptor", lambda deed: decide(deed, made["id"], "confirm", Given()))
-    assert row(city, case_file, again["case_id"])["voices"] == 1
+    assert city.row(case_file, again["case_id"])["voices"] == 1
     assert [each for each in told(city, 11) if each[0].startswith("Case")] == [("Case.opened", 1)]
 
 
@@ -157,7 +135,7 @@ def test_a_confirmed_lead_whose_case_went_on_stays_confirmed(city: Any) -> None:
     made = find(city)
     done = city.as_("acceptor", lambda deed: decide(deed, made["id"], "confirm", Given()))
     city.do("dispatcher", {"id": done["case_id"], "version": None}, "dispatch", unit="dept-drainage")
-    refused("case.undo_since", lambda: city.as_("acceptor", lambda deed: take_back(deed, made["id"], Given())))
+    city.refused("case.undo_since", lambda: city.as_("acceptor", lambda deed: take_back(deed, made["id"], Given())))
 
 
 def test_a_false_alarm_and_a_duplicate_are_taken_back_too(city: Any) -> None:
@@ -165,12 +143,12 @@ def test_a_false_alarm_and_a_duplicate_are_taken_back_too(city: Any) -> None:
     city.as_("dispatcher", lambda deed: decide(deed, made["id"], "false_alarm", Given()))
     back = city.as_("dispatcher", lambda deed: take_back(deed, made["id"], Given()))
     assert (back["state"], back["decided_by"]) == ("open", "")
-    refused("case.not_now", lambda: city.as_("dispatcher", lambda deed: take_back(deed, made["id"], Given())))
+    city.refused("case.not_now", lambda: city.as_("dispatcher", lambda deed: take_back(deed, made["id"], Given())))
     own = city.as_("citizen", lambda deed: take_request(deed, Voice("citizen", "b", city.clock.at, city.cell, "garbage", "垃圾", "", 121.5, 31.2)))[0]
     city.as_("dispatcher", lambda deed: decide(deed, own["lead"], "duplicate", Given(), made["id"]))
-    assert row(city, request, own["id"])["lead"] == made["id"]
+    assert city.row(request, own["id"])["lead"] == made["id"]
     back = city.as_("dispatcher", lambda deed: take_back(deed, own["lead"], Given()))
-    assert (back["state"], row(city, request, own["id"])["lead"]) == ("open", own["lead"])
+    assert (back["state"], city.row(request, own["id"])["lead"]) == ("open", own["lead"])
     city.as_("dispatcher", lambda deed: decide(deed, own["lead"], "false_alarm", Given()))
     city.clock.at += 11 * SECOND
-    refused("case.undo_late", lambda: city.as_("dispatcher", lambda deed: take_back(deed, own["lead"], Given())))
+    city.refused("case.undo_late", lambda: city.as_("dispatcher", lambda deed: take_back(deed, own["lead"], Given())))

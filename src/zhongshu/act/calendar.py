@@ -1,56 +1,17 @@
 """A city's dated working hours, and working time reckoned by them: when a limit runs out, what of it is spent or left, what a pause moves.
 
-Times are integer µs of UTC in and out; a calendar is declared by rows and knows its zone. Knows no case, no class, no desk, and never guesses a day it was not given.
+Times are integer µs of UTC in and out; a calendar knows its zone. Knows no case, no class, no desk, and never guesses a day it was not given.
 """
 
-import csv
-import io
-import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import lru_cache
-from itertools import pairwise
-from typing import Literal, NoReturn
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from zhongshu.kernel.clock import DAY, MINUTE, SECOND, to_datetime
-from zhongshu.kernel.problem import ProblemKind, declare
+from zhongshu.kernel.problem import declare
 
-BAD_ROW = declare(
-    "calendar.bad_row",
-    "invalid",
-    zh=("日历文件“{file}”第 {line} 行有误：{why_zh}。", "请更正这一行后重新装入；其他行也没有装入。"),
-    en=("Line {line} of the calendar file '{file}' is wrong: {why_en}.", "Correct it and load again; no other line was taken either."),
-)
-BAD_HOURS = declare(
-    "calendar.bad_hours",
-    "invalid",
-    zh=("日历文件“{file}”第 {line} 行的工作时间“{hours}”有误：{why_zh}。", "请写成 09:00-12:00;13:30-18:00 这样，先后不重叠；跨过零点的分写在两天。"),
-    en=(
-        "The hours '{hours}' on line {line} of the calendar file '{file}' are wrong: {why_en}.",
-        "Write them like 09:00-12:00;13:30-18:00; what passes midnight is written on both days.",
-    ),
-)
-TWICE = declare(
-    "calendar.twice",
-    "invalid",
-    zh=("日历“{calendar}”对 {day} 有两种说法：“{file}”第 {line} 行与前面的行不同。", "请核对放假通知，只留一行。"),
-    en=("The calendar '{calendar}' says two things of {day}: line {line} of '{file}' differs from one before.", "Check the notice of holidays and keep one of them."),
-)
-GAP = declare(
-    "calendar.gap",
-    "invalid",
-    zh=("日历“{calendar}”没有说 {day} 是上班还是休息（文件“{file}”，到第 {line} 行为止）。", "请为这一天补一行，或为那个星期几补一行每周的约定。"),
-    en=("The calendar '{calendar}' does not say whether {day} is worked ('{file}', up to line {line}).", "Add a row for that day, or a weekly row for that weekday."),
-)
-EMPTY = declare(
-    "calendar.empty",
-    "invalid",
-    zh=("日历“{calendar}”没有说明从哪一天到哪一天。", "请给出带日期的行，或在每周的行里写明 first 和 last。"),
-    en=("The calendar '{calendar}' does not say from which day to which it holds.", "Give dated rows, or write first and last in the weekly rows."),
-)
 TOO_SHORT = declare(
     "calendar.too_short",
     "invalid",
@@ -74,46 +35,11 @@ Mode = Literal["wall", "hours", "days", "days_exact", "clock"]
 MODES: tuple[Mode, ...] = ("wall", "hours", "days", "days_exact", "clock")
 ON_THE_WALL = ("wall", "clock")
 """The modes that count every second, not only working ones; they need no dates of the calendar, only its zone."""
-COLUMNS = ("calendar", "day", "weekday", "first", "last", "kind", "hours", "note", "source")
-KINDS = ("work", "rest")
-YEARS = range(1970, 2200)
-"""The years a row may name."""
-WEEKDAYS = {"weekdays": (1, 2, 3, 4, 5), "weekend": (6, 7), "daily": (1, 2, 3, 4, 5, 6, 7)} | {str(n): (n,) for n in range(1, 8)}
-
 Spans = tuple[tuple[int, int], ...]
 """Working hours of a day: minutes after its midnight, each span from and to."""
-_SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
-_CHINESE = str.maketrans({"；": ";", "：": ":", "－": "-", "–": "-", "—": "-"})
-_DAY = 1440
+DAY_MINUTES = 1440
 _NEXT = timedelta(days=1)
 _EPOCH = date(1970, 1, 1).toordinal()
-
-
-@dataclass(frozen=True, slots=True)
-class DayRow:
-    """One declared row: of a `day`, or of `weekdays` (1 Monday … 7 Sunday) between `first` and `last` (None: as far as the calendar goes).
-
-    `hours` like `09:00-12:00;13:30-18:00`; empty on a worked day: the weekly default. A dated row overrides a weekly one (调休).
-    """
-
-    calendar: str
-    kind: str
-    hours: str = ""
-    day: date | None = None
-    weekdays: tuple[int, ...] = ()
-    first: date | None = None
-    last: date | None = None
-    note: str = ""
-    note_en: str = ""
-    source: str = ""
-    source_en: str = ""
-    provisional: bool = False
-    file: str = ""
-    line: int = 0
-
-    def covers(self, day: date) -> bool:
-        """Say whether this weekly row holds on that day."""
-        return day.isoweekday() in self.weekdays and (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +53,13 @@ class Day:
 
 @dataclass(slots=True, eq=False)
 class Calendar:
-    """The working hours of a city, day by day without a gap. Built once by `build`; asking it is a few bisections.
+    """The working hours of a city, day by day without a gap. Built once; asking it is a few bisections.
 
     A local time that the clock leaps over stands for the moment of the leap; one that it shows twice, for the first time.
     """
 
     name: str
     zone: ZoneInfo
-    source: str
-    source_en: str
     days: tuple[Day, ...]
     _midnights: list[int] = field(default_factory=list, init=False, repr=False)
     _begins: list[int] = field(default_factory=list, init=False, repr=False)
@@ -160,7 +84,7 @@ class Calendar:
                 self._opened.append(before)
                 self._closings.append(self._ends[-1])
             self._reached.append(len(self._closings))
-        self._midnights.append(_instant(self.zone, self.last, _DAY))
+        self._midnights.append(_instant(self.zone, self.last, DAY_MINUTES))
         self._opened.append(self._sums[-1])
 
     @property
@@ -286,133 +210,6 @@ class Calendar:
     def _too_short(self, *, ahead: bool) -> Exception:
         year = (self.last + _NEXT if ahead else self.first - _NEXT).year
         return TOO_SHORT(calendar=self.name, first=self.first, last=self.last, year=year)
-
-
-def build(name: str, zone: ZoneInfo, rows: Iterable[DayRow], first: date | None = None, last: date | None = None) -> Calendar:
-    """Build the calendar of that name from rows, from its first to its last date: those given, or else the outermost that the rows name.
-
-    Raises `calendar.bad_row`, `.bad_hours`, `.twice`, `.gap` or `.empty`.
-    """
-    mine = [row for row in rows if row.calendar == name]
-    told = [day for row in mine for day in (row.day, row.first, row.last) if day is not None]
-    first, last = first or min(told, default=None), last or max(told, default=None)
-    if first is None or last is None or last < first:
-        raise EMPTY(calendar=name)
-    spans = [_spans(row) for row in mine]
-    weekly = [(row, hours) for row, hours in zip(mine, spans, strict=True) if row.day is None]
-    dated: dict[date, list[tuple[DayRow, Spans | None]]] = {}
-    for row, hours in zip(mine, spans, strict=True):
-        if row.day is not None:
-            dated.setdefault(row.day, []).append((row, hours))
-    days = tuple(_resolve(name, first + timedelta(days=n), dated, weekly, mine) for n in range((last - first).days + 1))
-    sources, sources_en = (dict.fromkeys(told for told in texts if told) for texts in ([row.source for row in mine], [row.source_en or row.source for row in mine]))
-    return Calendar(name, zone, "；".join(sources), "; ".join(sources_en), days)
-
-
-@lru_cache(maxsize=16)
-def always(zone: ZoneInfo, first: date = date(2010, 1, 1), last: date = date(2049, 12, 31)) -> Calendar:
-    """Return the calendar in which every hour is worked, for limits on the wall clock; its name is `always`."""
-    row = DayRow("always", "work", "00:00-24:00", weekdays=WEEKDAYS["daily"], source="全天候", source_en="round the clock")
-    return build("always", zone, [row], first, last)
-
-
-def read(text: str, file: str) -> list[DayRow]:
-    """Read the rows of a `calendar.*.csv`, all or none. Raises `calendar.bad_row`; hours are looked at when the calendar is built."""
-    return [day_row(cells, file, line) for line, cells in cells_of(text, file, COLUMNS, BAD_ROW)]
-
-
-def cells_of(text: str, file: str, columns: Sequence[str], bad: ProblemKind) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """Yield each row of a declared table with its line; cells stripped, what is missing is empty. Raises `bad` for missing columns or too many cells."""
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), restkey="")
-    if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
-        raise bad(file=file, line=1, why_zh=f"缺少列 {', '.join(missing)}", why_en=f"columns missing: {', '.join(missing)}")
-    for row in reader:
-        if "" in row:
-            raise bad(file=file, line=reader.line_num, why_zh="这一行比表头多出格子", why_en="it has more cells than the head")
-        yield reader.line_num, {name: (value or "").strip() for name, value in row.items()}
-
-
-def day_row(cells: Mapping[str, str], file: str, line: int) -> DayRow:
-    """Read one row of a calendar's table. Raises `calendar.bad_row`."""
-
-    def wrong(name: str) -> NoReturn:
-        raise BAD_ROW(file=file, line=line, why_zh=f"{name} 为“{cells.get(name, '')}”，看不懂", why_en=f"{name} is '{cells.get(name, '')}', which cannot be read") from None
-
-    def dated(name: str) -> date | None:
-        try:
-            day = date.fromisoformat(cells[name]) if cells[name] else None
-        except ValueError:
-            wrong(name)
-        if day is not None and day.year not in YEARS:
-            wrong(name)
-        return day
-
-    day, weekdays = dated("day"), WEEKDAYS.get(cells["weekday"], ())
-    if not cells["calendar"]:
-        wrong("calendar")
-    if bool(cells["weekday"]) == (day is not None) or (cells["weekday"] and not weekdays):
-        wrong("weekday")
-    if (provisional := cells.get("provisional", "")) not in {"", "yes", "no"}:
-        wrong("provisional")
-    notes = {name: cells.get(name, "") for name in ("note", "note_en", "source", "source_en")}
-    first, last = dated("first"), dated("last")
-    return DayRow(cells["calendar"], cells["kind"], cells["hours"], day, weekdays, first, last, **notes, provisional=provisional == "yes", file=file, line=line)
-
-
-def _spans(row: DayRow) -> Spans | None:
-    """Read a row's hours: () for rest, None where it leaves them to the weekly default."""
-    if row.kind not in KINDS:
-        raise BAD_ROW(file=row.file, line=row.line, why_zh=f"kind 为“{row.kind}”，应为 work 或 rest", why_en=f"kind is '{row.kind}'; work or rest is expected")
-
-    def wrong(zh: str, en: str) -> NoReturn:
-        raise BAD_HOURS(file=row.file, line=row.line, hours=row.hours, why_zh=zh, why_en=en) from None
-
-    if not row.hours.strip():
-        if row.kind == "work" and row.day is None:
-            wrong("每周的工作日没有写工作时间", "a weekly working day names none")
-        return None if row.kind == "work" else ()
-    if row.kind == "rest":
-        wrong("休息日不应有工作时间", "a day of rest has none")
-    spans = []
-    for part in row.hours.translate(_CHINESE).split(";"):
-        if (found := _SPAN.fullmatch("".join(part.split()))) is None:
-            wrong(f"“{part}”看不懂", f"'{part}' cannot be read")
-        spans.append((int(found[1]) * 60 + int(found[2]), _DAY if found[3] is None else int(found[3]) * 60 + int(found[4])))
-    spans.sort()
-    if any(end <= start for start, end in spans):
-        wrong("结束不晚于开始", "they end before they have begun")
-    if any(later[0] < earlier[1] for earlier, later in pairwise(spans)):
-        wrong("几段时间重叠", "they overlap")
-    return tuple(spans)
-
-
-_Told = Sequence[tuple[DayRow, Spans | None]]
-
-
-def _resolve(name: str, day: date, dated: Mapping[date, _Told], weekly: _Told, rows: Sequence[DayRow]) -> Day:
-    """Return what a date's rows come to: its own before the weekly ones; two that differ, or none, are a Problem."""
-    usual = [(row, hours or ()) for row, hours in weekly if row.covers(day)]
-    own = [(row, _default(row, day, usual, weekly) if hours is None else hours) for row, hours in dated.get(day, ())]
-    told = own or usual
-    if not told:
-        end = max(rows, key=lambda row: row.line, default=DayRow(name, ""))
-        raise GAP(calendar=name, day=day, file=end.file, line=end.line)
-    for row, hours in told[1:]:
-        if hours != told[0][1]:
-            raise TWICE(calendar=name, day=day, file=row.file, line=row.line)
-    return Day(day, told[0][1], all(row.provisional for row, _ in told))
-
-
-def _default(row: DayRow, day: date, usual: Sequence[tuple[DayRow, Spans]], weekly: _Told) -> Spans:
-    """Return the hours a worked day has that names none: its weekday's, or on a weekday of rest those that all worked weekdays share."""
-    for _, hours in usual:
-        if hours:
-            return hours
-    shared = {hours for other, hours in weekly if hours and (other.first is None or other.first <= day) and (other.last is None or day <= other.last)}
-    if len(shared) != 1:
-        zh, en = "没有写工作时间，每周的约定里也没有一致的", "it names no hours, and the weekly rows share none"
-        raise BAD_HOURS(file=row.file, line=row.line, hours="", why_zh=zh, why_en=en)
-    return shared.pop()
 
 
 def _instant(zone: ZoneInfo, day: date, minutes: int) -> int:

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from zhongshu.act.calendar import WEEKDAYS
 from zhongshu.act.duty import book
+from zhongshu.act.duty.kinds import WEEKDAYS
 from zhongshu.act.urgency import called_in
 from zhongshu.kernel.clock import rfc3339, to_datetime, to_us
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any
 
-from zhongshu.act.calendar import MODES, WEEKDAYS
+from zhongshu.act.calendar import MODES
 from zhongshu.kernel.area import parse_area
 from zhongshu.kernel.clock import to_us
 from zhongshu.kernel.problem import Problem
@@ -38,6 +38,9 @@ FIGURES = {
 """The figures of handling and what holds where a city sets none: 3 returns or redoings lift a case (12345 practice), a citizen may ask again for 30 days,
 voices and findings of a class within 200 m and 60 minutes are proposed as one, and filing without a person needs 30 reviewed leads, more than 90 % of them true; what a mode puts off goes on
 after 72 hours at the latest, and one extension is of 30 days at most."""
+WEEKDAYS = {"weekdays": (1, 2, 3, 4, 5), "weekend": (6, 7), "daily": (1, 2, 3, 4, 5, 6, 7)} | {str(n): (n,) for n in range(1, 8)}
+YEARS = range(1970, 2200)
+"""The years a working calendar may name."""
 _EVIDENCE_AT = "handle feedback"
 
 
@@ -112,6 +115,12 @@ def _masked(text: str) -> str:
     """Keep of a telephone number what tells it apart, no more: the first three and the last four figures."""
     figures = text.replace(" ", "").replace("-", "")
     return text if "*" in text else f"{figures[:3]}****{figures[-4:]}" if len(figures) > len("1234567") else f"***{figures[-2:]}"
+
+
+def _date(text: str) -> str:
+    if (named := date.fromisoformat(text)).year not in YEARS:
+        raise ValueError(text)
+    return named.isoformat()
 
 
 def _shift_day(text: str) -> str:
@@ -226,10 +235,10 @@ KINDS = {
             ("calendar", "day", "weekday", "first"),
             (
                 Column("calendar", _text, wanted=True),
-                Column("day", _text),
+                Column("day", _date),
                 Column("weekday", _one_of(*WEEKDAYS)),
-                Column("first", _text),
-                Column("last", _text),
+                Column("first", _date),
+                Column("last", _date),
                 Column("kind", _one_of("work", "rest"), "work"),
                 Column("hours", _text),
                 Column("note", _text),

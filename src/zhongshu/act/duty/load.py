@@ -6,7 +6,7 @@ So a case that was opened under a row keeps it: what held on a day is found by i
 import json
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -46,8 +46,8 @@ OVERLAP = declare(
 TWICE = declare(
     "duty.twice",
     "conflict",
-    zh=("“{key}”从 {day} 起写了两次，内容不同。", "请删去其中一行。"),
-    en=("'{key}' stands twice from {day} on, and differs.", "Remove one of the two rows."),
+    zh=("“{source}”第 {line} 行又写了“{key}”，与前面的一行不同。", "请删去其中一行。"),
+    en=("Line {line} of '{source}' says something else of '{key}' than a line before it.", "Remove one of the two lines."),
 )
 AGAINST_LIST = declare(
     "duty.against_list",
@@ -90,7 +90,7 @@ class Diff:
         """Return it as lines for people: `+` new, `~` changed, `-` ended."""
 
         def said(row: Row) -> str:
-            return f"{' · '.join(filter(None, row.key))}  {_day(row.valid_from, self.zone)}"
+            return f"{row.name}  {_day(row.valid_from, self.zone)}"
 
         lines = [f"+ {said(row)}  {_brief(row)}" for row in self.new]
         for before, after in self.changed:
@@ -105,7 +105,7 @@ def compare(held: Book, kind: Kind, source: str, rows: Sequence[Row], now: int, 
     first: dict[tuple[tuple[str, ...], int], Row] = {}
     for row in rows:
         if (other := first.setdefault((row.key, row.valid_from), row)).cells != row.cells or other.valid_to != row.valid_to:
-            raise TWICE(key=_key(row), day=_day(row.valid_from, zone))
+            raise TWICE(key=row.name, source=source, line=row.line)
     before = {(row.key, row.valid_from): row for row in held.every(kind.name) if row.source == source}
     found = Diff(kind.name, source, zone)
     for at, row in first.items():
@@ -117,6 +117,10 @@ def compare(held: Book, kind: Kind, source: str, rows: Sequence[Row], now: int, 
             found.same += 1
     found.ended = [row for at, row in before.items() if at not in first and (row.valid_to is None or row.valid_to > now)]
     _check(held, kind, source, [*first.values()], now, zone)
+    if kind.name == "calendar":
+        told = {*first, *((row.key, row.valid_from) for row in found.ended)}
+        stays = [row for row in held.every(kind.name) if row.source != source or (row.key, row.valid_from) not in told]
+        rota.check_calendars([*stays, *(replace(row, valid_to=now) for row in found.ended), *first.values()], zone)
     return found
 
 
@@ -155,7 +159,7 @@ def _check(held: Book, kind: Kind, source: str, rows: Sequence[Row], now: int, z
     for row in rows:
         for other in held.rows[kind.name].get(row.key, ()):
             if other.own and other.source != source and _at_once(row, other):
-                raise OVERLAP(key=_key(row), source=source, other=other.source, day=_day(max(row.valid_from, other.valid_from), zone))
+                raise OVERLAP(key=row.name, source=source, other=other.source, day=_day(max(row.valid_from, other.valid_from), zone))
     _CHECKS.get(kind.name, _nothing)(held, rows, now)
 
 
@@ -168,7 +172,7 @@ def _check_dispatch(held: Book, rows: Sequence[Row], now: int) -> None:
     for row in rows:
         for unit in (row.cells["unit"], *row.cells["helpers"]):
             if unit not in named and not unit.startswith(STREET):
-                raise UNKNOWN_UNIT(key=_key(row), unit=unit)
+                raise UNKNOWN_UNIT(key=row.name, unit=unit)
         _known_class(held, row, row.cells["class"])
         if row.cells["unit"].startswith(STREET):
             listed = on_list(held, row.cells["unit"], row.cells["class"], max(now, row.valid_from))
@@ -191,14 +195,10 @@ def _check_limits(held: Book, rows: Sequence[Row], _now: int) -> None:
         rota.check_limit(held, row)
 
 
-def _check_calendar(held: Book, rows: Sequence[Row], _now: int) -> None:
-    rota.check_calendars([*held.every("calendar"), *rows], ZoneInfo("UTC"))
-
-
 def _check_command(_held: Book, rows: Sequence[Row], _now: int) -> None:
     for row in rows:
         if level_of(int(row.cells["area"])) is not Level.DISTRICT:
-            raise NOT_A_DISTRICT(key=_key(row))
+            raise NOT_A_DISTRICT(key=row.name)
 
 
 _CHECKS: dict[str, Callable[[Book, Sequence[Row], int], None]] = {
@@ -206,13 +206,12 @@ _CHECKS: dict[str, Callable[[Book, Sequence[Row], int], None]] = {
     "dispatch": _check_dispatch,
     "duties": _check_duties,
     "limits": _check_limits,
-    "calendar": _check_calendar,
 }
 
 
 def _known_class(held: Book, row: Row, class_: str) -> None:
     if not held.rows["classes"].get((class_,)):
-        raise UNKNOWN_CLASS(key=_key(row), class_=class_)
+        raise UNKNOWN_CLASS(key=row.name, class_=class_)
 
 
 def on_list(held: Book, unit: str, class_: str, at: int) -> str:
@@ -226,10 +225,6 @@ def on_list(held: Book, unit: str, class_: str, at: int) -> str:
 
 def _at_once(one: Row, other: Row) -> bool:
     return (one.valid_to is None or other.valid_from < one.valid_to) and (other.valid_to is None or one.valid_from < other.valid_to)
-
-
-def _key(row: Row) -> str:
-    return " · ".join(filter(None, row.key))
 
 
 def _key_text(row: Row) -> str:

@@ -24,7 +24,7 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row: the cells, the half-open time it is in force (µs; None: no end), its source, and whether it is a city's own."""
+    """A row: the cells, the half-open time it is in force (µs; None: no end), its source, and the line it was just read from (0: it is held already)."""
 
     kind: str
     key: Key
@@ -32,11 +32,17 @@ class Row:
     valid_to: int | None
     source: str
     cells: Cells
+    line: int = field(default=0, compare=False)
 
     @property
     def own(self) -> bool:
         """Tell whether it is the city's own, not a pack's."""
         return not self.source.startswith(PACK)
+
+    @property
+    def name(self) -> str:
+        """Return its key in one line, for people."""
+        return " · ".join(filter(None, self.key))
 
     def holds(self, at: int) -> bool:
         """Tell whether it is in force at a time."""

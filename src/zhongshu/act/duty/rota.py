@@ -1,14 +1,16 @@
 """Limits and calendars as the duty tables have them: how long a part of a case may take, and when that is over. Knows no case and no store."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NoReturn, cast
 from zoneinfo import ZoneInfo
 
-from zhongshu.act.calendar import ON_THE_WALL, Calendar, DayRow, Mode, always, build, day_row
+from zhongshu.act.calendar import ON_THE_WALL, Calendar, Mode
+from zhongshu.act.duty.calendars import always, build, day_rows
 from zhongshu.act.duty.pages import Book, Row
-from zhongshu.act.limits import FORMS, amount
-from zhongshu.kernel.problem import declare
+from zhongshu.kernel.clock import MINUTE, parse_duration
+from zhongshu.kernel.problem import Problem, declare
 
 NO_CALENDAR = declare(
     "duty.no_calendar",
@@ -23,6 +25,14 @@ BAD_LIMIT = declare(
     en=("The {name} of '{key}' is '{text}'; expected: {form}.", "Correct it and load again."),
 )
 ANY = "*"
+_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?:\+(\d))?")
+FORMS = {
+    "wall": "90m, 4h, 2d",
+    "hours": "90m, 4h",
+    "days": "2d",
+    "days_exact": "2d",
+    "clock": "17:00, 09:00+1",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,28 +102,50 @@ def calendar(held: Book, name: str, mode: Mode, zone: ZoneInfo) -> Calendar:
         return _always(zone)
     key = ("calendar", name, zone.key)
     if key not in held.made:
-        rows = [row.cells for row in held.every("calendar") if row.cells["calendar"] == name]
+        rows = [row for row in held.every("calendar") if row.cells["calendar"] == name]
         if not rows:
             raise NO_CALENDAR(key=mode, calendar=name)
-        held.made[key] = build(name, zone, [day_row(cells, "calendar", line) for line, cells in enumerate(rows, 1)])
+        held.made[key] = build(name, zone, day_rows(rows, zone))
     return cast("Calendar", held.made[key])
 
 
 def check_limit(held: Book, row: Row) -> None:
-    """Refuse a limit that cannot be read, or whose calendar there is not."""
+    """Refuse a limit that cannot be read, that warns before it begins, or whose calendar there is not."""
     limit = of_row(row)
+    if limit.warn is not None and limit.mode != "clock" and limit.warn >= limit.amount:
+        raise BAD_LIMIT(key=row.name, name="warn", text=row.cells["warn"], form=f"< {row.cells['amount']}")
     if limit.mode not in ON_THE_WALL and not any(key[0] == limit.calendar for key in held.rows["calendar"]):
-        raise NO_CALENDAR(key=" · ".join(filter(None, row.key)), calendar=limit.calendar)
+        raise NO_CALENDAR(key=row.name, calendar=limit.calendar)
 
 
 def check_calendars(rows: list[Row], zone: ZoneInfo) -> None:
-    """Refuse calendars that have a gap or say two things of one day; a later row of the same key stands for the earlier. Raises `calendar.*`."""
-    latest = {row.key: row for row in rows}
-    named: dict[str, list[DayRow]] = {}
-    for line, row in enumerate(latest.values(), 2):
-        named.setdefault(row.cells["calendar"], []).append(day_row(row.cells, row.source, line))
-    for name, days in named.items():
+    """Refuse calendars that have a gap or say two things of one day. Raises `calendar.*`."""
+    days = day_rows(sorted(rows, key=lambda row: row.line), zone)
+    for name in dict.fromkeys(said.calendar for said in days):
         build(name, zone, days)
+
+
+def amount(text: str, mode: Mode) -> int:
+    """Read an amount, which names its unit so that nobody takes minutes for hours: 90m or 4h, 2d; for clock 17:00, or 09:00+1 the day after.
+
+    Returns minutes (wall, hours), days (days, days_exact) or minutes after the midnight of arrival (clock). Raises ValueError.
+    """
+    if mode == "clock":
+        found = _CLOCK.fullmatch(text)
+        value = int(found[1]) * 60 + int(found[2]) + int(found[3] or 0) * 1440 if found else 0
+    elif mode in {"days", "days_exact"}:
+        value = int(text.removesuffix("d")) if re.fullmatch(r"[0-9]{1,4}d", text) else 0
+    elif mode == "wall" or not set(text) & set("dw"):
+        try:
+            value, rest = divmod(parse_duration(text), MINUTE)
+        except Problem:
+            value, rest = 0, 0
+        value = 0 if rest else value
+    else:
+        value = 0
+    if value <= 0:
+        raise ValueError(text)
+    return value
 
 
 def said(time: int, mode: Mode) -> tuple[str, str]:
@@ -130,7 +162,7 @@ def said(time: int, mode: Mode) -> tuple[str, str]:
 
 def _amount(row: Row, name: str, mode: Mode) -> int:
     def wrong() -> NoReturn:
-        raise BAD_LIMIT(key=" · ".join(filter(None, row.key)), name=name, text=row.cells[name], form=FORMS[mode]) from None
+        raise BAD_LIMIT(key=row.name, name=name, text=row.cells[name], form=FORMS[mode]) from None
 
     try:
         return amount(row.cells[name], mode)

@@ -57,7 +57,13 @@ def read(kind: Kind, source: str, body: bytes, zone: tzinfo) -> list[Row]:
         raise BAD_ROW(source=source, line=1, why_zh=f"缺少列 {', '.join(needed)}", why_en=f"columns missing: {', '.join(needed)}")
     if odd := [name for name in header if name and name not in known]:
         raise BAD_ROW(source=source, line=1, why_zh=f"不认识的列 {', '.join(odd)}", why_en=f"columns not known: {', '.join(odd)}")
-    return [of_cells(kind, source, line, dict(zip(header, cells, strict=False)), zone) for line, cells in enumerate(lines[1:], 2) if any(cells)]
+    rows = []
+    for line, cells in enumerate(lines[1:], 2):
+        if any(cells[len(header) :]):
+            raise BAD_ROW(source=source, line=line, why_zh="这一行比表头多出格子", why_en="it has more cells than the head")
+        if any(cells):
+            rows.append(of_cells(kind, source, line, dict(zip(header, cells, strict=False)), zone))
+    return rows
 
 
 def of_cells(kind: Kind, source: str, line: int, raw: dict[str, str], zone: tzinfo) -> Row:
@@ -72,7 +78,7 @@ def of_cells(kind: Kind, source: str, line: int, raw: dict[str, str], zone: tzin
         raise BAD_ROW(source=source, line=line, why_zh="valid_from 为空", why_en="valid_from is empty")
     if end is not None and end <= start:
         raise BAD_ROW(source=source, line=line, why_zh="valid_to 不晚于 valid_from", why_en="valid_to is not after valid_from")
-    return Row(kind.name, tuple(str(cells[name]) for name in kind.key), start, end, source, cells)
+    return Row(kind.name, tuple(str(cells[name]) for name in kind.key), start, end, source, cells, line)
 
 
 def _cell(column: Column, source: str, line: int, text: str) -> Any:  # noqa: ANN401 (whatever the reader makes)
