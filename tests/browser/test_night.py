@@ -188,7 +188,7 @@ def play(city: City, case: str, drainage: Page, traffic: Page) -> None:
     row = traffic.locator(".helping", has_text="封路")
     row.wait_for()
     row.click()
-    finish(traffic.locator(".own article", has_text="封路"), traffic, {})
+    without_a_network(city, case, traffic)
     finish(drainage.locator(".own article", has_text="开泵强排"), drainage, {})
 
     def rest() -> bool:
@@ -202,6 +202,28 @@ def play(city: City, case: str, drainage: Page, traffic: Page) -> None:
     finish(drainage.locator(".own article", has_text="清淤"), drainage, {})
     city.until(lambda: city.get(f"/api/cases/{case}", "duty")["playbook"]["ended"], "the end of the playbook")
     assert {one["unit"] for one in city.get(f"/api/cases/{case}", "duty")["tasks"]} >= {"dept-drainage", "dept-traffic", "dept-emergency"}
+
+
+def without_a_network(city: City, case: str, phone: Page) -> None:
+    """A task is done where there is no network: it waits in the phone, and arrives once."""
+    task = phone.locator(".own article", has_text="封路")
+    task.wait_for()
+    phone.context.set_offline(True)
+    task.get_by_role("button", name="报到").click()
+    task.get_by_role("button", name="完成任务").click()
+    task.locator("input[type=file]").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": phone.screenshot()})
+    task.locator("form img").wait_for()
+    task.locator("form").get_by_role("button", name="完成任务").click()
+    expect(phone.locator(".own article", has_text="封路")).to_have_count(0)
+    expect(phone.locator("header")).to_contain_text("待传")
+    phone.context.set_offline(False)
+
+    def lines() -> list[str]:
+        history = city.get(f"/api/cases/{case}", "duty")["history"]
+        return [line["verb"] for line in history if line["task"] and line["task"]["title_en"] == "Close the road and lead around"]
+
+    city.until(lambda: len(lines()) > 1, "what was done without a network")
+    assert lines() == ["arrive", "done"]
 
 
 def finish(task: Any, phone: Page, answers: dict[str, str]) -> None:

@@ -1,7 +1,7 @@
 // Deeds done without a network wait here, in order, and are sent exactly once: each carries a key of its own.
 import { defineStore } from 'pinia'
 import { ref } from 'vue'
-import { dealCase, readCase } from '@/api/cases'
+import { dealCase, dealTask, readCase } from '@/api/cases'
 import { keepEvidence } from '@/api/evidence'
 import { asProblem, type Problem } from '@/api/http'
 import { useSession } from './session'
@@ -10,6 +10,9 @@ import { store } from './stored'
 export interface Waiting {
   id?: number
   case: string
+  /** The task of one's unit within the case, where it is not the case itself that is worked on. */
+  task?: string
+  choices?: Record<string, string>
   number: string
   title: string
   verb: string
@@ -55,7 +58,7 @@ export const useOutbox = defineStore('outbox', () => {
   /** Keep a deed, try to send what waits, and tell whether this one was refused. */
   async function put(deed: Waiting): Promise<Problem | null> {
     const once = deed.once ?? key()
-    await kept.put({ ...deed, photos: [...deed.photos], once, who: session.principal?.id })
+    await kept.put({ ...deed, photos: [...deed.photos], choices: deed.choices && { ...deed.choices }, once, who: session.principal?.id })
     await load()
     await send()
     return refused.value?.deed.once === once ? refused.value.problem : null
@@ -65,6 +68,10 @@ export const useOutbox = defineStore('outbox', () => {
   async function sendOne(deed: Waiting) {
     const photos: string[] = []
     for (const photo of deed.photos) photos.push((await keepEvidence(photo)).sha256)
+    if (deed.task) {
+      await dealTask(deed.case, deed.task, deed.verb, { evidence: photos, note: deed.note, reason: deed.reason, choices: deed.choices, once: deed.once })
+      return
+    }
     for (let left = TRIES; ; left--) {
       const now = await readCase(deed.case)
       if (deed.optional && !now.verbs.some((v) => v.verb === deed.verb)) return
