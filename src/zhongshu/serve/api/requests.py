@@ -17,6 +17,7 @@ from zhongshu.kernel.grade import ANONYMOUS, Principal, Scope
 from zhongshu.kernel.ids import uuid7
 from zhongshu.kernel.problem import declare
 from zhongshu.kernel.reason import why
+from zhongshu.kernel.words import NO_WORDS, worded
 from zhongshu.serve.api.cases import UNKNOWN_FILE, Located, where
 from zhongshu.serve.door import Asked, Door
 from zhongshu.serve.problems import BAD_REQUEST
@@ -77,6 +78,8 @@ def report(asked: Door, told: Annotated[Said, Depends(said)], request: Request, 
     city, body = asked.city, told.report
     area = (where(city, body) or Place(unplaced(city.about.code))).area
     nameless = asked.principal.means == ANONYMOUS.means or asked.principal.role_names <= {"guest"}
+    if not worded(body.text) and not told.photos and (nameless or not body.photo):
+        raise NO_WORDS()
     if nameless:
         city.speakers.charge(network(request.client.host if request.client else ""), city.clock.now())
     secret = token_urlsafe(16) if nameless else ""

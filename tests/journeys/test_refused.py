@@ -1,0 +1,77 @@
+"""What the API refuses in words: voices that say nothing, filters and forms nobody knows, and verbs that are none; each answer names what there is."""
+
+import asyncio
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from zhongshu.app import Owner, make_token
+from zhongshu.serve.routes import build
+from zhongshu.settings import read
+from zhongshu.survey import make
+
+from .streets import png
+
+pytestmark = pytest.mark.journey
+Ask = Callable[..., httpx.Response]
+ROLES = ("dispatcher", "duty_officer", "citizen", "source_writer:sandbox.devices")
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Owner]:
+    folder = tmp_path_factory.mktemp("refused")
+    make(folder, 20_000, 7)
+    held = Owner(read({"data": str(folder), "port": "0", "commit_s": "1"}))
+    held.start()
+    yield held
+    held.stop()
+
+
+@pytest.fixture(scope="module")
+def ask(owner: Owner) -> Ask:
+    """Return how a role asks."""
+    tokens = {role: make_token(owner.parts, f"asks-{role.partition(':')[0]}", role, None) for role in ROLES}
+    app = build(owner.city, owner.settings.data)
+
+    def send(role: str, method: str, url: str, **sent: Any) -> httpx.Response:
+        async def one() -> httpx.Response:
+            headers = {"authorization": f"Bearer {tokens[role]}"} if role else {}
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://127.0.0.1", headers=headers) as http:
+                return await http.request(method, url, **sent)
+
+        return asyncio.run(one())
+
+    return send
+
+
+def refused(answer: httpx.Response, code: str, *words: str) -> None:
+    """Expect a problem of this code whose words, in both languages, name what there is."""
+    told = answer.json()
+    assert told["code"] == code, answer.text
+    for language in ("zh", "en"):
+        said = told[language]["sentence"] + told[language]["remedy"]
+        assert "<" not in said, "a particular is missing"
+        for word in words:
+            assert word in said, said
+
+
+# voices
+
+
+@pytest.mark.parametrize("text", ["   ", "\u200b\u200d\ufeff", "……！！", "\x00"])
+def test_a_voice_that_says_nothing_is_refused_unless_it_shows_something(ask: Ask, text: str) -> None:
+    for role in ("", "citizen"):
+        refused(ask(role, "POST", "/api/requests", json={"text": text}), "request.no_words")
+        refused(ask(role, "POST", "/api/requests", data={"text": text}, files={"nothing": ("", b"")}), "request.no_words")
+    shown = ask("citizen", "POST", "/api/requests", data={"text": text}, files={"photo": ("a.png", io.BytesIO(png(9)), "image/png")})
+    assert shown.status_code == 202, shown.text
+
+
+def test_control_characters_are_not_kept(ask: Ask) -> None:
+    made = ask("citizen", "POST", "/api/requests", json={"text": "路灯\x00\x1b不亮", "address": "文汇路\u202e1号"})
+    assert made.status_code == 202
+    kept = ask("citizen", "GET", f"/api/requests/{made.json()['id']}").json()
+    assert (kept["text"], kept["address"]) == ("路灯不亮", "文汇路1号")
