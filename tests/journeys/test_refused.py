@@ -75,3 +75,27 @@ def test_control_characters_are_not_kept(ask: Ask) -> None:
     assert made.status_code == 202
     kept = ask("citizen", "GET", f"/api/requests/{made.json()['id']}").json()
     assert (kept["text"], kept["address"]) == ("路灯不亮", "文汇路1号")
+
+
+# lists
+
+
+@pytest.mark.parametrize(
+    ("asks", "code", "names"),
+    [
+        ("state=ready", "record.unknown_word", ("overdue", "open", "closed", "late", "void")),
+        ("step=lunch", "record.unknown_word", ("dispatch", "check", "imported")),
+        ("order=sideways", "record.unknown_word", ("opened", "due")),
+        ("due=soon", "record.bad_due", ("2026-07-01..",)),
+    ],
+)
+def test_a_filter_nobody_knows_is_refused_with_what_can_be_asked(ask: Ask, asks: str, code: str, names: tuple[str, ...]) -> None:
+    refused(ask("dispatcher", "GET", f"/api/cases?{asks}"), code, *names)
+
+
+@pytest.mark.parametrize("asks", ["state=overdue", "state=", "step=dispatch", "order=due", "due=2026-07-01", "due=..2026-07-01", "due=2026-07-01T08:00:00+08:00.."])
+def test_what_can_be_asked_is_answered(ask: Ask, asks: str) -> None:
+    answer = ask("dispatcher", "GET", f"/api/cases?{asks}")
+    assert answer.status_code == 200, answer.text
+    if asks == "state=overdue":
+        assert len(answer.json()["items"]) == min(100, answer.json()["counts"]["overdue"])

@@ -17,6 +17,7 @@ from zhongshu.act import (
     keep_evidence,
     open_case,
     record,
+    sought,
     split_links,
     take_back,
     task_step,
@@ -224,11 +225,14 @@ def cases(
     limit: int = 100,
     after: str = "",
     class_: Annotated[str, Query(alias="class", max_length=100)] = "",
+    due: str = "",
 ) -> dict[str, Any]:
-    """List cases within the asker's scope."""
+    """List cases within the asker's scope; `state` all, open, overdue, closed, late or void, `order` opened or due, `due` a day, or a span such as ..2026-07-01."""
     city = asked.city
-    mine_of, by = asked.principal if mine else None, "due" if order == "due" else "opened"
-    wanted = CaseFilter(state, step, parse_area(area) if area else None, mine_of, q, by, max(1, min(limit, 500)), after, class_)
+    place, mine_of = parse_area(area) if area else None, asked.principal if mine else None
+    wanted = CaseFilter(
+        sought.state(state), sought.step(step), place, mine_of, q, sought.order(order), max(1, min(limit, 500)), after, class_, sought.due(due, city.zone)
+    )
     page = city.office.read(lambda conn: record.list_cases(conn, asked.scope, wanted, city.clock.now()))
     counts = city.office.read(lambda conn: record.counts(conn, asked.scope, city.clock.now(), city.zone))
     return page | {"items": [_named(city, row) for row in page["items"]], "counts": counts}
