@@ -7,7 +7,7 @@ import csv
 import io
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from zhongshu.act.deed import Deed
 from zhongshu.act.duty import load as loading
@@ -15,6 +15,7 @@ from zhongshu.act.duty import rota
 from zhongshu.act.duty.kinds import FIGURES, KINDS
 from zhongshu.act.duty.pages import Book, book
 from zhongshu.act.duty.sheets import BAD_ROW, kind_of, of_cells, read
+from zhongshu.act.tables import playbook
 from zhongshu.kernel.clock import rfc3339
 
 COLUMNS = ("class", "zh", "en", "unit", "helpers", "limit_minutes", "check", "normal_minutes", "danger", "basis", "valid_from")
@@ -176,9 +177,15 @@ def rows(connection: Connection, kind: str, at: int) -> list[_Row]:
     ]
 
 
+_PLAYBOOKS = select(playbook.c.key).distinct().order_by(playbook.c.key)
+
+
 def bring_in(deed: Deed, kind: str, source: str, body: bytes, *, write: bool) -> _Row:
-    """Say what a file would change in a table, line by line; with `write`, change it. Raises what `sheets.read` and `load.compare` raise."""
-    found = loading.compare(book(deed.connection), kind_of(kind), source, read(kind_of(kind), source, body, deed.zone), deed.now, deed.zone)
+    """Say what a file would change in a table, line by line; with `write`, change it. Raises what `sheets.read` and `load.compare` raise, and `duty.no_playbook`."""
+    brought = read(kind_of(kind), source, body, deed.zone)
+    if kind == "classes":
+        loading.check_playbooks(brought, deed.connection.execute(_PLAYBOOKS).scalars().all())
+    found = loading.compare(book(deed.connection), kind_of(kind), source, brought, deed.now, deed.zone)
     if write and found:
         loading.apply(deed, found)
     counts = {"new": len(found.new), "changed": len(found.changed), "ended": len(found.ended), "same": found.same}
