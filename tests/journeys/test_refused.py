@@ -3,12 +3,14 @@
 import asyncio
 import io
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from typing import Any
 
 import httpx
 import pytest
 
 from zhongshu.app import Owner, make_token
+from zhongshu.govern import Grant, Party
 from zhongshu.serve.routes import build
 from zhongshu.settings import read
 from zhongshu.survey import make
@@ -17,7 +19,7 @@ from .streets import png
 
 pytestmark = pytest.mark.journey
 Ask = Callable[..., httpx.Response]
-ROLES = ("dispatcher", "duty_officer", "citizen", "source_writer:sandbox.devices")
+ROLES = ("admin", "dispatcher", "duty_officer", "citizen", "source_writer:sandbox.devices")
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +101,28 @@ def test_what_can_be_asked_is_answered(ask: Ask, asks: str) -> None:
     assert answer.status_code == 200, answer.text
     if asks == "state=overdue":
         assert len(answer.json()["items"]) == min(100, answer.json()["counts"]["overdue"])
+
+
+# the centre
+
+
+def test_an_incident_s_theme_is_one_that_the_tables_name(ask: Ask, owner: Owner) -> None:
+    body = {"title_zh": "路面塌陷", "areas": [f"{owner.parts.about.code:015d}"]}
+    refused(ask("duty_officer", "POST", "/api/incidents", json=body | {"theme": "nope"}), "centre.no_theme", "flood", "heat", "snow")
+    refused(ask("duty_officer", "POST", "/api/incidents", json=body | {"theme": "flood", "parties": ["dept-nope"]}), "unit.unknown", "dept-drainage")
+    made = ask("duty_officer", "POST", "/api/incidents", json=body | {"theme": "flood", "drill": True, "parties": ["dept-gas"]})
+    assert made.status_code == 200, made.text
+    room = f"/api/incidents/{made.json()['id']}"
+    order = {"title_zh": "到场", "unit": "dept-nope"}
+    refused(ask("duty_officer", "POST", f"{room}/order", json=order), "unit.unknown", "dept-drainage")
+    refused(ask("duty_officer", "POST", f"{room}/party", json=order), "unit.unknown", "dept-drainage")
+    owner.parts.identity.add_party(Party("rescue-1", "救援队", "Rescue team", (Grant("department", owner.parts.about.code),), "rescue-team"), actor="test")
+    assert ask("duty_officer", "POST", f"{room}/order", json=order | {"unit": "rescue-team"}).status_code == 200, "an account's unit is known"
+
+
+def test_a_playbook_gives_its_tasks_to_units_that_are_known(ask: Ask) -> None:
+    drawn = (files("zhongshu.packs.incidents") / "playbooks" / "flooding.bpmn").read_bytes()
+    odd = drawn.replace(b'party="dept-drainage"', b'party="dept-nope"')
+    assert odd != drawn
+    refused(ask("admin", "POST", "/api/playbooks", files={"file": ("flooding.bpmn", odd)}), "unit.unknown", "dept-nope", "dept-drainage")
+    assert ask("admin", "POST", "/api/playbooks", files={"file": ("flooding.bpmn", drawn)}).status_code == 200

@@ -148,6 +148,18 @@ def guess(connection: Connection, text: str, at: int) -> str:
     return said.pop() if len(said) == 1 else ""
 
 
+def names_unit(connection: Connection, unit: str) -> bool:
+    """Tell whether any table names a unit: who leads, helps, commands or is commanded, has a plan's task, or keeps supplies."""
+    held = book(connection)
+    named = held.made.get("named")
+    if named is None:
+        several = {"dispatch": "helpers", "command": "units"}
+        named = {row.cells["unit"] for kind in ("dispatch", "command", "plans", "supplies") for row in held.every(kind)}
+        named |= {unit for kind, column in several.items() for row in held.every(kind) for unit in row.cells[column]}
+        held.made["named"] = named
+    return unit in named
+
+
 def units(connection: Connection) -> list[_Row]:
     """Return every unit the catalogue names."""
     held = book(connection)
