@@ -82,7 +82,6 @@ def test_a_due_day_that_cannot_be_read_is_refused(city: Any, text: str) -> None:
     city.refused("record.bad_due", lambda: sought.due(text, city.zone))
 
 
-
 def test_filters_find_what_they_say(city: Any) -> None:
     first, second = city.open(area=STREETS[0] + 1001), city.open("garbage", area=STREETS[2] + 1001, address="文汇路 100% 段")
     taken = city.do("handler", city.do("dispatcher", first, "dispatch", unit="dept-drainage"), "take")

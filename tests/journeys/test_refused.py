@@ -19,7 +19,7 @@ from .streets import png
 
 pytestmark = pytest.mark.journey
 Ask = Callable[..., httpx.Response]
-ROLES = ("admin", "dispatcher", "duty_officer", "citizen", "source_writer:sandbox.devices")
+ROLES = ("admin", "acceptor", "dispatcher", "duty_officer", "citizen", "source_writer:sandbox.devices")
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +126,35 @@ def test_a_playbook_gives_its_tasks_to_units_that_are_known(ask: Ask) -> None:
     assert odd != drawn
     refused(ask("admin", "POST", "/api/playbooks", files={"file": ("flooding.bpmn", odd)}), "unit.unknown", "dept-nope", "dept-drainage")
     assert ask("admin", "POST", "/api/playbooks", files={"file": ("flooding.bpmn", drawn)}).status_code == 200
+
+
+# figures, files and verbs
+
+
+@pytest.mark.parametrize(
+    ("asks", "names"), [(".exe", ("xlsx", "pdf")), (".pdf?of=bogus", ("area", "department", "post")), ("?of=bogus", ("area", "department", "post")), (".xlsx?of=", ("area",))]
+)
+def test_an_evaluation_has_two_forms_and_three_objects(ask: Ask, asks: str, names: tuple[str, ...]) -> None:
+    refused(ask("duty_officer", "GET", f"/api/evaluation{asks}"), "record.unknown_word", *names)
+    refused(ask("duty_officer", "GET", "/api/evaluation/cases?name=x&measure=CA03&of=bogus"), "record.unknown_word", "department")
+    for form in ("xlsx", "pdf"):
+        assert ask("duty_officer", "GET", f"/api/evaluation.{form}").status_code == 200
+
+
+def test_a_file_that_is_too_large_is_told_its_own_size(ask: Ask) -> None:
+    size = 40 * 10**6
+    refused(ask("dispatcher", "POST", "/api/evidence", files={"file": ("a.png", b"\x89PNG" + bytes(size - 4), "image/png")}), "evidence.too_large", str(size))
+
+
+def test_a_verb_that_is_none_is_named_with_those_there_are(ask: Ask, owner: Owner) -> None:
+    made = ask("", "POST", "/api/requests", json={"text": "路灯不亮", "area": f"{owner.parts.about.code:015d}"}).json()
+    refused(ask("", "POST", f"/api/follow/{made['follow']}/explode"), "verb.unknown", "explode", "solved", "unsolved")
+    refused(ask("dispatcher", "POST", f"/api/requests/{made['id']}/explode", json={}), "verb.unknown", "explode", "answer", "transfer")
+    lead = ask("dispatcher", "GET", f"/api/requests/{made['id']}").json()["lead"]
+    refused(ask("dispatcher", "POST", f"/api/leads/{lead}/explode", json={}), "verb.unknown", "explode", "confirm", "false_alarm")
+    opened = {"class": "drainage.ponding", "title_zh": "道路积水", "area": f"{owner.parts.about.code:015d}"}
+    case = ask("acceptor", "POST", "/api/cases", json=opened).json()["id"]
+    offered = [each["verb"] for each in ask("dispatcher", "GET", f"/api/cases/{case}").json()["verbs"]]
+    assert offered
+    refused(ask("dispatcher", "POST", f"/api/cases/{case}/explode", json={}), "verb.unknown", "explode", *offered)
+    refused(ask("dispatcher", "POST", f"/api/cases/{case}/tasks/1/explode", json={}), "verb.unknown", "explode", "arrive", "decline")

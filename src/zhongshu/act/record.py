@@ -9,7 +9,7 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, false, func, literal_column, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, false, func, literal, literal_column, or_, select, true, tuple_
 
 from zhongshu.act import clocks, command, duty, joint, machine, place, states, takeback
 from zhongshu.act.refusals import UNKNOWN
@@ -418,8 +418,9 @@ def _filters(wanted: CaseFilter, now: int, *, ahead: bool) -> list[ColumnElement
     if wanted.class_:
         where.append(class_ == wanted.class_)
     if wanted.due is not None:
-        low, high = wanted.due
-        where += [BY_DUE >= (0 if low is None else low), BY_DUE < (FAR if high is None else high)]
+        first, after = wanted.due
+        low, high = (literal(0 if first is None else first), literal(FAR if after is None else after))
+        where += [low <= BY_DUE, high > BY_DUE]
     if wanted.area is not None:
         where.append(within(c.area, *interval(wanted.area)))
     if wanted.q:

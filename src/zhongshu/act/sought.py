@@ -1,4 +1,4 @@
-"""What a list of cases is asked for, as it stands in an address: words that are known, and spans of days of the city. Knows no store."""
+"""What is asked for in an address: words that are known, and spans of days of the city. Knows no store."""
 
 import re
 from collections.abc import Iterable
@@ -11,8 +11,8 @@ from zhongshu.kernel.problem import Problem, declare
 UNKNOWN_WORD = declare(
     "record.unknown_word",
     "invalid",
-    zh=("{field} 不能是“{text}”。", "可以是：{known}；也可以不写。"),
-    en=("{field} cannot be '{text}'.", "It can be: {known}; or leave it out."),
+    zh=("{field} 不能是“{text}”。", "可以是：{known}。"),
+    en=("{field} cannot be '{text}'.", "It can be: {known}."),
 )
 BAD_DUE = declare(
     "record.bad_due",

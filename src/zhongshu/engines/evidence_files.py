@@ -13,20 +13,13 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from zhongshu.engines.camera import camera
-from zhongshu.kernel.evidence import Evidence
+from zhongshu.kernel.evidence import MAX_BYTES, TOO_LARGE, Evidence
 from zhongshu.kernel.problem import declare
 from zhongshu.kernel.reason import why
 
-MAX_BYTES = 12 * 1024 * 1024
 MAX_PIXELS = 64_000_000
 """An image that unfolds to more pixels than this is refused."""
 
-TOO_LARGE = declare(
-    "evidence.too_large",
-    "too_large",
-    zh=("文件有 {size} 字节，超过 {most} 字节的上限。", "请压缩图片后再传。"),
-    en=("The file has {size} bytes; at most {most} are taken.", "Send a smaller picture."),
-)
 BAD_TYPE = declare(
     "evidence.bad_type",
     "foreign_media",

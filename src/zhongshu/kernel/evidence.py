@@ -3,6 +3,17 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from zhongshu.kernel.problem import declare
+
+MAX_BYTES = 12 * 1024 * 1024
+"""No file is larger."""
+TOO_LARGE = declare(
+    "evidence.too_large",
+    "too_large",
+    zh=("文件有 {size} 字节，超过 {most} 字节的上限。", "请压缩图片后再传。"),
+    en=("The file has {size} bytes; at most {most} are taken.", "Send a smaller picture."),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
