@@ -13,13 +13,20 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from zhongshu.engines.camera import camera
-from zhongshu.kernel.evidence import MAX_BYTES, TOO_LARGE, Evidence
+from zhongshu.kernel.evidence import Evidence
 from zhongshu.kernel.problem import declare
 from zhongshu.kernel.reason import why
 
+MAX_BYTES = 12 * 1024 * 1024
 MAX_PIXELS = 64_000_000
 """An image that unfolds to more pixels than this is refused."""
 
+TOO_LARGE = declare(
+    "evidence.too_large",
+    "too_large",
+    zh=("文件有 {size} 字节，超过 {most} 字节的上限。", "请压缩图片后再传。"),
+    en=("The file has {size} bytes; at most {most} are taken.", "Send a smaller picture."),
+)
 BAD_TYPE = declare(
     "evidence.bad_type",
     "foreign_media",
@@ -66,10 +73,10 @@ class EvidenceFiles:
         for left in self.folder.glob("*/*.part"):
             left.unlink(missing_ok=True)
 
-    def put(self, content: bytes) -> Evidence:
+    def put(self, content: bytes, size: int = 0) -> Evidence:
         """Keep bytes, durable on return. Raises `evidence.too_large`, `evidence.bad_type`, `evidence.broken`."""
-        if len(content) > MAX_BYTES:
-            raise TOO_LARGE(size=len(content), most=MAX_BYTES)
+        if (whole := max(size, len(content))) > MAX_BYTES:
+            raise TOO_LARGE(size=whole, most=MAX_BYTES)
         content_type = sniff(content)
         _check(content, content_type)
         sha256 = hashlib.sha256(content).hexdigest()

@@ -3,17 +3,6 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from zhongshu.kernel.problem import declare
-
-MAX_BYTES = 12 * 1024 * 1024
-"""No file is larger."""
-TOO_LARGE = declare(
-    "evidence.too_large",
-    "too_large",
-    zh=("文件有 {size} 字节，超过 {most} 字节的上限。", "请压缩图片后再传。"),
-    en=("The file has {size} bytes; at most {most} are taken.", "Send a smaller picture."),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -33,8 +22,8 @@ class Evidence:
 class EvidenceStore(Protocol):
     """Content-addressed, append-only."""
 
-    def put(self, content: bytes) -> Evidence:
-        """Keep bytes; the content type is found from the bytes, not believed; durable on return."""
+    def put(self, content: bytes, size: int = 0) -> Evidence:
+        """Keep bytes; the content type is found from the bytes, not believed; durable on return. `size`: of the whole, where only its beginning was read."""
         ...
 
     def get(self, sha256: str) -> bytes:

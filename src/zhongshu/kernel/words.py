@@ -10,10 +10,8 @@ NO_WORDS = declare(
     zh=("诉求没有写内容：至少要有一个字、一个字母或一个数字。", "请用几个字写明情况，或附上照片。"),
     en=("The report says nothing: it needs at least one letter, digit or ideograph.", "Write what it is in a few words, or add a photograph."),
 )
-BLANK = frozenset("\u115f\u1160\u3164\uffa0")
-"""The fillers of Hangul: letters by their class, and nothing to be seen."""
-TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""What turns the direction of the text after it, and so lets it be read otherwise than it was written."""
+BLANK, TURNS = frozenset("\u115f\u1160\u3164\uffa0"), frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Hangul's fillers, letters by their class with nothing to be seen; and what turns the direction of the text after it, so that it reads otherwise than it was written."""
 
 
 def plain(text: str) -> str:

@@ -27,7 +27,6 @@ from zhongshu.act import (
 from zhongshu.govern import VERBS
 from zhongshu.kernel.area import parse_area
 from zhongshu.kernel.clock import parse_time
-from zhongshu.kernel.evidence import MAX_BYTES, TOO_LARGE
 from zhongshu.kernel.problem import declare
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, Door, known_verb
@@ -314,16 +313,14 @@ def act_on_task(asked: Door, id: str, task: str, verb: str, body: Step) -> dict[
 async def add_evidence(asked: Door, file: Annotated[UploadFile, File()]) -> dict[str, Any]:
     """Keep a photograph; its content type is found from its bytes."""
     city = asked.city
-    kept = city.evidence.put(await photograph(file))
+    kept = city.evidence.put(*await photograph(file))
     city.office.write(asked.principal, lambda deed: keep_evidence(deed, kept))
     return {"sha256": kept.sha256, "content_type": kept.content_type, "size": kept.size, "url": f"/api/evidence/{kept.sha256}"}
 
 
-async def photograph(file: Sent) -> bytes:
-    """Return the bytes of a file that was sent, unless it is larger than what is kept. Raises `evidence.too_large`."""
-    if file.size is not None and file.size > MAX_BYTES:
-        raise TOO_LARGE(size=file.size, most=MAX_BYTES)
-    return await file.read(MAX_BYTES + 1)
+async def photograph(file: Sent) -> tuple[bytes, int]:
+    """Return what of a sent file is read, more than is ever kept, and the size of the whole."""
+    return await file.read(16 * 2**20), file.size or 0
 
 
 def evidence(asked: Door, sha256: str) -> Response:

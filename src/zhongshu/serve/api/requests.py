@@ -44,10 +44,10 @@ class Report(Located):
 
 
 class Said(NamedTuple):
-    """A report as it came: its fields, and the photographs that came with it."""
+    """A report as it came: its fields, and the photographs that came with it, each with the size of the whole file."""
 
     report: Report
-    photos: tuple[bytes, ...] = ()
+    photos: tuple[tuple[bytes, int], ...] = ()
 
 
 async def said(request: Request) -> Said:
@@ -88,7 +88,7 @@ def report(asked: Door, told: Annotated[Said, Depends(said)], request: Request, 
         city.guard.require(asked.principal, "act", "request", area, verb="answer")
     told_by = f"{voices.PHONE}{body.caller}" if body.caller else ""
     reporter = told_by if by_phone else _follower(secret) if nameless else asked.principal.id
-    kept = [city.evidence.put(photo) for photo in told.photos]
+    kept = [city.evidence.put(*photo) for photo in told.photos]
     photos = (*((body.photo,) if body.photo and not nameless else ()), *(one.sha256 for one in kept))
 
     def work(deed: Deed) -> dict[str, Any]:
