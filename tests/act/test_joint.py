@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from zhongshu.act import Given, deploy_playbook, refusals, sweep, task_step
+from zhongshu.act import Given, deploy_playbook, load, refusals, sweep, task_step
 from zhongshu.act import case as cases
 from zhongshu.act.tables import case_file, case_task, playbook_run
 from zhongshu.act.tasks import cancel
@@ -124,8 +124,9 @@ def test_a_playbook_is_begun_by_hand_once_and_only_if_there_is_one(city: Any) ->
 
 
 def test_a_class_whose_playbook_is_not_there_is_handled_simply(city: Any) -> None:
-    rows = "class,zh,en,playbook,basis,valid_from\nflood,内涝,Flooding,not-there,预案 1,2026-01-01\n"
-    city.table("classes", rows)
+    head = "class,zh,en,unit,helpers,limit_minutes,check,normal_minutes,danger,basis,valid_from,playbook"
+    pack = f"{head}\nflood,内涝,Flooding,dept-drainage,,,person,,0,预案 1,2026-01-01,not-there\n"
+    city.as_("duty_officer", lambda deed: load(deed, "another", pack))
     case = city.do("handler", city.do("dispatcher", city.open("flood"), "dispatch", unit="dept-drainage"), "take")
     assert (case["mark"], open_tasks(city, case)) == ("taken", {})
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from zhongshu.act import CaseFilter, Given, Voice, classes, decide, do, guess, keep_evidence, load, record, row_for, suggest, take_finding, take_request, units, voices
+from zhongshu.act import CaseFilter, Given, Voice, classes, decide, do, guess, keep_evidence, load, record, row_for, sought, suggest, take_finding, take_request, units, voices
 from zhongshu.act.lead import Seen
 from zhongshu.act.tables import request
 from zhongshu.kernel.area import interval
@@ -55,6 +55,31 @@ def test_pages_follow_each_other_without_gap_or_double(city: Any, order: str) ->
     assert found == whole
     with pytest.raises(Problem, match=r"record\.bad_page"):
         listed(city, after="1; drop")
+
+
+def test_cases_are_found_by_when_they_are_due(city: Any) -> None:
+    first = city.open()  # due at 12:00 of the city's 1 July
+    city.clock.at += DAY
+    second = city.open()
+    city.open("no limit")
+    numbers = {"first": first["number"], "second": second["number"]}
+
+    def due(text: str, **wanted: Any) -> set[str]:
+        by = [set(listed(city, due=sought.due(text, city.zone), order=order, **wanted)) for order in sought.ORDERS]
+        assert by[0] == by[1]
+        return {name for name, number in numbers.items() if number in by[0]} if len(by[0]) == len(by[0] & set(numbers.values())) else {"more"}
+
+    assert due("2026-07-01") == due("..2026-07-01") == due("2026-07-01T12:00:00+08:00") == due("2026-07-01T04:00:00Z") == {"first"}
+    assert due("2026-07-02") == due("2026-07-02..") == due("2026-07-01T12:00:01+08:00..2026-07-02T12:00:00 08:00") == {"second"}
+    assert due("2026-07-01..2026-07-02") == due("2026-06-01..") == {"first", "second"}
+    assert due("2026-06-30") == due("2026-07-03..") == set()
+    assert due("..2026-07-01", state="overdue") == {"first"} and listed(city, state="overdue") == [numbers["first"]]
+    assert city.desk.read(lambda c: record.counts(c, ALL, city.clock.at, city.zone))["overdue"] == 1
+
+
+@pytest.mark.parametrize("text", ["..", "soon", "2026-07-01 08:00", "2026-02-30", "2026-07-02..2026-07-01", "2026-07-01..2026-07-02..", "9999-12-31", "2026-W27-3"])
+def test_a_due_day_that_cannot_be_read_is_refused(city: Any, text: str) -> None:
+    city.refused("record.bad_due", lambda: sought.due(text, city.zone))
 
 
 def test_filters_find_what_they_say(city: Any) -> None:

@@ -307,3 +307,24 @@ def test_what_nobody_has_named_is_not_sent(city: Any) -> None:
     city.refused("case.missing", lambda: city.do("dispatcher", case, "dispatch", unit="dept-drainage"))
     case = city.do("dispatcher", case, "dispatch", unit="dept-drainage", class_="ponding")
     assert case["due"] is not None
+
+
+@pytest.mark.parametrize("verb", ["whistle", "make_safe", "dispatch", "rule"])
+def test_a_unit_that_nobody_knows_is_refused_with_those_there_are(city: Any, verb: str) -> None:
+    who = {"whistle": "handler", "rule": "duty_officer"}.get(verb, "dispatcher")
+    case = city.open()
+    if verb == "whistle":
+        case = city.do("handler", city.do("dispatcher", case, "dispatch", unit="dept-drainage"), "take")
+    if verb == "make_safe":
+        city.table("classes", CLASSES + "hole,井盖缺失,Manhole cover missing,person,100,1,目录 2.4,2026-01-01\n")
+        case = city.open("hole")
+    if verb == "rule":
+        case = city.do("dispatcher", case, "dispute", reason="权属不清")
+    more = {"reason": "要封闭车道", "note": "会商纪要"}
+    for unit in ("dept-nope", "street-nope", "street-990101000000000", "street-110101001000000", "street-٩٩٠١٠١٠٠١٠٠٠٠٠٠"):
+        told = city.refused("unit.unknown", lambda unit=unit: city.do(who, case, verb, unit=unit, **more))
+        assert "dept-drainage 排水处" in told.remedy("zh") and "dept-drainage Drainage office" in told.remedy("en")
+    if verb == "whistle":
+        assert city.refused("unit.own", lambda: city.do(who, case, verb, unit="dept-drainage", **more)).sentence("zh").startswith("排水处")
+    done = city.do(who, case, verb, unit=f"street-{city.street:015d}", **more)
+    assert f"street-{city.street:015d}" in {done["unit"], *done["helpers"]}

@@ -23,7 +23,8 @@ def test_a_difference_is_shown_before_it_is_made_and_the_same_again_is_none(city
     rows = LIMITS + "ponding,case,,3h,wall,,,办法,2026-01-01\ngarbage,case,,90m,wall,,,办法,2026-01-01\n"
     seen = city.table("limits", rows, write=False)
     assert (seen["new"], seen["applied"], len(seen["lines"])) == (2, False, 2)
-    assert seen["lines"][0].startswith("+ ponding · case  2026-01-01"), "its day is the city's"
+    assert seen["lines"][0].startswith("~ ponding · case  2026-01-01"), "its day is the city's"
+    assert "over pack:test: amount '240m' → '3h'" in seen["lines"][0], "it says whose row it is put over, and what that held"
     assert city.open()["due"] - city.clock.at == 4 * 3_600_000_000, "nothing was changed"
     assert city.table("limits", rows)["applied"]
     assert city.open()["due"] - city.clock.at == 3 * 3_600_000_000, "a city's own row stands before a pack's"
@@ -56,6 +57,8 @@ def test_an_open_case_keeps_what_it_was_opened_under(city: Any) -> None:
         ("limits", LIMITS + "ponding,case,,4h,hours,office,,办法,2026-01-01\n", "duty.no_calendar"),
         ("limits", LIMITS + "ponding,lunch,,4h,wall,,,办法,2026-01-01\n", "duty.bad_row"),
         ("limits", LIMITS + "ponding,case,,4h,wall,,,办法,2026-01-01\nponding,case,,5h,wall,,,办法,2026-01-01\n", "duty.twice"),
+        ("dispatch", DISPATCH + "ponding,,dept-drainage,,,,,甲,2026-01-01,2026-09-01\nponding,,dept-sanitation,,,,,乙,2026-08-31,\n", "duty.twice"),
+        ("classes", "class,zh,en,playbook,basis,valid_from\nflood,内涝,Flooding,not-there,预案 1,2026-01-01\n", "duty.no_playbook"),
         ("limits", "class,step\nponding,case\n", "duty.bad_row"),
         ("limits", LIMITS.replace("warn", "colour") + "ponding,case,,4h,wall,,,办法,2026-01-01\n", "duty.bad_row"),
         ("classes", CLASSES + "x,,X,目录,2026-01-01\n", "duty.bad_row"),
@@ -71,6 +74,15 @@ def test_what_contradicts_or_cannot_be_read_is_refused_whole(city: Any, kind: st
     before = city.desk.read(lambda c: [table_rows(c, name, city.clock.at) for name in ("classes", "dispatch", "limits")])
     city.refused(code, lambda: city.table(kind, text))
     assert city.desk.read(lambda c: [table_rows(c, name, city.clock.at) for name in ("classes", "dispatch", "limits")]) == before
+
+
+def test_rows_of_one_file_may_follow_each_other(city: Any) -> None:
+    rows = DISPATCH + "ponding,,dept-drainage,,,,,甲,2026-01-01,2026-09-01\nponding,,dept-sanitation,,,,,乙,2026-09-01,\n"
+    found = city.table("dispatch", rows)
+    assert (found["new"], found["applied"]) == (2, True)
+    assert city.table("dispatch", DISPATCH + "ponding,,dept-drainage,,,,,甲,2026-01-01,\n" * 2)["applied"], "the same row twice is one"
+    new = city.table("dispatch", DISPATCH + f"consult,{city.street:015d},dept-hotline,,,,,甲,2026-01-01,\n", "another", write=False)
+    assert new["lines"][0].startswith("+ consult"), "what stands before nothing is new"
 
 
 def test_two_catalogues_may_follow_each_other_but_not_hold_at_once(city: Any) -> None:

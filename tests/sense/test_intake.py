@@ -297,3 +297,11 @@ def test_a_body_that_cannot_be_read_at_all_is_a_problem(desk: Any, body: bytes) 
     with pytest.raises(Problem) as told:
         desk.intake.requests(desk.known, body)
     assert told.value.kind.code in {"intake.unreadable", "intake.not_unicode"} and told.value.remedy("zh")
+
+
+@pytest.mark.parametrize("text", ["   ", "\u200b\u200d\ufeff", "……！！", "\x00"])
+def test_a_voice_without_words_is_refused_with_the_reason_unless_it_shows_something(desk: Any, text: str) -> None:
+    batch = voices(desk, {"id": "a", "text": text}, {"id": "b", "text": text, "photos": ["c" * 64]}, {"id": "c", "text": "路\x00灯不亮", "address": "\x1b文汇路"})
+    assert [one.code for one in batch.refused] == ["request.no_words"]
+    assert [one["id"] for one in batch.documents] == ["b", "c"]
+    assert (batch.documents[1]["text"], batch.documents[1]["address"]) == ("路灯不亮", "文汇路")

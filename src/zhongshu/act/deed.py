@@ -37,6 +37,15 @@ def nobody(connection: Connection, action: str, subject: str, detail: dict[str, 
     """Witness nothing (trials and tests)."""
 
 
+Seated = Callable[[Connection, str], bool]
+"""Tells whether an account belongs to a unit."""
+
+
+def no_seat(_connection: Connection, _unit: str) -> bool:
+    """Know no account."""
+    return False
+
+
 @dataclass(slots=True)
 class Deed:
     """One act. `now` in µs of UTC; `zone`: the city's, which says what day it is; `news`: to be published after the commit, by the caller."""
@@ -48,10 +57,11 @@ class Deed:
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     news: list[News] = field(default_factory=list)
     assistant: Assistant | None = None
+    seated: Seated = no_seat
 
     def by(self, actor: Principal) -> "Deed":
         """Return the same deed in another's name; both share their news."""
-        return Deed(self.connection, self.now, actor, self.witness, self.zone, self.news, self.assistant)
+        return Deed(self.connection, self.now, actor, self.witness, self.zone, self.news, self.assistant, self.seated)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import bindparam, select
 
-from zhongshu.act import command, docket, duty, joint, place, refusals, states, tasks
+from zhongshu.act import command, docket, duty, joint, place, refusals, states, tasks, units
 from zhongshu.act.deed import MISSING, SYSTEM, Deed
 from zhongshu.act.docket import Case
 from zhongshu.act.given import Given
@@ -85,6 +85,10 @@ def _needs(deed: Deed, row: states.Row, case: Case, given: Given) -> None:
         if name in row.needs and lacking[name]:
             raise MISSING(field=FIELDS[name])
     docket.known(deed, given.evidence)
+    if "unit" in row.needs:
+        units.check(deed, given.unit, case["area"])
+    if row.verb in {"whistle", "make_safe"}:
+        units.other(deed, given.unit, deed.actor.unit)
 
 
 def _placed(_deed: Deed, _row: states.Row, case: Case, _given: Given) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from zhongshu.act import docket, playbook, tasks
+from zhongshu.act import docket, playbook, tasks, units
 from zhongshu.act.deed import SYSTEM, Deed
 from zhongshu.act.docket import Case
 from zhongshu.act.duty import STREET
@@ -45,9 +45,15 @@ _LATEST = select(library).where(library.c.key == bindparam("key")).order_by(libr
 _RUN = select(playbook_run).where(playbook_run.c.case_id == bindparam("case"))
 
 
-def deploy(deed: Deed, source: str, raw: bytes) -> Playbook:
-    """Take a playbook in; the same version again changes nothing. Cases that run keep the version they began with. Raises `playbook.refused`."""
+def deploy(deed: Deed, source: str, raw: bytes, *, known: bool = False) -> Playbook:
+    """Take a playbook in; the same version again changes nothing. Cases that run keep the version they began with.
+
+    `known`: only with units that are known; a pack's come before its tables. Raises `playbook.refused`, `unit.unknown`.
+    """
     made = playbook.read(raw)
+    for party in made.parties if known else ():
+        if party not in {HOLDER, THE_STREET}:
+            units.check(deed, party)
     if deed.connection.execute(select(library.c.version).where(library.c.version == made.version)).first() is None:
         row = {"version": made.version, "key": made.key, "name_zh": made.name_zh, "name_en": made.name_en, "body": made.source.decode("utf-8")}
         deed.connection.execute(insert(library), row | {"source": source, "deployed": deed.now, "deployed_by": deed.actor.id})

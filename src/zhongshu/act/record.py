@@ -9,7 +9,7 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, false, func, literal_column, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, false, func, literal, literal_column, or_, select, true, tuple_
 
 from zhongshu.act import clocks, command, duty, joint, machine, place, states, takeback
 from zhongshu.act.refusals import UNKNOWN
@@ -49,7 +49,7 @@ MOST_HEARD = 20
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """Which cases: `state` open, closed, late, void or all; `mine`: those waiting for this person; `order` opened (newest first) or due."""
+    """Which cases: `state` one of `sought.STATES`; `mine`: those waiting for this person; `order` opened (newest first) or due; `due` the half-open span they are due in."""
 
     state: str = "all"
     step: str = ""
@@ -60,6 +60,7 @@ class CaseFilter:
     limit: int = 50
     after: str = ""
     class_: str = ""
+    due: tuple[int | None, int | None] | None = None
 
 
 def list_cases(connection: Connection, scope: Scope, wanted: CaseFilter, now: int) -> Document:
@@ -400,11 +401,13 @@ def _filters(wanted: CaseFilter, now: int, *, ahead: bool) -> list[ColumnElement
     class_ = c["class"] if wanted.order == "opened" or wanted.state in {"open", "void"} else c["class"].concat("")
     most = c.step.concat("") if wanted.class_ or wanted.order == "due" else c.step
     still, over = (or_(c.closed.is_(None), c.closed > now), c.closed <= now) if ahead else (c.closed.is_(None), true())
+    past = and_(still, c.due < now, c.parked.is_(None))
     by_state = {
         "open": still,
         "closed": and_(most == "closed", over),
         "void": c.step == "void",
-        "late": or_(and_(c.late.is_(True), over), and_(still, c.due < now, c.parked.is_(None))),
+        "overdue": past,
+        "late": or_(and_(c.late.is_(True), over), past),
     }
     if ahead:
         where.append(c.opened <= now)
@@ -414,6 +417,10 @@ def _filters(wanted: CaseFilter, now: int, *, ahead: bool) -> list[ColumnElement
         where.append(c.step == wanted.step)
     if wanted.class_:
         where.append(class_ == wanted.class_)
+    if wanted.due is not None:
+        first, after = wanted.due
+        low, high = (literal(0 if first is None else first), literal(FAR if after is None else after))
+        where += [low <= BY_DUE, high > BY_DUE]
     if wanted.area is not None:
         where.append(within(c.area, *interval(wanted.area)))
     if wanted.q:

@@ -16,6 +16,7 @@ from zhongshu.kernel.area import parse_area
 from zhongshu.kernel.clock import parse_time
 from zhongshu.kernel.ids import uuid7
 from zhongshu.kernel.problem import declare
+from zhongshu.kernel.words import plain
 
 UNKNOWN = declare(
     "request.unknown",
@@ -115,8 +116,8 @@ def receive(deed: Deed, voice: Voice) -> tuple[dict[str, Any], bool]:
         "source": voice.source,
         "external": voice.external,
         "class": class_,
-        "text": voice.text,
-        "address": voice.address,
+        "text": plain(voice.text),
+        "address": plain(voice.address),
         "area": voice.area,
         "lon": voice.lon,
         "lat": voice.lat,

@@ -93,20 +93,26 @@ class Assembly:
         self.hub = Hub()
         self.zone = ZoneInfo(self.about.time_zone)
         self.office = Office(self.desk, self.hub, clock, self.zone, lambda principal: self.ledger.witness_of(principal.id))
+        self.office.seated = self.identity.seats
+        self.office.write(SYSTEM, self._bring_playbooks)
         for pack in self.packs:
             self._bring_duties(pack)
         self.office.assistant = self.office.read(lambda connection: taught(connection, clock.now(), chosen(settings.classifier)))
 
+    def _bring_playbooks(self, deed: Deed) -> None:
+        """Deploy every pack's playbooks, before any pack's table names one; what is there already stays as it is."""
+        for pack in self.packs:
+            for name, drawn in pack.playbooks.items():
+                deploy_playbook(deed, f"{pack.name}/{name}", drawn)
+
     def _bring_duties(self, pack: Installed) -> None:
-        """Bring in what a pack says of duties: its catalogue, its tables, its playbooks; what is there already stays as it is."""
+        """Bring in what a pack says of duties: its catalogue and its tables; what is there already stays as it is."""
 
         def work(deed: Deed) -> None:
             if pack.duties:
                 load_duties(deed, pack.name, pack.duties)
             for kind, body in pack.tables.items() if self.about.sandbox or not pack.fictional else ():
                 bring_in(deed, kind, f"pack:{pack.name}", body, write=True)
-            for name, drawn in pack.playbooks.items():
-                deploy_playbook(deed, f"{pack.name}/{name}", drawn)
 
         self.office.write(SYSTEM, work)
 

@@ -73,10 +73,10 @@ class EvidenceFiles:
         for left in self.folder.glob("*/*.part"):
             left.unlink(missing_ok=True)
 
-    def put(self, content: bytes) -> Evidence:
+    def put(self, content: bytes, size: int = 0) -> Evidence:
         """Keep bytes, durable on return. Raises `evidence.too_large`, `evidence.bad_type`, `evidence.broken`."""
-        if len(content) > MAX_BYTES:
-            raise TOO_LARGE(size=len(content), most=MAX_BYTES)
+        if (whole := max(size, len(content))) > MAX_BYTES:
+            raise TOO_LARGE(size=whole, most=MAX_BYTES)
         content_type = sniff(content)
         _check(content, content_type)
         sha256 = hashlib.sha256(content).hexdigest()

@@ -187,6 +187,11 @@ class Identity:
         """Return a party's account; '' for one that is not known."""
         return str(self._desk.read(lambda conn: conn.execute(select(party.c.account).where(party.c.id == id_)).scalar_one_or_none()) or "")
 
+    @staticmethod
+    def seats(conn: Connection, unit: str) -> bool:
+        """Tell whether anyone's account belongs to a unit."""
+        return conn.execute(select(party.c.id).where(party.c.unit == unit).limit(1)).first() is not None
+
     # keeping parties
 
     def add_party(self, new: Party, *, actor: str, password: str = "") -> str:

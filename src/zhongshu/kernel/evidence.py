@@ -22,8 +22,8 @@ class Evidence:
 class EvidenceStore(Protocol):
     """Content-addressed, append-only."""
 
-    def put(self, content: bytes) -> Evidence:
-        """Keep bytes; the content type is found from the bytes, not believed; durable on return."""
+    def put(self, content: bytes, size: int = 0) -> Evidence:
+        """Keep bytes; the content type is found from the bytes, not believed; durable on return. `size`: of the whole, where only its beginning was read."""
         ...
 
     def get(self, sha256: str) -> bytes:

@@ -22,6 +22,7 @@ from zhongshu.kernel.problem import Problem, declare
 from zhongshu.kernel.quantity import NULL, WRONG_UNIT, known_unit, to_ticks
 from zhongshu.kernel.reading import Flag, Readings, join
 from zhongshu.kernel.reason import why
+from zhongshu.kernel.words import NO_WORDS, plain, worded
 from zhongshu.sense.decode import columns, decode, is_list, read, unpack
 from zhongshu.sense.registry import Registry, to_document
 from zhongshu.sense.rows import BAD_BODY, BAD_ROW, NOT_A_NUMBER, Decoded, Lines, refusal, text
@@ -123,7 +124,10 @@ class Intake:
         key = document["id"]
         if not isinstance(key, str | int) or isinstance(key, bool) or not str(key).strip():
             raise BAD_ROW(why_zh="id 为空或不是文字", why_en="id is empty or no text")
-        kept = document | {"id": str(key).strip()[:200], "created": at, "digest": digest}
+        said = {name: plain(told) for name in ("text", "address") if isinstance(told := document.get(name), str)}
+        if document.get("text") and not worded(str(document["text"])) and not document.get("photos"):
+            raise NO_WORDS()
+        kept = document | said | {"id": str(key).strip()[:200], "created": at, "digest": digest}
         return kept | self._where(document)
 
     def _where(self, document: dict[str, Any]) -> dict[str, Any]:

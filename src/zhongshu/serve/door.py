@@ -1,13 +1,14 @@
 """The door: who asks, what the guard allows, and the ledger's line of a read. Every route goes through it, with its own permission."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
+from zhongshu.act import VERBS as WORDS
 from zhongshu.govern import guest
 from zhongshu.kernel.area import parse_area
 from zhongshu.kernel.grade import ANONYMOUS, Principal, Scope
@@ -27,6 +28,13 @@ BAD_LIMIT = declare(
     "invalid",
     zh=("limit 不能是 {limit}。", "请写 1 或更大的数；过大时按上限返回。"),
     en=("limit cannot be {limit}.", "Ask for 1 or more; more than the most is taken for the most."),
+)
+
+NO_VERB = declare(
+    "verb.unknown",
+    "unknown",
+    zh=("没有“{verb}”这个操作。", "可以是：{known_zh}。"),
+    en=("There is no act '{verb}' here.", "It can be: {known_en}."),
 )
 
 COOKIE = "zs_session"
@@ -57,6 +65,16 @@ class Asked:
     def narrow(self, area: str | None) -> int | None:
         """Read an area parameter; None stays None."""
         return None if not area else parse_area(area)
+
+
+def known_verb(verb: str, verbs: Iterable[str]) -> str:
+    """Return a verb that is one of these. Raises `verb.unknown`, which names them."""
+    verbs = tuple(verbs)
+    if verb in verbs:
+        return verb
+    words = [(one, WORDS.get(one)) for one in verbs]
+    zh, en = ("、".join(f"{one} {word.zh}" if word else one for one, word in words), ", ".join(f"{one} ({word.en})" if word else one for one, word in words))
+    raise NO_VERB(verb=verb[:100], known_zh=zh or "—", known_en=en or "—")
 
 
 def digest(content: bytes) -> str:

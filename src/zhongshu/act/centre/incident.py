@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from zhongshu.act import docket, duty, states
+from zhongshu.act import docket, duty, states, units
 from zhongshu.act.centre import line, order, report
 from zhongshu.act.centre.line import Document, Row
 from zhongshu.act.centre.refusals import IS_CLOSED, NO_VERB, ORDERS_OPEN
@@ -77,12 +77,16 @@ class NewIncident:
 
 
 def open_room(deed: Deed, new: NewIncident) -> Row:
-    """Open an incident's room and draft its first report. Raises `case.missing`, `case.unknown`."""
+    """Open an incident's room and draft its first report. Raises `case.missing`, `case.unknown`, `centre.no_theme`, `unit.unknown`."""
     if not new.theme or not new.title_zh.strip() or not new.areas:
         raise MISSING(field="主题、名称、区域 theme, title_zh, areas")
+    if new.mode is None:
+        line.check_theme(deed.connection, new.theme, deed.now)
     cases = [docket.get(deed, case)["id"] for case in new.cases]
     title = (line.stamped(new.title_zh, drill=new.drill, language="zh"), line.stamped(new.title_en or new.title_zh, drill=new.drill, language="en"))
     area = line.over(new.areas)
+    for party in new.parties:
+        units.check(deed, party, area)
     row: Row = {"id": uuid7(), "number": number(deed, area, deed.now, LETTER), "theme": new.theme, "title_zh": title[0], "title_en": title[1], "level": new.level, "area": area}
     row |= {"areas": list(new.areas), "places": list(new.places), "parties": list(new.parties), "cases": cases, "mode": new.mode, "drill": new.drill, "state": "open"}
     row |= {"happened": deed.now if new.happened is None else new.happened, "opened": deed.now, "opened_by": deed.actor.id, "closed": None, "version": 1}
@@ -118,6 +122,8 @@ def add(deed: Deed, id_: str, verb: str, what: str | dict[str, Any]) -> Row:
         raise MISSING(field=column)
     if verb == "link":
         what = str(docket.get(deed, str(what))["id"])
+    elif verb == "party":
+        units.check(deed, str(what), row["area"])
     if what in row[column]:
         return row
     row = line.change(deed, "incident", row, {column: [*row[column], what]})

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, or_, select, update
 
 from zhongshu.act.centre import tables
-from zhongshu.act.centre.refusals import STALE, UNKNOWN
+from zhongshu.act.centre.refusals import NO_THEME, STALE, UNKNOWN
 from zhongshu.act.deed import Deed, Entry, record
 from zhongshu.act.duty import book
 from zhongshu.act.urgency import mode as modes
@@ -99,6 +99,15 @@ def theme_names(connection: Connection, theme: str) -> tuple[str, str]:
         named = held.made["themes"] = {row.cells["theme"]: (row.cells["zh"], row.cells["en"]) for row in held.every("modes") if row.cells["effect"] == "name"}
     found: tuple[str, str] = named.get(theme, (theme, theme))
     return found
+
+
+def check_theme(connection: Connection, theme: str, now: int) -> None:
+    """Refuse a theme that no table of modes, plans or rosters names, if any of them names one. Raises `centre.no_theme`."""
+    held = book(connection)
+    known = sorted({row.cells["theme"] for kind in ("modes", "plans", "roster") for row in held.all_at(kind, now)} - {""})
+    if known and theme not in known:
+        said = {f"known_{language}": ", ".join(f"{each} {theme_names(connection, each)[i]}" for each in known) for i, language in enumerate(("zh", "en"))}
+        raise NO_THEME(theme=theme, **said)
 
 
 def titled(row: Mapping[Any, Any], words: tuple[str, str]) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from zhongshu.act import duty
+from zhongshu.act import duty, units
 from zhongshu.act.centre import line
 from zhongshu.act.centre.line import Document, Row
 from zhongshu.act.centre.refusals import NO_VERB, NOT_NOW, NOT_YOURS, UNKNOWN
@@ -55,9 +55,10 @@ class NewOrder:
 
 
 def send(deed: Deed, incident: Row, new: NewOrder) -> Row:
-    """Send an order to a unit. Raises `case.missing`."""
+    """Send an order to a unit. Raises `case.missing`, `unit.unknown`."""
     if not new.unit or not new.title_zh.strip():
         raise MISSING(field="单位、内容 unit, title_zh")
+    units.check(deed, new.unit, incident["area"])
     zh, en = duty.unit_names(deed.connection, new.unit)
     title = line.titled(incident, (new.title_zh, new.title_en or new.title_zh))
     row: Row = {"id": uuid7(), "number": number(deed, incident["area"], deed.now, LETTER), "incident": incident["id"], "task": new.task, "title_zh": title[0], "title_en": title[1]}

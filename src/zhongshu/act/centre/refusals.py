@@ -26,6 +26,12 @@ NO_VERB = declare(
     zh=("没有“{verb}”这个操作。", "可以是：{verbs}。"),
     en=("There is no act '{verb}' here.", "It can be: {verbs}."),
 )
+NO_THEME = declare(
+    "centre.no_theme",
+    "invalid",
+    zh=("没有“{theme}”这个主题。", "可以是：{known_zh}；新主题请先写进平急转换清单、预案任务或值班表。"),
+    en=("There is no theme '{theme}'.", "It can be: {known_en}. Name a new one in the tables of modes, plans or rosters first."),
+)
 LATER = declare(
     "centre.ends_first",
     "invalid",

@@ -3,7 +3,7 @@
 Packs bring rows, a city its own, which stand before them. What held on a day is found by its date.
 """
 
-from zhongshu.act.duty.catalogue import bring_in, classes, figure, guess, kinds, leads, load, row_for, rows, suggest, unit_names, units
+from zhongshu.act.duty.catalogue import bring_in, classes, figure, guess, kinds, leads, load, names_unit, row_for, rows, suggest, unit_names, units
 from zhongshu.act.duty.kinds import KINDS, SUPERVISIONS
 from zhongshu.act.duty.load import STREET, on_list
 from zhongshu.act.duty.pages import Book, Row, book
@@ -26,6 +26,7 @@ __all__ = [
     "limit_of",
     "load",
     "moved",
+    "names_unit",
     "on_list",
     "row_for",
     "rows",

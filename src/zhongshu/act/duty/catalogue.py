@@ -7,7 +7,7 @@ import csv
 import io
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from zhongshu.act.deed import Deed
 from zhongshu.act.duty import load as loading
@@ -15,6 +15,7 @@ from zhongshu.act.duty import rota
 from zhongshu.act.duty.kinds import FIGURES, KINDS
 from zhongshu.act.duty.pages import Book, book
 from zhongshu.act.duty.sheets import BAD_ROW, kind_of, of_cells, read
+from zhongshu.act.tables import playbook
 from zhongshu.kernel.clock import rfc3339
 
 COLUMNS = ("class", "zh", "en", "unit", "helpers", "limit_minutes", "check", "normal_minutes", "danger", "basis", "valid_from")
@@ -147,6 +148,18 @@ def guess(connection: Connection, text: str, at: int) -> str:
     return said.pop() if len(said) == 1 else ""
 
 
+def names_unit(connection: Connection, unit: str) -> bool:
+    """Tell whether any table names a unit: who leads, helps, commands or is commanded, has a plan's task, or keeps supplies."""
+    held = book(connection)
+    named = held.made.get("named")
+    if named is None:
+        several = {"dispatch": "helpers", "command": "units"}
+        named = {row.cells["unit"] for kind in ("dispatch", "command", "plans", "supplies") for row in held.every(kind)}
+        named |= {unit for kind, column in several.items() for row in held.every(kind) for unit in row.cells[column]}
+        held.made["named"] = named
+    return unit in named
+
+
 def units(connection: Connection) -> list[_Row]:
     """Return every unit the catalogue names."""
     held = book(connection)
@@ -176,9 +189,15 @@ def rows(connection: Connection, kind: str, at: int) -> list[_Row]:
     ]
 
 
+_PLAYBOOKS = select(playbook.c.key).distinct().order_by(playbook.c.key)
+
+
 def bring_in(deed: Deed, kind: str, source: str, body: bytes, *, write: bool) -> _Row:
-    """Say what a file would change in a table, line by line; with `write`, change it. Raises what `sheets.read` and `load.compare` raise."""
-    found = loading.compare(book(deed.connection), kind_of(kind), source, read(kind_of(kind), source, body, deed.zone), deed.now, deed.zone)
+    """Say what a file would change in a table, line by line; with `write`, change it. Raises what `sheets.read` and `load.compare` raise, and `duty.no_playbook`."""
+    brought = read(kind_of(kind), source, body, deed.zone)
+    if kind == "classes":
+        loading.check_playbooks(brought, deed.connection.execute(_PLAYBOOKS).scalars().all())
+    found = loading.compare(book(deed.connection), kind_of(kind), source, brought, deed.now, deed.zone)
     if write and found:
         loading.apply(deed, found)
     counts = {"new": len(found.new), "changed": len(found.changed), "ended": len(found.ended), "same": found.same}

@@ -34,6 +34,12 @@ UNKNOWN_CLASS = declare(
     zh=("“{key}”里的类别 {class_} 没有登记。", "请先装入类别表 classes。"),
     en=("The class {class_} of '{key}' is not known.", "Bring in the table of classes first."),
 )
+UNKNOWN_PLAYBOOK = declare(
+    "duty.no_playbook",
+    "invalid",
+    zh=("“{key}”的联动规程 {playbook} 没有部署。", "已部署的规程：{known}；新规程请先部署，再装入类别表。"),
+    en=("The playbook {playbook} of '{key}' is not deployed.", "There are: {known}. A new one is deployed first, then the table of classes brought in."),
+)
 OVERLAP = declare(
     "duty.overlap",
     "conflict",
@@ -46,8 +52,8 @@ OVERLAP = declare(
 TWICE = declare(
     "duty.twice",
     "conflict",
-    zh=("“{source}”第 {line} 行又写了“{key}”，与前面的一行不同。", "请删去其中一行。"),
-    en=("Line {line} of '{source}' says something else of '{key}' than a line before it.", "Remove one of the two lines."),
+    zh=("“{source}”第 {line} 行又写了“{key}”，与前面的一行不同。", "请删去其中一行，或给较早的一行写明更早的 valid_to。"),
+    en=("Line {line} of '{source}' says something else of '{key}' than a line before it.", "Remove one of the two lines, or let the earlier one end earlier by its valid_to."),
 )
 AGAINST_LIST = declare(
     "duty.against_list",
@@ -81,22 +87,29 @@ class Diff:
     changed: list[tuple[Row, Row]] = field(default_factory=list)
     ended: list[Row] = field(default_factory=list)
     same: int = 0
+    over: dict[tuple[tuple[str, ...], int], Row] = field(default_factory=dict)
+    """Of new rows by key and day: the row of another source that they stand before, which held till then."""
 
     def __bool__(self) -> bool:
         """Tell whether anything would change."""
         return bool(self.new or self.changed or self.ended)
 
     def lines(self) -> list[str]:
-        """Return it as lines for people: `+` new, `~` changed, `-` ended."""
+        """Return it as lines for people: `+` new, `~` changed or put over another source's, `-` ended."""
 
         def said(row: Row) -> str:
             return f"{row.name}  {_day(row.valid_from, self.zone)}"
 
-        lines = [f"+ {said(row)}  {_brief(row)}" for row in self.new]
-        for before, after in self.changed:
-            moved = [f"{name} {before.cells.get(name)!r} → {value!r}" for name, value in after.cells.items() if before.cells.get(name) != value]
-            moved += [f"valid_to {_day(before.valid_to, self.zone)} → {_day(after.valid_to, self.zone)}"] if before.valid_to != after.valid_to else []
-            lines.append(f"~ {said(after)}  {'; '.join(moved)}")
+        def moved(before: Row, after: Row) -> str:
+            cells = [f"{name} {before.cells.get(name)!r} → {value!r}" for name, value in after.cells.items() if before.cells.get(name) != value]
+            until = [f"valid_to {_day(before.valid_to, self.zone)} → {_day(after.valid_to, self.zone)}"] if before.valid_to != after.valid_to else []
+            return "; ".join(cells + until)
+
+        lines = []
+        for row in self.new:
+            under = self.over.get((row.key, row.valid_from))
+            lines.append(f"+ {said(row)}  {_brief(row)}" if under is None else f"~ {said(row)}  盖过 over {under.source}: {moved(under, row) or '='}")
+        lines += [f"~ {said(after)}  {moved(before, after)}" for before, after in self.changed]
         return lines + [f"- {said(row)}  {_brief(row)}" for row in self.ended]
 
 
@@ -106,11 +119,14 @@ def compare(held: Book, kind: Kind, source: str, rows: Sequence[Row], now: int, 
     for row in rows:
         if (other := first.setdefault((row.key, row.valid_from), row)).cells != row.cells or other.valid_to != row.valid_to:
             raise TWICE(key=row.name, source=source, line=row.line)
+    _apart(source, first.values())
     before = {(row.key, row.valid_from): row for row in held.every(kind.name) if row.source == source}
     found = Diff(kind.name, source, zone)
     for at, row in first.items():
         if (old := before.get(at)) is None:
             found.new.append(row)
+            if (under := held.at(kind.name, row.key, max(now, row.valid_from))) is not None and under.source != source and _at_once(row, under) and row.own >= under.own:
+                found.over[at] = under
         elif old.cells != row.cells or old.valid_to != row.valid_to:
             found.changed.append((old, row))
         else:
@@ -122,6 +138,16 @@ def compare(held: Book, kind: Kind, source: str, rows: Sequence[Row], now: int, 
         stays = [row for row in held.every(kind.name) if row.source != source or (row.key, row.valid_from) not in told]
         rota.check_calendars([*stays, *(replace(row, valid_to=now) for row in found.ended), *first.values()], zone)
     return found
+
+
+def _apart(source: str, rows: Iterable[Row]) -> None:
+    """Refuse two rows of one key in one file that differ and hold at once; what has no end ends where the next begins. Raises `duty.twice`."""
+    latest: dict[tuple[str, ...], list[Row]] = {}
+    for row in sorted(rows, key=lambda row: row.valid_from):
+        for other in latest.setdefault(row.key, []):
+            if other.cells != row.cells and other.valid_to is not None and row.valid_from < other.valid_to:
+                raise TWICE(key=row.name, source=source, line=row.line)
+        latest[row.key].append(row)
 
 
 def apply(deed: Deed, found: Diff) -> None:
@@ -212,6 +238,13 @@ _CHECKS: dict[str, Callable[[Book, Sequence[Row], int], None]] = {
 def _known_class(held: Book, row: Row, class_: str) -> None:
     if not held.rows["classes"].get((class_,)):
         raise UNKNOWN_CLASS(key=row.name, class_=class_)
+
+
+def check_playbooks(rows: Iterable[Row], known: Sequence[str]) -> None:
+    """Refuse a class that names a playbook nobody deployed. Raises `duty.no_playbook`."""
+    for row in rows:
+        if (name := row.cells.get("playbook")) and name not in known:
+            raise UNKNOWN_PLAYBOOK(key=row.name, playbook=name, known=", ".join(known) or "—")
 
 
 def on_list(held: Book, unit: str, class_: str, at: int) -> str:

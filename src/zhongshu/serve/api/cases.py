@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import File, Query, Response, UploadFile
 from pydantic import BaseModel, Field
+from starlette.datastructures import UploadFile as Sent
 
 from zhongshu.act import (
     UNDOABLE,
@@ -17,16 +18,18 @@ from zhongshu.act import (
     keep_evidence,
     open_case,
     record,
+    sought,
     split_links,
     take_back,
     task_step,
     undo,
 )
+from zhongshu.govern import VERBS
 from zhongshu.kernel.area import parse_area
 from zhongshu.kernel.clock import parse_time
 from zhongshu.kernel.problem import declare
 from zhongshu.serve.city import City
-from zhongshu.serve.door import Asked, Door
+from zhongshu.serve.door import Asked, Door, known_verb
 
 UNKNOWN_LEAD = declare(
     "lead.not_here",
@@ -138,6 +141,11 @@ LEAD_VERBS = ("confirm", "false_alarm", "duplicate", "place", "unlink")
 """What may be done with an open lead, and that what was joined to it may be taken out again."""
 
 
+TASK_VERBS = ("arrive", "done", "decline")
+CASE_VERBS = (*(verb for verb in VERBS["case"] if verb not in TASK_VERBS), "undo")
+"""What may be done with a case: all that permissions are given for, and to take the last step back."""
+
+
 def leads(asked: Door, state: str = "", limit: int = 200, after: str = "") -> dict[str, Any]:
     """List leads, newest first."""
     page = asked.city.office.read(lambda conn: record.list_leads(conn, asked.scope, state, max(1, min(limit, 500)), after))
@@ -163,6 +171,7 @@ def decide_lead(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]: 
     """Confirm a lead (立案), call it a false alarm (误报), or a duplicate of another (重复); or take one's own verdict back (撤销) within 10 s."""
     city = asked.city
     held = _lead(asked, id)
+    known_verb(verb, (*LEAD_VERBS, "undo"))
     city.guard.require(asked.principal, "act", "lead", int(held["area"]), verb=_VERDICTS.get(held["state"], verb) if verb == "undo" else verb)
     if verb == "undo":
         city.office.write(asked.principal, lambda deed: take_back(deed, held["id"], body.given()))
@@ -224,11 +233,12 @@ def cases(
     limit: int = 100,
     after: str = "",
     class_: Annotated[str, Query(alias="class", max_length=100)] = "",
+    due: str = "",
 ) -> dict[str, Any]:
-    """List cases within the asker's scope."""
+    """List cases within the asker's scope; `state` all, open, overdue, closed, late or void, `order` opened or due, `due` a day, or a span such as ..2026-07-01."""
     city = asked.city
-    mine_of, by = asked.principal if mine else None, "due" if order == "due" else "opened"
-    wanted = CaseFilter(state, step, parse_area(area) if area else None, mine_of, q, by, max(1, min(limit, 500)), after, class_)
+    place, mine_of = parse_area(area) if area else None, asked.principal if mine else None
+    wanted = CaseFilter(sought.state(state), sought.step(step), place, mine_of, q, sought.order(order), max(1, min(limit, 500)), after, class_, sought.due(due, city.zone))
     page = city.office.read(lambda conn: record.list_cases(conn, asked.scope, wanted, city.clock.now()))
     counts = city.office.read(lambda conn: record.counts(conn, asked.scope, city.clock.now(), city.zone))
     return page | {"items": [_named(city, row) for row in page["items"]], "counts": counts}
@@ -279,6 +289,9 @@ def act(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]:  # noqa:
     city = asked.city
     scope = city.guard.scope(asked.principal, "read", "case")
     case_id, area, last = city.office.read(lambda conn: record.outline(conn, scope, id))
+    if verb not in CASE_VERBS:
+        shown = city.office.read(lambda conn: record.get_case(conn, scope, id, asked.principal, city.clock.now()))
+        known_verb(verb, [each["verb"] for each in shown["verbs"]])
     asks = verb if verb != "undo" else last if last in UNDOABLE else "acknowledge"
     city.guard.require(asked.principal, "act", "case", area, verb=asks)
     given = body.given(_to(asked, body, "case") if verb == "place" else None)
@@ -291,6 +304,7 @@ def act_on_task(asked: Door, id: str, task: str, verb: str, body: Step) -> dict[
     city = asked.city
     scope = city.guard.scope(asked.principal, "read", "case")
     case_id, area, _ = city.office.read(lambda conn: record.outline(conn, scope, id))
+    known_verb(verb, TASK_VERBS)
     city.guard.require(asked.principal, "act", "case", area, verb=verb)
     city.office.write(asked.principal, lambda deed: task_step(deed, case_id, task, verb, body.given()))
     return case(asked, case_id)
@@ -299,10 +313,14 @@ def act_on_task(asked: Door, id: str, task: str, verb: str, body: Step) -> dict[
 async def add_evidence(asked: Door, file: Annotated[UploadFile, File()]) -> dict[str, Any]:
     """Keep a photograph; its content type is found from its bytes."""
     city = asked.city
-    content = await file.read(16 * 2**20)
-    kept = city.evidence.put(content)
+    kept = city.evidence.put(*await photograph(file))
     city.office.write(asked.principal, lambda deed: keep_evidence(deed, kept))
     return {"sha256": kept.sha256, "content_type": kept.content_type, "size": kept.size, "url": f"/api/evidence/{kept.sha256}"}
+
+
+async def photograph(file: Sent) -> tuple[bytes, int]:
+    """Return what of a sent file is read, more than is ever kept, and the size of the whole."""
+    return await file.read(16 * 2**20), file.size or 0
 
 
 def evidence(asked: Door, sha256: str) -> Response:

@@ -5,18 +5,20 @@ from typing import Annotated, Any
 
 from fastapi import Query, Response
 
-from zhongshu.act import Span, behind, evaluate, evaluation_page, evaluation_workbook
+from zhongshu.act import Span, behind, evaluate, evaluation_page, evaluation_workbook, sought
 from zhongshu.kernel.area import parse_area
 from zhongshu.kernel.clock import DAY, parse_time, to_datetime, to_us
 from zhongshu.serve.door import Asked, Door
 
 From = Annotated[str, Query(alias="from", max_length=40)]
 To = Annotated[str, Query(alias="to", max_length=40)]
+FORMS, OBJECTS = ("xlsx", "pdf"), ("area", "department", "post")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def evaluation(asked: Door, area: str = "", party: str = "", since: From = "", until: To = "", of: str = "area") -> dict[str, Any]:
     """Evaluate a span (days or RFC 3339; the last 30 days if not given) by `of` area, department or post, beside the span before and the year before."""
+    sought.known("of", of, OBJECTS)
     place = parse_area(area) if area else asked.city.about.code
     asked.city.guard.require(asked.principal, "read", "evaluation", place)
     told = asked.city.office.read(lambda conn: evaluate(conn, asked.scope, _span(asked, since, until), place, party, of))
@@ -32,6 +34,7 @@ def evaluation(asked: Door, area: str = "", party: str = "", since: From = "", u
 
 def evaluation_file(asked: Door, form: str, area: str = "", since: From = "", until: To = "", of: str = "area", language: str = "zh") -> Response:
     """Return an evaluation as `xlsx` or `pdf`, in `zh` or `en`."""
+    sought.known("form", form, FORMS)
     told, language = evaluation(asked, area, "", since, until, of), "zh" if language.startswith("zh") else "en"
     name = asked.city.areas.name(asked.city.about.code, language)
     body, kind = (evaluation_workbook(told, language, asked.city.zone), XLSX) if form == "xlsx" else (evaluation_page(told, language, name, asked.city.zone), "application/pdf")
@@ -40,6 +43,7 @@ def evaluation_file(asked: Door, form: str, area: str = "", since: From = "", un
 
 def evaluation_cases(asked: Door, name: str, measure: str, area: str = "", since: From = "", until: To = "", of: str = "area") -> dict[str, Any]:
     """List the cases behind a figure: `name` of the object, `measure` its key."""
+    sought.known("of", of, OBJECTS)
     place = parse_area(area) if area else asked.city.about.code
     asked.city.guard.require(asked.principal, "read", "evaluation", place)
     return {"items": asked.city.office.read(lambda conn: behind(conn, asked.scope, _span(asked, since, until), place, of, name, measure))}

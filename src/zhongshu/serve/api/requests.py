@@ -11,14 +11,15 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.formparsers import MultiPartException
 
 from zhongshu.act import RESULTS, Deed, Given, Place, Voice, VoiceFilter, assist_report, do_request, keep_evidence, propose, record, take_request, tell_result, voices
-from zhongshu.govern import network
+from zhongshu.govern import VERBS, network
 from zhongshu.kernel.area import unplaced
 from zhongshu.kernel.grade import ANONYMOUS, Principal, Scope
 from zhongshu.kernel.ids import uuid7
 from zhongshu.kernel.problem import declare
 from zhongshu.kernel.reason import why
-from zhongshu.serve.api.cases import UNKNOWN_FILE, Located, where
-from zhongshu.serve.door import Asked, Door
+from zhongshu.kernel.words import NO_WORDS, worded
+from zhongshu.serve.api.cases import UNKNOWN_FILE, Located, photograph, where
+from zhongshu.serve.door import Asked, Door, known_verb
 from zhongshu.serve.problems import BAD_REQUEST
 
 MOST_PHOTOS, MOST_WORDS = 3, 2**16
@@ -43,10 +44,10 @@ class Report(Located):
 
 
 class Said(NamedTuple):
-    """A report as it came: its fields, and the photographs that came with it."""
+    """A report as it came: its fields, and the photographs that came with it, each with the size of the whole file."""
 
     report: Report
-    photos: tuple[bytes, ...] = ()
+    photos: tuple[tuple[bytes, int], ...] = ()
 
 
 async def said(request: Request) -> Said:
@@ -57,7 +58,7 @@ async def said(request: Request) -> Said:
         async with request.form(max_files=MOST_PHOTOS, max_fields=20, max_part_size=MOST_WORDS) as form:
             files = [value for key, value in form.multi_items() if key == "photo" and not isinstance(value, str)]
             fields = {key: value for key, value in form.multi_items() if isinstance(value, str) and value}
-            return Said(_report(json.dumps(fields).encode()), tuple([await file.read(16 * 2**20) for file in files]))
+            return Said(_report(json.dumps(fields).encode()), tuple([await photograph(file) for file in files]))
     except (HTTPException, MultiPartException) as error:
         raise BAD_REQUEST(field="form", **why(error)) from None
 
@@ -77,6 +78,8 @@ def report(asked: Door, told: Annotated[Said, Depends(said)], request: Request, 
     city, body = asked.city, told.report
     area = (where(city, body) or Place(unplaced(city.about.code))).area
     nameless = asked.principal.means == ANONYMOUS.means or asked.principal.role_names <= {"guest"}
+    if not worded(body.text) and not told.photos and (nameless or not body.photo):
+        raise NO_WORDS()
     if nameless:
         city.speakers.charge(network(request.client.host if request.client else ""), city.clock.now())
     secret = token_urlsafe(16) if nameless else ""
@@ -85,7 +88,7 @@ def report(asked: Door, told: Annotated[Said, Depends(said)], request: Request, 
         city.guard.require(asked.principal, "act", "request", area, verb="answer")
     told_by = f"{voices.PHONE}{body.caller}" if body.caller else ""
     reporter = told_by if by_phone else _follower(secret) if nameless else asked.principal.id
-    kept = [city.evidence.put(photo) for photo in told.photos]
+    kept = [city.evidence.put(*photo) for photo in told.photos]
     photos = (*((body.photo,) if body.photo and not nameless else ()), *(one.sha256 for one in kept))
 
     def work(deed: Deed) -> dict[str, Any]:
@@ -131,6 +134,7 @@ def follow_photo(asked: Door, secret: str, sha256: str) -> Response:
 def judge(asked: Door, secret: str, verb: str) -> dict[str, Any]:
     """Say by a receipt alone that it is solved (解决了), or that it is not (没解决): then it is open again."""
     who, found = _nameless(asked, secret), follow(asked, secret)
+    known_verb(verb, RESULTS)
     asked.city.office.write(who, lambda deed: tell_result(deed, found["id"], verb))
     return follow(asked, secret)
 
@@ -205,6 +209,7 @@ class Told(BaseModel):
 def act(asked: Door, id: str, verb: str, body: Told | None = None) -> dict[str, Any]:  # noqa: A002 (a path parameter)
     """Answer a request, put it through, refuse it, call back; or, for who reported it, say once its case is closed that it is solved or not (解决了, 没解决)."""
     city, given = asked.city, body or Told()
+    known_verb(verb, VERBS["request"])
     scope = city.guard.require(asked.principal, "act", "request", verb=verb)
     found = city.office.read(lambda conn: voices.get_request(conn, id) if voices.request_visible(conn, scope, id) else None)
     if found is None:

@@ -55,6 +55,6 @@ def playbook(asked: Door, version: str) -> Response:
 async def deploy(asked: Door, file: Annotated[UploadFile, File()]) -> dict[str, Any]:
     """Take a playbook in, or refuse it with every fault: what the engine would ignore or cannot run. Cases that run one keep their version."""
     raw, source = await file.read(2**20 + 1), (file.filename or "")[:200]
-    made = asked.city.office.write(asked.principal, lambda deed: deploy_playbook(deed, source, raw))
+    made = asked.city.office.write(asked.principal, lambda deed: deploy_playbook(deed, source, raw, known=True))
     held = asked.city.office.read(all_playbooks)
     return next(row for row in held if row["version"] == made.version or row["key"] == made.key)
