@@ -1,5 +1,6 @@
 """What someone who used the page for a day found wrong: what is shown first, what is counted, what is kept, and what fits."""
 
+import base64
 import json
 import re
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from playwright.sync_api import Page, Route, expect
 
 HOURS = 3_600_000
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 
 
 def told(page: Page, path: str, mend: Any) -> None:
@@ -55,3 +57,64 @@ def test_what_is_dangerous_or_has_a_time_is_not_hidden_by_hundreds_of_old_voices
     expect(panel.locator("li").first).to_contain_text("危险")
     expect(panel.locator("h2")).to_contain_text("案件 731")
     expect(panel.locator("h2")).to_contain_text("线索 300+")
+
+
+def test_a_report_made_without_a_network_goes_by_itself_and_once(page_of: Any, city: Any) -> None:
+    words = "没有网络时写下的：路灯不亮"
+    page = page_of("/citizen", "citizen-2", width=390, height=844)
+    page.get_by_role("button", name="说话反映").click()
+    page.locator("#said").fill(words)
+    page.locator("input[type=file]").set_input_files({"name": "lamp.png", "mimeType": "image/png", "buffer": PIXEL})
+    page.context.set_offline(True)
+    page.get_by_role("button", name="提交").click()
+    expect(page.get_by_role("status").filter(has_text="连上后会自己发出")).to_be_visible()
+    expect(page.locator("main")).not_to_contain_text("unreachable")
+    expect(page.get_by_role("button", name="再发一次")).to_be_enabled()
+    expect(page.locator("#said")).to_have_value(words)
+    expect(page.locator("form")).to_contain_text("lamp.png")
+    # The first answer is lost on its way: it arrived, and the page cannot know.
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        if route.request.method == "POST" and not lost:
+            lost.append(route.fetch().json()["number"])
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/api/requests$"), lose)
+    page.context.set_offline(False)
+    expect(page.get_by_role("button", name="再发一次")).to_be_enabled()
+    city.until(lambda: lost, "the report goes by itself")
+    page.get_by_role("button", name="再发一次").click()
+    expect(page.locator(".receipt .number")).to_have_text(lost[0])
+    assert [one["text"] for one in city.get("/api/requests?limit=50", "citizen-2")["items"]].count(words) == 1
+
+
+def test_who_has_no_account_sends_the_same_report_twice_and_has_one(city: Any) -> None:
+    report = {"text": "没有登录的人重发一次", "external": "f00d" * 12}
+    first, again = (city.as_("").post("/api/requests", json=report).raise_for_status().json() for _ in range(2))
+    assert first == again
+    assert city.get(f"/api/follow/{first['follow']}")["number"] == first["number"]
+    other = city.as_("").post("/api/requests", json=report | {"external": "beef" * 12}).raise_for_status().json()
+    assert other["number"] != first["number"] and other["follow"] != first["follow"]
+
+
+def test_the_large_print_page_begins_with_its_buttons_and_every_target_is_large(page_of: Any) -> None:
+    page = page_of("/citizen", width=390, height=844)
+    page.get_by_role("button", name="大字版").click()
+    doors = page.locator(".doors .door")
+    offer = page.locator(".offer")
+    offer.wait_for()
+    assert offer.bounding_box()["y"] > doors.last.bounding_box()["y"]
+    small = page.evaluate(
+        "[...document.querySelectorAll('a[href]:not(.skip),button,select')].map((e) => [e.textContent.trim(), e.getBoundingClientRect()]).filter(([, b]) => b.width && (b.height < 60 || b.width < 60)).map(([t]) => t)"
+    )
+    assert small == []
+    doors.nth(1).click()
+    page.locator("#said").fill("大字版试一试")
+    page.get_by_role("button", name="提交").click()
+    number = page.locator(".receipt .number")
+    number.wait_for()
+    lines = number.evaluate("(e) => { const r = document.createRange(); r.selectNodeContents(e); return [r.getClientRects().length, e.scrollWidth <= e.clientWidth] }")
+    assert lines == [1, True]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from base64 import urlsafe_b64encode
 from secrets import token_urlsafe
 from typing import Annotated, Any, NamedTuple
 
@@ -23,6 +24,8 @@ from zhongshu.serve.problems import BAD_REQUEST
 
 MOST_PHOTOS, MOST_WORDS = 3, 2**16
 """So many photographs come with a report, and no field of its form is longer, in bytes."""
+UNGUESSABLE = 32
+"""An `external` of so many characters or more is taken for a random one."""
 UNKNOWN_REQUEST = declare(
     "request.not_here",
     "unknown",
@@ -72,14 +75,15 @@ def _report(body: bytes) -> Report:
 def report(asked: Door, told: Annotated[Said, Depends(said)], request: Request, response: Response) -> dict[str, Any]:
     """Take a report, with or without an account, as JSON or as a form with photographs: the answer is its number, and a receipt to follow it by.
 
-    Its place is its point, else its `area` of this city, else still to be found. Without an account the receipt's `follow` is the only way to follow it.
+    Its place is its point, else its `area` of this city, else still to be found. The same `external` sent again by the same account, or, without one, the same of
+    at least 32 random characters, is the same report. Without an account the receipt's `follow` is the only way to follow it.
     """
     city, body = asked.city, told.report
     area = (where(city, body) or Place(unplaced(city.about.code))).area
     nameless = asked.principal.means == ANONYMOUS.means or asked.principal.role_names <= {"guest"}
     if nameless:
         city.speakers.charge(network(request.client.host if request.client else ""), city.clock.now())
-    secret = token_urlsafe(16) if nameless else ""
+    secret = _secret(body.external or "") if nameless else ""
     by_phone = body.channel == "phone" or bool(body.caller)
     if by_phone:
         city.guard.require(asked.principal, "act", "request", area, verb="answer")
@@ -91,7 +95,7 @@ def report(asked: Door, told: Annotated[Said, Depends(said)], request: Request, 
     def work(deed: Deed) -> dict[str, Any]:
         for one in kept:
             keep_evidence(deed, one)
-        external = f"{reporter}:{body.external}" if body.external and not nameless else uuid7()
+        external = f"{reporter}:{body.external}" if body.external else uuid7()
         place = (body.address, body.lon, body.lat)
         source = "phone" if by_phone else "web"
         voice = Voice(source, external, deed.now, area, body.class_, body.text, *place, source, reporter=reporter, photos=photos)
@@ -100,6 +104,13 @@ def report(asked: Door, told: Annotated[Said, Depends(said)], request: Request, 
     row = city.office.write(asked.principal, work)
     response.status_code = 202
     return {"id": row["id"], "number": row["number"], "follow": secret or None}
+
+
+def _secret(external: str) -> str:
+    """Return what a report without an account is followed by: of its own `external`, where nobody could guess that, so that the same report sent again is the same; else new."""
+    if len(external) < UNGUESSABLE:
+        return token_urlsafe(16)
+    return urlsafe_b64encode(hashlib.sha256(f"receipt:{external}".encode()).digest()[:16]).decode().rstrip("=")
 
 
 def _follower(secret: str) -> str:
