@@ -118,3 +118,22 @@ def test_the_large_print_page_begins_with_its_buttons_and_every_target_is_large(
     number.wait_for()
     lines = number.evaluate("(e) => { const r = document.createRange(); r.selectNodeContents(e); return [r.getClientRects().length, e.scrollWidth <= e.clientWidth] }")
     assert lines == [1, True]
+
+
+def test_seat_joined_voices_stand_with_their_reason_and_their_way_out(page_of: Any, city: Any) -> None:
+    for seat in ("acceptor", "dispatcher"):
+        city.as_("").post(f"/api/story/seats/{seat}").raise_for_status()
+    place = city.get("/api/entities?type=TrashBin&limit=30", "duty")["items"][7]
+    report = {"text": "路口井盖缺失，行人差点掉下去", "class": "E0101", "lon": place["lon"], "lat": place["lat"]}
+    numbers = [city.as_(who).post("/api/requests", json=report).raise_for_status().json()["number"] for who in ("citizen-2", "citizen-3", "citizen-2")]
+    page = page_of("/desk/queue?tab=accept", "acceptor", width=1440, height=900)
+    page.locator(".queue .row", has_text=report["text"]).first.click()
+    expect(page.locator(".work header")).to_contain_text("另有 2 条诉求反映同一件事")
+    side = page.locator(".side")
+    expect(side).not_to_contain_text("没有相近的诉求")
+    ways = side.get_by_role("button", name=re.compile("撤销并入"))
+    expect(ways).to_have_count(2)
+    expect(side.locator("li", has_text=numbers[1])).to_contain_text(re.compile(r"因 .*\d+ m.* 并入"))
+    side.get_by_role("button", name=f"撤销并入 {numbers[1]}").click()
+    expect(page.locator(".work header")).to_contain_text("另有 1 条诉求反映同一件事")
+    assert city.get(f"/api/requests/{numbers[1]}", "acceptor")["together"] == 1

@@ -11,14 +11,14 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 from starlette.formparsers import MultiPartException
 
-from zhongshu.act import RESULTS, Deed, Given, Place, Voice, VoiceFilter, assist_report, do_request, keep_evidence, propose, record, take_request, tell_result, voices
+from zhongshu.act import RESULTS, Deed, Given, Place, Voice, VoiceFilter, assist_report, do_request, keep_evidence, propose, record, split_links, take_request, tell_result, voices
 from zhongshu.govern import network
 from zhongshu.kernel.area import unplaced
 from zhongshu.kernel.grade import ANONYMOUS, Principal, Scope
 from zhongshu.kernel.ids import uuid7
 from zhongshu.kernel.problem import declare
 from zhongshu.kernel.reason import why
-from zhongshu.serve.api.cases import UNKNOWN_FILE, Located, where
+from zhongshu.serve.api.cases import UNKNOWN_FILE, Located, heard, where
 from zhongshu.serve.door import Asked, Door
 from zhongshu.serve.problems import BAD_REQUEST
 
@@ -173,8 +173,20 @@ def request(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path param
         file["url"] = f"/api/evidence/{file['sha256']}"
     if asked.principal.role_names & {"acceptor", "dispatcher", "duty_officer", "checker"}:
         found |= city.office.read(lambda conn: voices.for_desk(conn, found["id"], asked.principal, city.clock.now()))
+        found |= _together(asked, found["lead"])
         found["photos"] = [] if "text" in asked.scope.hidden else [file | {"url": f"/api/evidence/{file['sha256']}"} for file in found["photos"]]
     return _placed(asked, found)
+
+
+def _together(asked: Asked, lead: str | None) -> dict[str, Any]:
+    """Return the voices that tell of the same thing, what joined them and why, and whether the asker may take a join out."""
+    city, scope = asked.city, asked.city.guard.scope(asked.principal, "read", "lead")
+    held = city.office.read(lambda conn: record.get_lead(conn, scope, lead)) if lead else None
+    if held is None:
+        return {"heard": [], "joined": [], "lead_may": []}
+    links = city.office.read(lambda conn: split_links(conn, scope, [held]))[0]["links"]
+    may = city.guard.scope(asked.principal, "act", "lead", verb="unlink").holds(int(held["area"]))
+    return {"heard": heard(held["heard"], city.guard.catalogue.hidden("request", scope.grade)), "joined": links, "lead_may": ["unlink"] if may else []}
 
 
 def caller(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
