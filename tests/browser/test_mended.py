@@ -57,6 +57,7 @@ def test_what_is_dangerous_or_has_a_time_is_not_hidden_by_hundreds_of_old_voices
     expect(panel.locator("li").first).to_contain_text("危险")
     expect(panel.locator("h2")).to_contain_text("案件 731")
     expect(panel.locator("h2")).to_contain_text("线索 300+")
+    page.unroute_all(behavior="ignoreErrors")
 
 
 def test_a_report_made_without_a_network_goes_by_itself_and_once(page_of: Any, city: Any) -> None:
@@ -137,3 +138,48 @@ def test_seat_joined_voices_stand_with_their_reason_and_their_way_out(page_of: A
     side.get_by_role("button", name=f"撤销并入 {numbers[1]}").click()
     expect(page.locator(".work header")).to_contain_text("另有 1 条诉求反映同一件事")
     assert city.get(f"/api/requests/{numbers[1]}", "acceptor")["together"] == 1
+
+
+def test_what_is_asked_of_a_unit_leaves_the_desk_its_verbs(page_of: Any) -> None:
+    page = page_of("/desk/tables", "traffic-office", width=1440, height=900, language="en")
+    unit = page.evaluate("fetch('/api/session').then((a) => a.json()).then((a) => a.principal.unit)")
+    room = {"id": "1", "title_zh": "暴雨", "title_en": "Rainstorm", "drill": False, "parties": [{"unit": unit}], "orders": [{"unit": unit, "state": "sent"}]}
+    page.route(re.compile(r"/api/incidents$"), lambda route: route.fulfill(json={"items": [room], "verbs": []}))
+    page.route(re.compile(r"/api/incidents/1$"), lambda route: route.fulfill(json=room))
+    page.goto("/desk/queue?tab=all")
+    call = page.locator(".call")
+    call.wait_for()
+    page.locator(".queue .hint, .queue footer, .queue .rows").first.wait_for()
+    fits = "() => { const e = document.querySelector('.desk').getBoundingClientRect(); return e.bottom <= innerHeight && document.documentElement.scrollHeight <= innerHeight }"
+    page.wait_for_function(fits)
+    tops = page.locator(".tabs .tab").evaluate_all("(all) => all.map((e) => e.getBoundingClientRect().top)")
+    assert len(tops) == 8 and len(set(tops)) == 1
+    assert page.locator(".tabs").evaluate("(e) => e.scrollWidth <= e.clientWidth")
+
+
+def test_the_screen_asks_a_visitor_nothing_it_would_be_refused_and_leaves_no_hole(page_of: Any) -> None:
+    page = page_of("/citizen", width=1440, height=900)
+    refused: list[str] = []
+    page.on("response", lambda answer: refused.append(answer.url) if answer.status == 403 else None)
+    page.goto("/screen")
+    last = page.locator(".p-left .tiles > li").nth(7)
+    last.wait_for()
+    page.locator(".p-day svg").wait_for()
+    page.wait_for_load_state("load")
+    low, top = last.bounding_box(), page.locator(".p-day").bounding_box()
+    assert low and top
+    assert 0 <= top["y"] - (low["y"] + low["height"]) <= 32
+    assert refused == []
+
+
+def test_nobody_is_said_to_be_on_watch_who_has_not_signed(page_of: Any) -> None:
+    page = page_of("/citizen", "duty", width=1920, height=1080)
+
+    def unsigned(held: dict[str, Any]) -> None:
+        turn = {"theme": "", "shift": "night", "post": "duty_officer", "name": "值班长（夜班）", "name_en": "Duty officer (night)"}
+        held.update(in_charge=None, on_duty=[turn])
+
+    told(page, r"/api/duty$", unsigned)
+    page.goto("/screen")
+    expect(page.locator(".p-top .officer")).to_have_text(re.compile("值班表：\\s*值班长（夜班）"))
+    page.unroute_all(behavior="ignoreErrors")
