@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Page, Route, expect
@@ -39,7 +40,7 @@ def lead_of(key: str) -> dict[str, Any]:
 def test_what_is_dangerous_or_has_a_time_is_not_hidden_by_hundreds_of_old_voices(page_of: Any, city: Any) -> None:
     page = page_of("/citizen", "duty", width=1920, height=1080)
     now = page.evaluate("(now) => Date.parse(now)", city.get("/health")["clock"]["now"])
-    at = lambda hours: page.evaluate("(ms) => new Date(ms).toISOString()", now + hours * HOURS)
+    at: Callable[[int], str] = lambda hours: page.evaluate("(ms) => new Date(ms).toISOString()", now + hours * HOURS)
 
     def cases(held: dict[str, Any]) -> None:
         held["items"] = [case_of("late", at(-5)), case_of("soon", at(2)), case_of("later", at(30)), case_of("danger", at(1), danger=True), case_of("undated", None)]
