@@ -1,6 +1,7 @@
 // The desk's side of what people say: which voices wait, what is proposed of them, and what is done with them.
-import type { Reason, Spot } from './cases'
+import type { Reason, Spot, Voice } from './cases'
 import { get, part, send, type Page } from './http'
+import type { LeadLink, LeadRight } from './leads'
 
 /** `accept`: for a decision or an answer; `call`: answered, to be called back. */
 export type Waits = 'accept' | 'call'
@@ -83,6 +84,10 @@ export interface HotlineFull extends HotlineRow {
   may?: HotlineMove[]
   /** So many voices tell of the same thing, with this one. */
   together?: number
+  /** These voices, what joined them, and whether the viewer may take a join out. */
+  heard?: Voice[]
+  joined?: LeadLink[]
+  lead_may?: LeadRight[]
   photos?: { sha256: string; url: string }[]
   /** How they spoke, and what may be seen of their number. */
   by?: '' | 'phone' | 'account' | 'receipt'

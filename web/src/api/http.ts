@@ -37,8 +37,8 @@ export interface Page<T> {
 export type Query = Record<string, string | number | boolean | null | undefined>
 
 const NO_ANSWER: [Telling, Telling] = [
-  { sentence: '没有连上。', remedy: '请看一下网络；页面会自己重试，也可以点“重试”。' },
-  { sentence: 'No connection.', remedy: 'Check the network; the page tries again by itself, or press Retry.' },
+  { sentence: '没有连上。', remedy: '请看一下网络，连上后再试一次。' },
+  { sentence: 'No connection.', remedy: 'Check the network, then try again.' },
 ]
 const NO_SENSE: [Telling, Telling] = [
   { sentence: '服务的答复无法读懂。', remedy: '请重试；若仍如此，请把时间告诉运维人员。' },

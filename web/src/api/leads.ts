@@ -1,6 +1,7 @@
 // Something seen that is not yet a case.
 import type { Spot, Voice } from './cases'
 import { get, part, send, type Page } from './http'
+import type { Level } from './vitals'
 
 export type LeadVerb = 'confirm' | 'false_alarm' | 'duplicate' | 'place'
 /** What may be done with a lead: a verdict, or taking out again what was joined to it. */
@@ -32,6 +33,7 @@ export interface Lead {
   opened: string
   finding: string | null
   state: string
+  level?: Level | null
   links: LeadLink[]
   /** What it may be the same as, while both may still become one. */
   suggested: LeadLink[]

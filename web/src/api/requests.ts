@@ -7,6 +7,8 @@ export interface Report {
   lat?: number
   area?: string
   class?: string
+  /** Random and the sender's own: the same report sent again stays one. */
+  external?: string
 }
 
 /** What a reporter keeps. `follow` is there for who has no account: it alone opens the report again. */

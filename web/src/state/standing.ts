@@ -5,6 +5,7 @@ import { levelNumber, listModes, listResponses, listWarnings, readDuty, type Col
 import { asProblem, type Problem } from '@/api/http'
 import { listIncidents, type IncidentRow } from '@/api/incidents'
 import { useCity } from './city'
+import { useSession } from './session'
 import { useWatch } from './watch'
 
 /** A warning ends by its own time, of which no news comes. */
@@ -26,6 +27,7 @@ export interface Raised {
 
 export const useStanding = defineStore('standing', () => {
   const city = useCity()
+  const session = useSession()
   const stream = useWatch()
   const taken = shallowRef<Warning[] | null>(null)
   const responses = shallowRef<Response[] | null>(null)
@@ -64,6 +66,8 @@ export const useStanding = defineStore('standing', () => {
   }
   const NOUNS = Object.keys(reads) as Noun[]
 
+  /** The watch is the staff's: a visitor's page does not ask for what it would be refused. */
+  const allowed = (noun: Noun) => noun !== 'duty' || session.staff
   async function read(noun: Noun) {
     try {
       await reads[noun]()
@@ -73,7 +77,7 @@ export const useStanding = defineStore('standing', () => {
     }
   }
   const load = async (...nouns: Noun[]) => {
-    await Promise.all((nouns.length ? nouns : NOUNS).map(read))
+    await Promise.all((nouns.length ? nouns : NOUNS).filter(allowed).map(read))
   }
 
   /** Those in force by the city's own clock; what is to come stays in `taken`. */
@@ -137,7 +141,7 @@ export const useStanding = defineStore('standing', () => {
           soon('incident')
         }),
         stream.on('incident', () => soon('incident')),
-        stream.on('handover', () => soon('duty')),
+        stream.on('handover', () => allowed('duty') && soon('duty')),
       ]
       timer = setInterval(() => {
         if (!document.hidden) void load(...NOUNS.filter((noun) => !REFUSED.includes(problems.value[noun]?.status ?? 0)))

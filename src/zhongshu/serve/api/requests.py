@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from base64 import urlsafe_b64encode
 from secrets import token_urlsafe
 from typing import Annotated, Any, NamedTuple
 
@@ -10,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 from starlette.formparsers import MultiPartException
 
-from zhongshu.act import RESULTS, Deed, Given, Place, Voice, VoiceFilter, assist_report, do_request, keep_evidence, propose, record, take_request, tell_result, voices
+from zhongshu.act import RESULTS, Deed, Given, Place, Voice, VoiceFilter, assist_report, do_request, keep_evidence, propose, record, split_links, take_request, tell_result, voices
 from zhongshu.govern import VERBS, network
 from zhongshu.kernel.area import unplaced
 from zhongshu.kernel.grade import ANONYMOUS, Principal, Scope
@@ -18,12 +19,14 @@ from zhongshu.kernel.ids import uuid7
 from zhongshu.kernel.problem import declare
 from zhongshu.kernel.reason import why
 from zhongshu.kernel.words import NO_WORDS, worded
-from zhongshu.serve.api.cases import UNKNOWN_FILE, Located, photograph, where
+from zhongshu.serve.api.cases import UNKNOWN_FILE, Located, heard, photograph, where
 from zhongshu.serve.door import Asked, Door, known_verb
 from zhongshu.serve.problems import BAD_REQUEST
 
 MOST_PHOTOS, MOST_WORDS = 3, 2**16
 """So many photographs come with a report, and no field of its form is longer, in bytes."""
+UNGUESSABLE = 32
+"""An `external` of so many characters or more is taken for a random one."""
 UNKNOWN_REQUEST = declare(
     "request.not_here",
     "unknown",
@@ -73,7 +76,8 @@ def _report(body: bytes) -> Report:
 def report(asked: Door, told: Annotated[Said, Depends(said)], request: Request, response: Response) -> dict[str, Any]:
     """Take a report, with or without an account, as JSON or as a form with photographs: the answer is its number, and a receipt to follow it by.
 
-    Its place is its point, else its `area` of this city, else still to be found. Without an account the receipt's `follow` is the only way to follow it.
+    Its place is its point, else its `area` of this city, else still to be found. The same `external` sent again by the same account, or, without one, the same of
+    at least 32 random characters, is the same report. Without an account the receipt's `follow` is the only way to follow it.
     """
     city, body = asked.city, told.report
     area = (where(city, body) or Place(unplaced(city.about.code))).area
@@ -82,7 +86,7 @@ def report(asked: Door, told: Annotated[Said, Depends(said)], request: Request, 
         raise NO_WORDS()
     if nameless:
         city.speakers.charge(network(request.client.host if request.client else ""), city.clock.now())
-    secret = token_urlsafe(16) if nameless else ""
+    secret = _secret(body.external or "") if nameless else ""
     by_phone = body.channel == "phone" or bool(body.caller)
     if by_phone:
         city.guard.require(asked.principal, "act", "request", area, verb="answer")
@@ -94,7 +98,7 @@ def report(asked: Door, told: Annotated[Said, Depends(said)], request: Request, 
     def work(deed: Deed) -> dict[str, Any]:
         for one in kept:
             keep_evidence(deed, one)
-        external = f"{reporter}:{body.external}" if body.external and not nameless else uuid7()
+        external = f"{reporter}:{body.external}" if body.external else uuid7()
         place = (body.address, body.lon, body.lat)
         source = "phone" if by_phone else "web"
         voice = Voice(source, external, deed.now, area, body.class_, body.text, *place, source, reporter=reporter, photos=photos)
@@ -103,6 +107,13 @@ def report(asked: Door, told: Annotated[Said, Depends(said)], request: Request, 
     row = city.office.write(asked.principal, work)
     response.status_code = 202
     return {"id": row["id"], "number": row["number"], "follow": secret or None}
+
+
+def _secret(external: str) -> str:
+    """Return what a report without an account is followed by: of its own `external`, where nobody could guess that, so that the same report sent again is the same; else new."""
+    if len(external) < UNGUESSABLE:
+        return token_urlsafe(16)
+    return urlsafe_b64encode(hashlib.sha256(f"receipt:{external}".encode()).digest()[:16]).decode().rstrip("=")
 
 
 def _follower(secret: str) -> str:
@@ -166,8 +177,20 @@ def request(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path param
         file["url"] = f"/api/evidence/{file['sha256']}"
     if asked.principal.role_names & {"acceptor", "dispatcher", "duty_officer", "checker"}:
         found |= city.office.read(lambda conn: voices.for_desk(conn, found["id"], asked.principal, city.clock.now()))
+        found |= _together(asked, found["lead"])
         found["photos"] = [] if "text" in asked.scope.hidden else [file | {"url": f"/api/evidence/{file['sha256']}"} for file in found["photos"]]
     return _placed(asked, found)
+
+
+def _together(asked: Asked, lead: str | None) -> dict[str, Any]:
+    """Return the voices that tell of the same thing, what joined them and why, and whether the asker may take a join out."""
+    city, scope = asked.city, asked.city.guard.scope(asked.principal, "read", "lead")
+    held = city.office.read(lambda conn: record.get_lead(conn, scope, lead)) if lead else None
+    if held is None:
+        return {"heard": [], "joined": [], "lead_may": []}
+    links = city.office.read(lambda conn: split_links(conn, scope, [held]))[0]["links"]
+    may = city.guard.scope(asked.principal, "act", "lead", verb="unlink").holds(int(held["area"]))
+    return {"heard": heard(held["heard"], city.guard.catalogue.hidden("request", scope.grade)), "joined": links, "lead_may": ["unlink"] if may else []}
 
 
 def caller(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)

@@ -45,7 +45,7 @@ export function usePainted(s: Situation, ground: ReturnType<typeof useGround>, c
   })
   const rings = computed<Ring[]>(() =>
     (s.findings.data.value ?? []).flatMap((f) => {
-      const lead = (s.leads.data.value ?? []).find((l) => l.id === f.lead)
+      const lead = (s.leads.data.value?.items ?? []).find((l) => l.id === f.lead)
       const one = (s.cases.data.value?.items ?? []).find((c) => c.id === f.case || c.finding === f.id)
       const shape = s.shapeOf.value.get(f.area) ?? s.shapeOf.value.get(`${f.area.slice(0, 9)}000000`)
       const lon = lead?.lon ?? one?.lon ?? shape?.centre?.[0]

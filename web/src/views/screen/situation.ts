@@ -4,10 +4,11 @@ import { listAreas, readArea, type Area, type AreaItem } from '@/api/areas'
 import { listCases, type Case } from '@/api/cases'
 import { listFindings, type Finding } from '@/api/findings'
 import { listIndicators, type Indicator } from '@/api/indicators'
-import { listLeads, type Lead } from '@/api/leads'
+import { listLeads } from '@/api/leads'
 import { listVitals, type Point, type Vital } from '@/api/vitals'
 import { isBad, rank } from '@/say/level'
 import { calmly, useFetched, useHearing } from '@/state/use'
+import { useWaiting } from '../desk/waiting'
 
 const SPARK_POINTS = 96
 const NEW_FOR_MS = 2000
@@ -40,7 +41,9 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
     return [...[...told.values()].filter((f) => !held.has(f.id)), ...items]
   })
   const closed = useFetched(async () => (await listFindings({ state: 'closed' })).items)
-  const leads = useFetched(async () => (await listLeads('open')).items)
+  const leads = useFetched(async () => listLeads('open'))
+  /** The citizens' voices that are worked on as such, where the viewer works on them. */
+  const waiting = useWaiting()
   const cases = useFetched(async () => {
     const [open, done] = await Promise.all([listCases({ state: 'open', order: 'due', limit: 500 }), listCases({ state: 'closed', limit: 200 })])
     return { items: [...open.items, ...done.items.filter((c) => c.closed)], next: open.next ?? null, counts: open.counts ?? null }
@@ -92,7 +95,7 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
   }
 
   const relist = calmly(() => vitals.load(), 2000)
-  const recase = calmly(() => Promise.all([cases.load(), leads.load()]), 1000)
+  const recase = calmly(() => Promise.all([cases.load(), leads.load(), waiting.load()]), 1000)
   const refind = calmly(() => Promise.all([findings.load(), closed.load()]), 1000)
   const looks = new Set<ReturnType<typeof setTimeout>>()
   onScopeDispose(() => looks.forEach(clearTimeout))
@@ -121,7 +124,7 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
   }
 
   function everything() {
-    for (const one of [indicators, here, vitals, shapes, streets, findings, closed, leads, cases]) void one.load()
+    for (const one of [indicators, here, vitals, shapes, streets, findings, closed, leads, cases, waiting]) void one.load()
   }
 
   useHearing('open', everything)
@@ -157,30 +160,10 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
   watch(chosen, () => void streets.load())
   watch(here.data, () => void above.load())
 
-  return { indicators, here, above, vitals, shapes, streets, findings, closed, leads, cases, tiles, refused, byCode, shapeOf, changed, fresh, everything }
+  return { indicators, here, above, vitals, shapes, streets, findings, closed, leads, waiting, cases, tiles, refused, byCode, shapeOf, changed, fresh, everything }
 }
 
 export type Situation = ReturnType<typeof useSituation>
-
-export interface Todo {
-  key: string
-  kind: 'lead' | 'case'
-  lead?: Lead
-  case?: Case
-  at: string
-  due: string | null
-}
-
-/** Leads waiting and cases open, by time left; what has no due time comes by age after what is late. */
-export function todosOf(leads: Lead[], cases: Case[]): Todo[] {
-  const open = cases.filter((c) => !c.closed && c.step !== 'imported')
-  const rows: Todo[] = [
-    ...leads.filter((l) => !l.case).map((lead): Todo => ({ key: `l${lead.id}`, kind: 'lead', lead, at: lead.opened, due: null })),
-    ...open.map((one): Todo => ({ key: `c${one.id}`, kind: 'case', case: one, at: one.opened, due: one.due })),
-  ]
-  const late = (row: Todo) => (row.due ? new Date(row.due).getTime() : new Date(row.at).getTime() + 30 * 60_000)
-  return rows.sort((a, b) => late(a) - late(b))
-}
 
 export interface Rising {
   class: string
