@@ -103,7 +103,7 @@ def test_seat_twenty_suggested_duplicates_are_joined_by_two_keys_and_taken_back(
     twins = [of_text(city, row["text"]) for row in second]
     ids = [lead["id"] for lead in (*targets.values(), *twins)]
     before = clocks(city, cases, ids)
-    page = page_of(f"/desk/queue?tab=leads&lead={twins[0]['id']}", "duty", width=1440, height=900)
+    page = page_of(f"/desk/queue?tab=leads&lead={twins[0]['id']}", "dispatcher", width=1440, height=900)
     expect(page.locator(".work header")).to_contain_text(twins[0]["number"])
     page.evaluate("dispatchEvent(new CompositionEvent('compositionstart'))")
     for key in ("1", "2", "3", "5", "m", "Enter", "j", "Control+Enter"):

@@ -23,7 +23,7 @@ SHORT = 7
 class VoiceFilter:
     """Which voices: `state` of their own life, `q` in their number, words or address; `waits`: those that wait for someone, the longest first.
 
-    `accept`: for a decision or an answer, being received and either in no case or in one that is over; `call`: answered, and not yet called back.
+    `accept`: for a decision or an answer, being received, with someone to answer (what another system's cameras tell is a lead alone), and either in no case or in one that is over; `call`: answered, and not yet called back.
     """
 
     state: str = ""
@@ -35,7 +35,7 @@ class VoiceFilter:
 
 _WITH_CASE = select(request, case_file.c.number.label("case_number"), case_file.c.step.label("case_step")).join(case_file, case_file.c.id == request.c.case_id, isouter=True)
 _WAITS = {
-    "accept": and_(request.c.state == "received", or_(request.c.case_id.is_(None), case_file.c.step.in_(("closed", "void")))),
+    "accept": and_(request.c.state == "received", request.c.reporter != "", or_(request.c.case_id.is_(None), case_file.c.step.in_(("closed", "void")))),
     "call": request.c.state == "answered",
 }
 
