@@ -131,6 +131,13 @@ def test_a_playbook_gives_its_tasks_to_units_that_are_known(ask: Ask) -> None:
 # figures, files and verbs
 
 
+@pytest.mark.parametrize("day", ["2026-13-01", "2026-02-30", "0001-01-01", "9999-12-31", "yesterday", "2026-07-01T25:00:00Z"])
+def test_an_evaluation_of_a_day_that_is_none_is_refused(ask: Ask, day: str) -> None:
+    for asks in (f"?from={day}", f"?from=2026-01-01&to={day}", f"?from={day}&to={day}"):
+        assert 400 <= ask("duty_officer", "GET", f"/api/evaluation{asks}").status_code < 500, asks
+    assert ask("duty_officer", "GET", "/api/evaluation").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("asks", "names"), [(".exe", ("xlsx", "pdf")), (".pdf?of=bogus", ("area", "department", "post")), ("?of=bogus", ("area", "department", "post")), (".xlsx?of=", ("area",))]
 )

@@ -9,10 +9,13 @@ from zhongshu.act import Span, behind, evaluate, evaluation_page, evaluation_wor
 from zhongshu.kernel.area import parse_area
 from zhongshu.kernel.clock import DAY, parse_time, to_datetime, to_us
 from zhongshu.serve.door import Asked, Door
+from zhongshu.serve.problems import BAD_REQUEST
 
 From = Annotated[str, Query(alias="from", max_length=40)]
 To = Annotated[str, Query(alias="to", max_length=40)]
 FORMS, OBJECTS = ("xlsx", "pdf"), ("area", "department", "post")
+YEARS = range(1971, 2200)
+"""The years that may be evaluated."""
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -56,7 +59,11 @@ def _span(asked: Asked, since: str, until: str) -> Span:
     def read(text: str, other: int) -> int:
         if not text:
             return other
-        return to_us(datetime.fromisoformat(text).replace(tzinfo=zone)) if len(text) == len("2026-01-01") else parse_time(text)
+        try:
+            moment = datetime.fromisoformat(text).replace(tzinfo=zone) if len(text) == len("2026-01-01") else to_datetime(parse_time(text))
+            return to_us(moment.replace(year=moment.year if moment.year in YEARS else 0))
+        except (ValueError, OverflowError):
+            raise BAD_REQUEST(field="from, to", why_zh=f"“{text}”不是一个日期，例如 2026-07-01", why_en=f"'{text}' is no day, such as 2026-07-01") from None
 
     end = read(until, to_us(today) + DAY)
     return Span(read(since, end - 30 * DAY), end)
