@@ -94,7 +94,7 @@ class Day(Staff):
         acceptor = self._token("acceptor")
         held = await self.ask(acceptor, "GET", f"/api/requests/{voice}")
         if kind in EARLY:
-            given = {"answer": {"answer": "已当场答复"}, "transfer": {"unit": "110"}, "refuse": {"reason": "不属受理范围", "code": ""}}[kind]
+            given = {"answer": {"answer": "已当场答复"}, "transfer": {"unit": "110"}, "refuse": {"code": "other-authority"}}[kind]
             done = await self.ask(acceptor, "POST", f"/api/requests/{voice}/{kind}", json=given, allow=(409,))
             if not done.get("refused") and kind == "answer":
                 self.later(90, lambda: self.call(voice))
@@ -116,9 +116,11 @@ class Day(Staff):
                 await self.ask(self._token("acceptor"), "POST", f"/api/requests/{voice['id']}/answer", json={"answer": "现场未发现问题"}, allow=(409,))
 
     async def call(self, voice: str) -> None:
-        """Call back who was answered; some do not pick up."""
+        """Call back who was answered; some do not pick up, and whom the answer did not help is answered again."""
         verb, given = ("missed", {}) if self.dice.random() < 0.2 else ("call_back", {"result": self.dice.choice(("solved", "unsolved")), "satisfied": self.dice.randint(1, 5)})
-        await self.ask(self._token("acceptor"), "POST", f"/api/requests/{voice}/{verb}", json=given, allow=(409,))
+        done = await self.ask(self._token("acceptor"), "POST", f"/api/requests/{voice}/{verb}", json=given, allow=(409,))
+        if not done.get("refused") and given.get("result") == "unsolved":
+            self.later(20, lambda: self.ask(self._token("acceptor"), "POST", f"/api/requests/{voice}/answer", json={"answer": "已再次联系，当场解决"}, allow=(409,)))
 
     async def confirm(self, lead: str) -> None:
         """File a lead, or find that it was nothing."""
