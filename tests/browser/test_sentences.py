@@ -248,7 +248,11 @@ def test_seat_two_hundred_leads_are_reviewed_by_keyboard_alone(seats: None, city
         number = page.wait_for_function(
             "was => { const now = document.querySelector('.work header p')?.textContent.split(' ')[0]; return now !== was && (now ?? '—') }", arg=number, polling=20
         ).json_value()
-        assert turn == 199 or number in ours
+        while turn < 199 and number not in ours:  # what someone else's lead interrupts goes on with the next
+            page.keyboard.press("j")
+            number = page.wait_for_function(
+                "was => { const now = document.querySelector('.work header p')?.textContent.split(' ')[0]; return now && now !== was && now }", arg=number, polling=20
+            ).json_value()
     told = page.evaluate(ADDED)
     after = {lead["number"]: lead["state"] for lead in leads(city)}
     assert {state: sum(after.get(number) == state for number in ours) for state in said} == said
