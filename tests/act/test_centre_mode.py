@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zhongshu.act import condition_for, postponed, raised_sampling, table_rows
+from zhongshu.act import condition_for, postpone, postponed, raised_sampling, table_rows
 from zhongshu.act import sweep as sweep_cases
 from zhongshu.act.centre import incident, mode, order, report, response, roster, sweep
 from zhongshu.act.deed import Deed
@@ -125,6 +125,15 @@ def test_routine_that_nobody_has_begun_stands_still_until_the_mode_ends(town: An
     assert (after["mark"], after["due"]) == ("", rfc3339(due + 10 * MINUTE)), "the limit is as long as it was"
     town.as_("duty_officer", sweep_cases)
     assert town.shown(waits)["mark"] == ""
+
+
+def test_what_is_not_listed_keeps_no_listed_case_from_being_put_off(town: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postpone, "MOST", 3)
+    for _ in range(4):
+        town.open("ponding")
+    last = town.open("garbage")
+    act(town, propose(town), "approve")
+    assert town.shown(last)["mark"] == "deferred"
 
 
 def test_ending_restores_everything_and_says_so_line_by_line(town: Any) -> None:

@@ -27,10 +27,11 @@ def put_off(deed: Deed) -> list[Case]:
     """Defer what a mode in force puts off and nobody has begun; return those cases."""
     own, c, found = deed.by(SYSTEM), case_file.c, []
     for by in putting_off(deed.connection, deed.now):
+        listed = or_(*(c["class"].startswith(row["what"][:-1], autoescape=True) if row["what"].endswith("*") else c["class"] == row["what"] for row in by.effects["postpone"]))
         here = or_(*(and_(c.area >= low, c.area < high) for low, high in map(interval, by.areas)))
         waits = or_(*(and_(c.step == step, c.mark == mark) for step, mark in PLACES))
         stopped = select(case_step.c.seq).where(case_step.c.subject == c.id, case_step.c.verb == "defer", case_step.c.detail["code"].as_string() == _code(by.number))
-        rows = own.connection.execute(select(c.id, c["class"], c.area).where(here, waits, c.parked.is_(None), ~stopped.exists()).order_by(c.opened).limit(MOST)).all()
+        rows = own.connection.execute(select(c.id, c["class"], c.area).where(here, waits, listed, c.parked.is_(None), ~stopped.exists()).order_by(c.opened).limit(MOST)).all()
         for case_id, class_, area in rows:
             notice = postponed(own.connection, class_, area, own.now)
             if notice is not None and notice["mode"] == by.id:
