@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from zhongshu.act import Given, Seen, Voice, answer, decide, link_voice, record, take_finding, take_request, undo, voices
-from zhongshu.act.lead import between
+from zhongshu.act.nearness import between
 from zhongshu.act.tables import case_file, case_step, lead, lead_link, request
 from zhongshu.kernel.clock import MINUTE
 from zhongshu.kernel.finding import Finding, Status

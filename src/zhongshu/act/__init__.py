@@ -23,10 +23,11 @@ from zhongshu.act.joint import body as playbook_body
 from zhongshu.act.joint import deploy as deploy_playbook
 from zhongshu.act.joint import listing as playbooks
 from zhongshu.act.joint import step as task_step
-from zhongshu.act.lead import Seen, link_voice, near, take_back, undo
+from zhongshu.act.lead import Seen, link_voice, take_back, undo
 from zhongshu.act.links import decide
 from zhongshu.act.links import split as split_links
 from zhongshu.act.machine import mermaid, offered
+from zhongshu.act.nearness import near
 from zhongshu.act.office import Office
 from zhongshu.act.place import Place
 from zhongshu.act.record import CaseFilter

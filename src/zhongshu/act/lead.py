@@ -4,7 +4,6 @@ A link is a proposal the page shows with its reason; taking it back restores eve
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +14,12 @@ from zhongshu.act import case as cases
 from zhongshu.act import duty, machine, place, states, takeback, voice
 from zhongshu.act.deed import MISSING, Deed, Entry, number, record
 from zhongshu.act.given import Given, NewCase
+from zhongshu.act.nearness import Reason, between, near
 from zhongshu.act.refusals import STALE
 from zhongshu.act.tables import case_file, lead, lead_link, request
 from zhongshu.kernel.area import show_area
 from zhongshu.kernel.bus import News
-from zhongshu.kernel.clock import MINUTE, rfc3339
+from zhongshu.kernel.clock import rfc3339
 from zhongshu.kernel.finding import Finding
 from zhongshu.kernel.ids import uuid7
 from zhongshu.kernel.problem import declare
@@ -43,8 +43,6 @@ NOT_JOINED = declare(
     en=("Nothing can be joined to lead {number}.", "Choose another lead that is open or filed."),
 )
 
-_EARTH = 6_371_008.8
-
 _Lead = dict[str, Any]
 
 _ONE = select(lead).where(lead.c.id == bindparam("id"))
@@ -63,16 +61,6 @@ class Seen:
     lat: float | None = None
     address: str = ""
     device: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why two things are proposed as one: metres, minutes, and the words for it."""
-
-    metres: float
-    minutes: int
-    zh: str
-    en: str
 
 
 def from_finding(deed: Deed, finding: Finding, seen: Seen) -> tuple[_Lead, bool]:
@@ -204,42 +192,6 @@ def undo(deed: Deed, link_id: int) -> _Lead:
             _shift_back(deed, told, target, row["id"], None, repeat=repeat)
     _voices_changed(deed, {target["id"]}, {target["case_id"]})
     return _move(deed, row, "unlink", "", of=None, case_id=None, decided_by="")
-
-
-def near(deed: Deed, seen: Mapping[Any, Any]) -> list[tuple[_Lead, Reason]]:
-    """Return leads, open or filed, of the same class near in place and time by the city's figures, nearest first, each with why."""
-    if seen["lon"] is None or seen["lat"] is None or not seen["class"]:
-        return []
-    when = _when(seen)
-    metres, span = (duty.figure(deed.connection, name, deed.now) for name in ("join_metres", "join_minutes"))
-    high = metres / 111_000
-    wide = high / max(math.cos(math.radians(seen["lat"])), 0.01)
-    rows = deed.connection.execute(
-        select(lead).where(
-            lead.c.state.in_(("open", "filed")),
-            lead.c["class"] == seen["class"],
-            lead.c.opened.between(when - span * MINUTE, when + span * MINUTE),
-            lead.c.lon.between(seen["lon"] - wide, seen["lon"] + wide),
-            lead.c.lat.between(seen["lat"] - high, seen["lat"] + high),
-            lead.c.id != seen["id"],
-        )
-    )
-    found = [(dict(row), between(seen, row)) for row in rows.mappings()]
-    return sorted((pair for pair in found if pair[1].metres <= metres), key=lambda pair: (pair[1].metres, pair[0]["id"]))
-
-
-def between(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> Reason:
-    """Say how far apart two things are in place and time, and whether they are of one kind."""
-    minutes = abs(_when(one) - _when(other)) // MINUTE
-    same = one["class"] == other["class"] != ""
-    metres, zh, en = math.inf, [], []
-    if None not in {one["lon"], one["lat"], other["lon"], other["lat"]}:
-        metres = _distance(one, other)
-        zh, en = [f"{metres:.0f} m"], [f"{metres:.0f} m"]
-    zh, en = [*zh, f"{minutes} 分钟"], [*en, f"{minutes} min"]
-    if same:
-        zh, en = [*zh, "同类"], [*en, "same kind"]
-    return Reason(metres, minutes, " · ".join(zh), " · ".join(en))
 
 
 def get(deed: Deed, lead_id: str) -> _Lead:
@@ -485,14 +437,3 @@ def _tell(deed: Deed, row: _Lead, verb: str) -> None:
             },
         )
     )
-
-
-def _when(thing: Mapping[Any, Any]) -> int:
-    return int(thing["created"] if "created" in thing else thing["opened"])
-
-
-def _distance(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> float:
-    """Return metres on the sphere between two points in degrees."""
-    a, b = math.radians(one["lat"]), math.radians(other["lat"])
-    across = math.sin(math.radians(other["lon"] - one["lon"]) / 2) ** 2 * math.cos(a) * math.cos(b) + math.sin((b - a) / 2) ** 2
-    return 2 * _EARTH * math.asin(math.sqrt(min(1.0, across)))

@@ -14,6 +14,7 @@ from zhongshu.act.assist import EVENT
 from zhongshu.act.assist import Link as Seen
 from zhongshu.act.deed import Deed
 from zhongshu.act.given import Given
+from zhongshu.act.nearness import Reason, near
 from zhongshu.act.shown import Document, hide, in_scope
 from zhongshu.act.tables import case_file, lead, lead_link, request
 from zhongshu.kernel.grade import Scope
@@ -46,8 +47,8 @@ def note(deed: Deed, told: Mapping[str, Any]) -> None:
 def look_around(deed: Deed, row: Mapping[str, Any]) -> None:
     """Propose for an open lead those of its kind near it in place and time, nearest first: for what no assistant reads, and for what has just been put on the map."""
     if row["state"] == "open":
-        near = [(other, why) for other, why in leads.near(deed, row) if leads.may_join(deed, other)]
-        for other, why in near[:MOST]:
+        around = [(other, why) for other, why in near(deed, row) if leads.may_join(deed, other)]
+        for other, why in around[:MOST]:
             _propose(deed, row["id"], other["id"], (why.zh, why.en))
 
 
@@ -100,7 +101,7 @@ def _event(deed: Deed, told: Mapping[str, Any], other: Mapping[str, Any], link: 
     if not alone or other["lead"] == told["lead"] or not leads.may_join(deed, leads.get(deed, other["lead"])):
         return
     if link.share >= JOINED:
-        leads.link_voice(deed, told["id"], other["lead"], leads.Reason(0.0, 0, link.reason_zh, link.reason_en))
+        leads.link_voice(deed, told["id"], other["lead"], Reason(0.0, 0, link.reason_zh, link.reason_en))
     else:
         _propose(deed, own["id"], other["lead"], (link.reason_zh, link.reason_en))
 
