@@ -92,26 +92,6 @@ export interface Sampling {
   mode: string
 }
 
-export interface Turn {
-  theme: string
-  shift: string
-  post: string
-  post_zh: string
-  post_en: string
-  name: string
-  name_en: string
-  account: string
-  phone: string
-  from: string
-  to: string
-}
-
-export interface Duty {
-  in_charge: { id: string; name: string; since: string } | null
-  on_duty: Turn[]
-  coming: Turn | null
-}
-
 export interface NewWarning {
   issuer: string
   issued: string
@@ -157,7 +137,6 @@ export const levelNumber = (numeral: string) => LEVELS.indexOf(numeral) + 1
 export const listWarnings = (all = false) => get<Listed<Warning>>('/api/warnings', { all: all || undefined })
 export const listResponses = (all = false) => get<Listed<Response>>('/api/responses', { all: all || undefined })
 export const listModes = (all = false) => get<Listed<Mode> & { sampling: Sampling[] }>('/api/modes', { all: all || undefined })
-export const readDuty = () => get<Duty>('/api/duty')
 export const enterWarning = (body: NewWarning) => send<Warning>('POST', '/api/warnings', body)
 export function takeWarning(file: File, areas: string[], colour: string) {
   const form = new FormData()

@@ -1,7 +1,8 @@
 // What the centre stands in now, kept by the stream: warnings, responses, modes, open incidents, the watch. It must never know a view.
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef, type Ref } from 'vue'
-import { levelNumber, listModes, listResponses, listWarnings, readDuty, type Colour, type Duty, type Mode, type Response, type Sampling, type Warning } from '@/api/centre'
+import { levelNumber, listModes, listResponses, listWarnings, type Colour, type Mode, type Response, type Sampling, type Warning } from '@/api/centre'
+import { readDuty, type Duty } from '@/api/duty'
 import { asProblem, type Problem } from '@/api/http'
 import { listIncidents, type IncidentRow } from '@/api/incidents'
 import { useCity } from './city'
