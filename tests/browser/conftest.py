@@ -77,8 +77,8 @@ class City:
         answer.raise_for_status()
         return answer.json()
 
-    def until(self, true: Callable[[], Any], what: str, seconds: float = 60) -> Any:
-        """Wait for something to hold and return it."""
+    def until(self, true: Callable[[], Any], what: str | Callable[[], str], seconds: float = 60) -> Any:
+        """Wait for something to hold and return it; what never came is named."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             try:
@@ -87,7 +87,7 @@ class City:
             except httpx.HTTPError:
                 pass
             time.sleep(0.3)
-        pytest.fail(f"it never came: {what}")
+        pytest.fail(f"it never came: {what if isinstance(what, str) else what()}")
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -9,9 +9,9 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, false, func, literal, literal_column, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, exists, false, func, literal, literal_column, or_, select, true, tuple_
 
-from zhongshu.act import clocks, command, duty, joint, machine, place, states, takeback
+from zhongshu.act import clocks, command, duty, joint, machine, place, states, takeback, tasks
 from zhongshu.act.refusals import UNKNOWN
 from zhongshu.act.shown import (
     Document,
@@ -93,9 +93,9 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
     if found is None:
         raise UNKNOWN(id=case_id)
     row = as_of(found, now)
-    told = connection.execute(_TOLD, {"b_case": row["id"]}).mappings().all()
+    told = connection.execute(_TOLD, {"b_case": row["id"]}).mappings().all() if row["voices"] else []
     steps = [step for step in connection.execute(_STEPS, {"b_subject": row["id"]}).mappings().all() if step["verb"] not in {"source_close", "due"} or step["happened"] <= now]
-    first = told[0]["created"] if told else None
+    first, helped = told[0]["created"] if told else None, any(step["verb"] in tasks.MADE_BY for step in steps)
     placed = place.usable(row)
     chain = command.centre(connection, row["area"], now)
     so = _commanded(chain, row, viewer) | {"placed": placed, "danger": row["danger"], "asked": row["asked"], "rejected": row["rejected"]}
@@ -111,10 +111,10 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
         "links": _links(connection, [row["lead"]]).get(row["lead"], []) if row["lead"] else [],
         "undo": takeback.show(connection, row, next((dict(step) for step in reversed(steps) if step["verb"] not in states.RECEIPTS), None), viewer, now),
         "placed": placed,
-        "tasks": [show_task(task, viewer, now) for task in connection.execute(_TASKS, {"b_case": row["id"]}).mappings()],
+        "tasks": [show_task(task, viewer, now) for task in connection.execute(_TASKS, {"b_case": row["id"]}).mappings()] if helped else [],
         "holdings": [show_holding(each, now) for each in clocks.holdings([dict(step) for step in steps])],
         "chain": command.show(chain, row),
-        "playbook": joint.running(connection, row["id"]),
+        "playbook": joint.running(connection, row["id"]) if helped else None,
         "rulings": rulings(connection, row, scope),
     }
 
@@ -143,13 +143,18 @@ def rulings(connection: Connection, case: Mapping[Any, Any], scope: Scope) -> li
     return found
 
 
-def outline(connection: Connection, scope: Scope, case_id: str) -> tuple[str, int, str]:
-    """Return a case's id, its area, and its last verb: what is asked before anything is done with it. Raises `case.unknown`."""
-    row = connection.execute(_case_in(scope), {"b_id": case_id}).mappings().one_or_none()
+def outline(connection: Connection, scope: Scope, case_id: str) -> tuple[str, int]:
+    """Return a case's id and its area: what is asked before anything is done with it. Raises `case.unknown`."""
+    row = connection.execute(_outline_in(scope), {"b_id": case_id}).one_or_none()
     if row is None:
         raise UNKNOWN(id=case_id)
-    line = takeback.last_line(connection, row["id"])
-    return row["id"], row["area"], "" if line is None else line["verb"]
+    return row[0], row[1]
+
+
+def last_verb(connection: Connection, case_id: str) -> str:
+    """Return the verb of a case's newest step; '' for none."""
+    line = takeback.last_line(connection, case_id)
+    return "" if line is None else str(line["verb"])
 
 
 def history(connection: Connection, subject: str, scope: Scope) -> list[Document]:
@@ -159,7 +164,8 @@ def history(connection: Connection, subject: str, scope: Scope) -> list[Document
 
 def _history(connection: Connection, subject: str, steps: Sequence[Mapping[Any, Any]], scope: Scope) -> list[Document]:
     attached: dict[int, list[Document]] = {}
-    for file in connection.execute(_FILES, {"b_subject": subject}).mappings():
+    files = connection.execute(_FILES, {"b_subject": subject}).mappings() if any(step["shown"] for step in steps) else ()
+    for file in files:
         attached.setdefault(file["seq"], []).append(hide(show_file(file), scope))
     undone = {step["detail"].get("undoes") for step in steps}
     return [show_step(step, attached.get(step["seq"], []), scope) | {"undone": step["seq"] in undone} for step in steps]
@@ -171,15 +177,20 @@ def _case_in(scope: Scope) -> Select[Any]:
     return select(case_file).where(or_(case_file.c.id == bindparam("b_id"), case_file.c.number == bindparam("b_id")), *in_scope(case_file.c, scope))
 
 
+@lru_cache(512)
+def _outline_in(scope: Scope) -> Select[Any]:
+    return _case_in(scope).with_only_columns(case_file.c.id, case_file.c.area)
+
+
 _RULED = (
     select(case_step.c.at, case_step.c.reason, case_step.c.note, case_step.c.unit, case_step.c.number, case_file.c.address, case_file.c.area)
     .join(case_file, case_file.c.id == case_step.c.subject)
-    .where(case_step.c.verb == literal_column("'rule'"), case_file.c["class"] == bindparam("b_class"), case_file.c.id != bindparam("b_case"))
+    .where(case_step.c.verb == literal_column("'rule'"), case_file.c["class"].concat("") == bindparam("b_class"), case_file.c.id != bindparam("b_case"))
     .order_by(case_file.c.area.between(bindparam("b_low"), bindparam("b_high")).desc(), case_step.c.seq.desc())
     .limit(MOST_RULINGS)
 )
 _TOLD = select(request).where(request.c.case_id == bindparam("b_case")).order_by(request.c.created, request.c.id)
-_STEPS = select(case_step).where(case_step.c.subject == bindparam("b_subject")).order_by(case_step.c.seq)
+_STEPS = select(case_step, exists().where(evidence_link.c.seq == case_step.c.seq).label("shown")).where(case_step.c.subject == bindparam("b_subject")).order_by(case_step.c.seq)
 _TASKS = select(case_task).where(case_task.c.case_id == bindparam("b_case")).order_by(case_task.c.made, case_task.c.id)
 _FILES = (
     select(evidence_link.c.seq, evidence.c.sha256, evidence.c.content_type, evidence.c.size, evidence.c.taken, evidence.c.lon, evidence.c.lat)

@@ -62,7 +62,9 @@ def claim(deed: Deed, subject: str, to: tuple[str, str]) -> Line:
 
 def show(connection: Connection, case: Mapping[Any, Any], line: Line | None, viewer: Principal, now: int) -> dict[str, Any] | None:
     """Return the step of a case (`line`: its newest) that the viewer could take back now, and until when: {verb, zh, en, until}; None if there is none."""
-    if line is None or line["verb"] not in states.UNDOABLE or line["actor"] != viewer.id or _over(connection, line, now):
+    if line is None or line["verb"] not in states.UNDOABLE or line["actor"] != viewer.id:
+        return None
+    if now > line["at"] and _over(connection, line, now):  # within the deed that writes it nothing has left yet
         return None
     came, stands = (line["from_step"], line["from_mark"]), (case["step"], case["mark"])
     if not any(row.effect == "undo" and row.at == stands and row.to == came for row in states.ROWS):

@@ -21,6 +21,9 @@ KINDS = {"make_safe": ("先行处置", "Make safe first"), "whistle": ("吹哨�
 BINDING = ("make_safe", "playbook")
 """The kinds of task that must have ended before the holder reports back; a summoned helper's need not."""
 
+MADE_BY = frozenset({"make_safe", "whistle", "launch"})
+"""The verbs that give tasks out: a case without them in its history has none."""
+
 Task = dict[str, Any]
 _ONE = select(case_task).where(case_task.c.id == bindparam("id"))
 _OF = select(case_task).where(case_task.c.case_id == bindparam("case")).order_by(case_task.c.made, case_task.c.id)

@@ -109,6 +109,7 @@ class Identity:
         self._hashing = threading.BoundedSemaphore(2)
         self._by_account, self._by_address = Attempts(free=5), Attempts(free=30)
         self._known: dict[str, _Known] = {}
+        self._names: dict[str, tuple[str, str] | None] = {}
 
     # signing in
 
@@ -179,9 +180,14 @@ class Identity:
         }
 
     def names(self, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
-        """Return both names, zh and en, of those parties that are known."""
-        query = select(party.c.id, party.c.name_zh, party.c.name_en).where(party.c.id.in_(list(ids)))
-        return {row[0]: (row[1], row[2]) for row in self._desk.read(lambda conn: conn.execute(query).all())}
+        """Return both names, zh and en, of those parties that are known; an id is given once and its names never change, so they are asked for once."""
+        wanted = set(ids)
+        if new := wanted - self._names.keys():
+            query = select(party.c.id, party.c.name_zh, party.c.name_en).where(party.c.id.in_(new))
+            if len(self._names) > _KEPT:
+                self._names.clear()
+            self._names |= dict.fromkeys(new) | {row[0]: (row[1], row[2]) for row in self._desk.read(lambda conn: conn.execute(query).all())}
+        return {id_: known for id_ in wanted if (known := self._names.get(id_)) is not None}
 
     def account(self, id_: str) -> str:
         """Return a party's account; '' for one that is not known."""

@@ -7,14 +7,35 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from fastapi.exceptions import RequestValidationError
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Send
 
 from zhongshu.kernel.journal import Receipt
-from zhongshu.kernel.problem import Problem
-from zhongshu.serve.problems import answer, on_broken
+from zhongshu.kernel.problem import Problem, ProblemKind, declare
+from zhongshu.serve.problems import answer, on_broken, on_validation
+
+TOO_LONG = declare(
+    "request.too_long",
+    "too_large",
+    zh=("提交的内容超过 {limit} 字节。", "请缩短后再提交；照片请先作为佐证上传。"),
+    en=("What was sent is longer than {limit} bytes.", "Shorten it, then send again; upload photographs as evidence first."),
+)
+MOST = 2**20
+"""The longest body of a hot address that takes one document, in bytes."""
+
+
+async def body_of(request: Request, most: int = MOST, refusal: ProblemKind = TOO_LONG) -> bytes:
+    """Return the whole body of a request; refused as soon as it is longer than `most` bytes."""
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > most:
+            raise refusal(limit=most)
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 class Answers:
@@ -88,27 +109,27 @@ class Answer:
 class HotRoutes:
     """Hands a few addresses straight to their handlers, without the framework's way in; what they raise is answered as elsewhere."""
 
-    def __init__(
-        self, app: ASGIApp, hot: Mapping[str, tuple[re.Pattern[str], Callable[[Request], Awaitable[Response]]]], city: Starlette, headers: list[tuple[bytes, bytes]]
-    ) -> None:
-        """Wrap an application; `hot`: method and pattern of the path with its handler; `headers`: what every answer has."""
-        self.app, self.hot, self.city, self.headers = app, hot, city, headers
+    def __init__(self, app: ASGIApp, hot: Mapping[re.Pattern[str], Callable[[Request], Awaitable[Response]]], city: Starlette, headers: list[tuple[bytes, bytes]]) -> None:
+        """Wrap an application; `hot`: the pattern of a path that is posted to, with its handler; `headers`: what every answer has."""
+        self.app, self.hot, self.city, self.headers = app, tuple(hot.items()), city, headers
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401 (ASGI's own)
         """Answer a hot address, pass on any other."""
-        held = self.hot.get(scope.get("method", "")) if scope["type"] == "http" else None
-        match = held[0].fullmatch(scope["path"]) if held is not None else None
-        if held is None or match is None:
+        posted = self.hot if scope["type"] == "http" and scope["method"] == "POST" else ()
+        handler, match = next(((handler, match) for path, handler in posted if (match := path.fullmatch(scope["path"])) is not None), (None, None))
+        if handler is None or match is None:
             await self.app(scope, receive, send)
             return
         scope["app"], scope["path_params"] = self.city, match.groupdict()
         request = Request(scope, receive)
         try:
-            response = await held[1](request)
+            response = await handler(request)
         except ClientDisconnect:
             return
         except Problem as problem:
             response = answer(problem)
+        except RequestValidationError as error:
+            response = await on_validation(request, error)
         except Exception as error:  # noqa: BLE001 (answered and logged as elsewhere)
             response = await on_broken(request, error)
         await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers + self.headers})

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ import msgspec
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -23,9 +25,9 @@ from zhongshu.kernel.problem import Problem
 from zhongshu.serve.api import cases, centre, cities, duty, evaluation, incidents, owner, readings, requests, sandbox, sessions, tables, vitals
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, digest, permit
-from zhongshu.serve.hot import HotRoutes
+from zhongshu.serve.hot import HotRoutes, body_of
 from zhongshu.serve.page import HEADERS, NO_STORE, SecurityHeaders, documentation, mount
-from zhongshu.serve.problems import on_broken, on_http, on_problem, on_validation
+from zhongshu.serve.problems import FOREIGN_BODY, on_broken, on_http, on_problem, on_validation
 from zhongshu.serve.shapes import reword
 
 
@@ -153,6 +155,32 @@ _BODIES = {("POST", "/api/requests"): {"requestBody": {"required": True, "conten
 """Bodies that a handler reads by itself, in more than one form."""
 
 
+def _hot(handler: Callable[..., Awaitable[Any]], body: type[BaseModel], action: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
+    """Return a route's handler as one that is given the bare request: the same permission, the same refusals, the same answer."""
+    allowed = permit(action, kind)
+
+    async def answer(request: Request) -> Response:
+        await allowed(request)
+        media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        content = await body_of(request)
+        if media and "json" not in media:
+            raise FOREIGN_BODY(media=media)
+        try:
+            given = body.model_validate_json(content)
+        except ValidationError as error:
+            raise RequestValidationError([fault | {"loc": ("body", *fault["loc"])} for fault in error.errors()]) from None
+        return Response(_encode(await handler(request.state.asked, **request.path_params, body=given)), media_type="application/json")
+
+    return answer
+
+
+HOT: dict[re.Pattern[str], Callable[[Request], Awaitable[Response]]] = {
+    re.compile(r"/api/sources/(?P<source>[^/]+)/readings"): readings.take,
+    re.compile(r"/api/cases/(?P<id>[^/]+)/(?P<verb>[^/]+)"): _hot(cases.act, cases.Step, "act", "case"),
+}
+"""What is posted to most: these pass by the framework's own way in."""
+
+
 class Application(FastAPI):
     """The framework's application, behind the hot addresses and the headers that every answer has."""
 
@@ -160,7 +188,7 @@ class Application(FastAPI):
         """Put the hot addresses before everything the framework does for the others."""
         super().__init__(**about)
         framework = SecurityHeaders(ProxyHeadersMiddleware(super().__call__, "127.0.0.1"))  # type: ignore[arg-type]
-        self.front = HotRoutes(framework, {"POST": (re.compile(r"/api/sources/(?P<source>[^/]+)/readings"), readings.take)}, self, [*HEADERS, NO_STORE])
+        self.front = HotRoutes(framework, HOT, self, [*HEADERS, NO_STORE])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""

@@ -1,5 +1,6 @@
 """Leads, requests, cases and their evidence."""
 
+import asyncio
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from starlette.datastructures import UploadFile as Sent
 from zhongshu.act import (
     UNDOABLE,
     CaseFilter,
+    Deed,
     Given,
     NewCase,
     Place,
@@ -27,7 +29,8 @@ from zhongshu.act import (
 from zhongshu.govern import VERBS
 from zhongshu.kernel.area import parse_area
 from zhongshu.kernel.clock import parse_time
-from zhongshu.kernel.problem import declare
+from zhongshu.kernel.grade import Scope
+from zhongshu.kernel.problem import Problem, declare
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, Door, known_verb
 
@@ -252,16 +255,36 @@ def add_case(asked: Door, body: OpenCase) -> dict[str, Any]:
     new = NewCase(
         verb, body.class_, body.title_zh, body.title_en or body.title_zh, area, "desk", body.address, body.lon, body.lat, reason=body.reason, evidence=tuple(body.evidence)
     )
-    row = city.office.write(asked.principal, lambda deed: open_case(deed, new))
-    return case(asked, row["id"])
+    scope = city.guard.scope(asked.principal, "read", "case")
+    return _told(city.office.write(asked.principal, lambda deed: _as_it_stands(asked, deed, scope, open_case(deed, new)["id"])))
 
 
 def case(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
     """Return a case with its history, voices, clocks, the verbs offered to the asker, and the suggested department."""
     city = asked.city
     scope = city.guard.scope(asked.principal, "read", "case")
-    found = city.office.read(lambda conn: record.get_case(conn, scope, id, asked.principal, city.clock.now()))
-    hidden = city.guard.catalogue.hidden("request", scope.grade)
+    return _case_named(asked, city.office.read(lambda conn: record.get_case(conn, scope, id, asked.principal, city.clock.now())))
+
+
+def _as_it_stands(asked: Asked, deed: Deed, scope: Scope, case_id: str) -> dict[str, Any]:
+    """Return a case as a deed leaves it, read within the deed itself; why it cannot be read does not undo the deed, and is told afterwards."""
+    try:
+        return _case_named(asked, record.get_case(deed.connection, scope, case_id, asked.principal, deed.now))
+    except Problem as gone:
+        return {"gone": gone}
+
+
+def _told(found: dict[str, Any]) -> dict[str, Any]:
+    """Return what a deed left, or raise why it may no longer be read (`case.unknown`)."""
+    if "gone" in found:
+        raise found["gone"]
+    return found
+
+
+def _case_named(asked: Asked, found: dict[str, Any]) -> dict[str, Any]:
+    """Return a case with the names and permissions that only the server knows."""
+    city = asked.city
+    hidden = city.guard.catalogue.hidden("request", city.guard.scope(asked.principal, "read", "case").grade)
     found["voices"] = heard(found["voices"], hidden)
     found |= {"links": _joined(asked, found["links"]), "lead_may": []}
     if found["links"] and city.guard.scope(asked.principal, "act", "lead", verb="unlink").holds(int(found["area"])):
@@ -284,30 +307,40 @@ def heard(voices: list[dict[str, Any]], hidden: frozenset[str]) -> list[dict[str
     return [voice | {"photos": [] if "text" in hidden else [{"sha256": name, "url": f"/api/evidence/{name}"} for name in voice["photos"] or ()]} for voice in shown]
 
 
-def act(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]:  # noqa: A002 (a path parameter)
+async def act(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]:  # noqa: A002 (a path parameter)
     """Do one verb on a case; an older version is a conflict. `undo` takes one's own last step back within 10 s, and asks for that step's permission."""
     city = asked.city
     scope = city.guard.scope(asked.principal, "read", "case")
-    case_id, area, last = city.office.read(lambda conn: record.outline(conn, scope, id))
-    if verb not in CASE_VERBS:
-        shown = city.office.read(lambda conn: record.get_case(conn, scope, id, asked.principal, city.clock.now()))
-        known_verb(verb, [each["verb"] for each in shown["verbs"]])
-    asks = verb if verb != "undo" else last if last in UNDOABLE else "acknowledge"
-    city.guard.require(asked.principal, "act", "case", area, verb=asks)
-    given = body.given(_to(asked, body, "case") if verb == "place" else None)
-    city.office.write(asked.principal, lambda deed: do(deed, case_id, verb, given))
-    return case(asked, case_id)
+
+    def work(deed: Deed) -> dict[str, Any]:
+        case_id, area = record.outline(deed.connection, scope, id)
+        if verb not in CASE_VERBS:
+            shown = record.get_case(deed.connection, scope, id, asked.principal, deed.now)
+            known_verb(verb, [each["verb"] for each in shown["verbs"]])
+        asks = verb
+        if verb == "undo":
+            last = record.last_verb(deed.connection, case_id)
+            asks = last if last in UNDOABLE else "acknowledge"
+        city.guard.require(asked.principal, "act", "case", area, verb=asks)
+        do(deed, case_id, verb, body.given(_to(asked, body, "case") if verb == "place" else None))
+        return _as_it_stands(asked, deed, scope, case_id)
+
+    return _told(await asyncio.wrap_future(city.office.submit(asked.principal, work)))
 
 
 def act_on_task(asked: Door, id: str, task: str, verb: str, body: Step) -> dict[str, Any]:  # noqa: A002 (a path parameter)
     """Arrive at (报到), end or decline a task that one's unit has within a case."""
     city = asked.city
     scope = city.guard.scope(asked.principal, "read", "case")
-    case_id, area, _ = city.office.read(lambda conn: record.outline(conn, scope, id))
-    known_verb(verb, TASK_VERBS)
-    city.guard.require(asked.principal, "act", "case", area, verb=verb)
-    city.office.write(asked.principal, lambda deed: task_step(deed, case_id, task, verb, body.given()))
-    return case(asked, case_id)
+
+    def work(deed: Deed) -> dict[str, Any]:
+        case_id, area = record.outline(deed.connection, scope, id)
+        known_verb(verb, TASK_VERBS)
+        city.guard.require(asked.principal, "act", "case", area, verb=verb)
+        task_step(deed, case_id, task, verb, body.given())
+        return _as_it_stands(asked, deed, scope, case_id)
+
+    return _told(city.office.write(asked.principal, work))
 
 
 async def add_evidence(asked: Door, file: Annotated[UploadFile, File()]) -> dict[str, Any]:

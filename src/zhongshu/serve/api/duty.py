@@ -116,7 +116,7 @@ def instruct(asked: Door, body: Instructed) -> dict[str, Any]:
     until = parse_time(body.until)
     if body.case:
         scope = city.guard.scope(asked.principal, "read", "case")
-        case, area, _ = city.office.read(lambda conn: record.outline(conn, scope, body.case))
+        case, area = city.office.read(lambda conn: record.outline(conn, scope, body.case))
     else:
         case, area = "", city.areas[parse_area(body.area)].code
     city.guard.require(asked.principal, "act", "duty", verb="instruct")

@@ -20,6 +20,7 @@ from zhongshu.kernel.reading import Flag
 from zhongshu.sense import MAX_BODY, TOO_LARGE, UNKNOWN_SOURCE, Source, form_of, read_mended
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Door, permit
+from zhongshu.serve.hot import body_of
 from zhongshu.serve.problems import FOREIGN_BODY
 
 UNKNOWN_ROW = declare(
@@ -117,7 +118,7 @@ async def take(request: Request) -> Response:
     await permit("write", "reading")(request)
     city: City = request.app.state.city
     source = find(city, request.path_params["source"])
-    body = await _body(request)
+    body = await body_of(request, MAX_BODY, TOO_LARGE)
     given = dict(request.scope["headers"])
     encoding, media, batch = (given.get(name, b"").decode("latin-1") for name in (b"content-encoding", b"content-type", b"zs-batch"))
     if not batch and request.scope["query_string"]:
@@ -132,16 +133,6 @@ async def take(request: Request) -> Response:
 
 
 _encode = msgspec.json.Encoder().encode
-
-
-async def _body(request: Request) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY:
-            raise TOO_LARGE(limit=MAX_BODY)
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def show(receipt: Receipt) -> dict[str, Any]:
@@ -275,6 +266,6 @@ async def take_requests(request: Request) -> Response:
     if form_of(request.headers.get("content-type", "")) != "json":
         raise FOREIGN_BODY(media=request.headers["content-type"])
     name = (request.headers.get("zs-batch") or request.query_params.get("batch") or "")[:200]
-    batch = await asyncio.to_thread(city.intake.requests, source, await _body(request), name, request.headers.get("content-encoding", ""))
+    batch = await asyncio.to_thread(city.intake.requests, source, await body_of(request, MAX_BODY, TOO_LARGE), name, request.headers.get("content-encoding", ""))
     receipt = await asyncio.wrap_future(city.pipe.submit(batch))
     return JSONResponse(show(receipt), 202)
