@@ -1,7 +1,7 @@
 """A voice's own life: answered at once, transferred, refused, or led on to a case; answered in the end, and called back. Many voices never become a case.
 
 What a case closes, no voice is closed by: only its own answer and its own call are. Who says in the call that it is not solved is received again,
-and the case that was closed on it is opened again; of a case's way it knows nothing else.
+and the case that was closed on it is opened again; of a case's way it knows nothing else, nor of a lead's but that one is settled when all its voices are.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from zhongshu.act import case as cases
 from zhongshu.act import docket, duty, guards, machine, states, voice
+from zhongshu.act import lead as leads
 from zhongshu.act.assistant import Assistant
 from zhongshu.act.deed import MISSING, SYSTEM, Deed, Entry, record
 from zhongshu.act.given import Given
@@ -50,7 +51,10 @@ def do(deed: Deed, request_id: str, verb: str, given: Given, satisfied: int | No
     changes = {"state": move.to[0], "version": row["version"] + 1} | _EFFECTS[verb](deed, row, given, satisfied, knowledge)
     detail = {name: changes[name] for name in ("transferred", "knowledge", "result", "satisfied", "calls") if changes.get(name) not in {None, ""}}
     record(deed, Entry("request", row["id"], row["number"], row["area"], verb, changes["version"], (row["state"], ""), (changes["state"], ""), reason=given.reason, detail=detail))
-    return voice.change(deed, row, **changes)
+    after = voice.change(deed, row, **changes)
+    if "received" in {row["state"], after["state"]} and row["state"] != after["state"]:
+        leads.settle(deed, row["lead"])
+    return after
 
 
 def _answer(deed: Deed, _row: Row, given: Given, _satisfied: int | None, knowledge: str) -> Row:

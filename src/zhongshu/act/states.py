@@ -158,6 +158,7 @@ VERBS = {
         Verb("false_alarm", "误报", "False alarm", "2"),
         Verb("duplicate", "重复", "Duplicate", "3"),
         Verb("ended", "体征恢复", "Sign back to normal"),
+        Verb("settle", "答复了结", "Settle"),
         Verb("due", "到期", "Limit reached"),
     )
 }
@@ -271,7 +272,9 @@ LEAD_STATES = {
     "filed": ("已立案", "Filed"),
     "false": ("误报", "False alarm"),
     "duplicate": ("重复", "Duplicate"),
+    "settled": ("答复了结", "Settled by answers"),
 }
+"""`settled`: nothing is left to decide of what people told of, each of them having been answered; it waits for nobody."""
 
 LEAD_ROWS = (
     Row(("", ""), "opened", ("open", ""), _ANYONE),
@@ -281,6 +284,8 @@ LEAD_ROWS = (
     Row(("open", ""), "place", ("open", ""), _STAFF, _PLACE),
     Row(("duplicate", ""), "unlink", ("open", ""), _STAFF | _SYSTEM),
     Row(("open", ""), "ended", ("open", ""), _SYSTEM),
+    Row(("open", ""), "settle", ("settled", ""), _SYSTEM),
+    Row(("settled", ""), "reopen", ("open", ""), _STAFF | _SYSTEM),
     Row(("filed", ""), "undo", ("open", ""), _INTAKE),
     Row(("false", ""), "undo", ("open", ""), _STAFF),
 )

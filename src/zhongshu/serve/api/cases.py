@@ -137,8 +137,8 @@ _VERDICTS = {"filed": "confirm", "false": "false_alarm", "duplicate": "unlink"}
 """Whoever may give a verdict may take it back: the verb that the guard is asked for, by the state to be undone."""
 
 
-LEAD_VERBS = ("confirm", "false_alarm", "duplicate", "place", "unlink")
-"""What may be done with an open lead, and that what was joined to it may be taken out again."""
+LEAD_VERBS = ("confirm", "false_alarm", "duplicate", "place", "unlink", "reopen")
+"""What may be done with an open lead, that what was joined to it may be taken out again, and that one that was settled by answers may be opened again."""
 
 
 TASK_VERBS = ("arrive", "done", "decline")
