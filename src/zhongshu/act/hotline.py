@@ -42,7 +42,7 @@ def do(deed: Deed, request_id: str, verb: str, given: Given, satisfied: int | No
     row = voice.get(deed, request_id)
     if given.version is not None and given.version != row["version"]:
         raise STALE(number=row["number"], have=row["version"], given=given.version)
-    move = machine.find_request(row["state"], verb)
+    move = machine.find_request(row["state"], verb, _turn(row, verb, given))
     machine.allow(move, deed.actor, row["area"])
     given = guards.reasoned(deed, move, given)
     for name, lacks in (("reason", not given.reason.strip()), ("unit", not given.unit)):
@@ -55,6 +55,13 @@ def do(deed: Deed, request_id: str, verb: str, given: Given, satisfied: int | No
     if "received" in {row["state"], after["state"]} and row["state"] != after["state"]:
         leads.settle(deed, row["lead"])
     return after
+
+
+def _turn(row: Row, verb: str, given: Given) -> str:
+    """Tell by what a call brought which way a voice goes: `solved` or not, to be called `again` or for the `last` time."""
+    if verb == "call_back":
+        return "unsolved" if given.result == "unsolved" else "solved"
+    return "" if verb != "missed" else "last" if row["calls"] + 1 >= CALLS else "again"
 
 
 def _answer(deed: Deed, _row: Row, given: Given, _satisfied: int | None, knowledge: str) -> Row:
@@ -92,12 +99,12 @@ def _call(deed: Deed, row: Row, given: Given, satisfied: int | None, _knowledge:
         return called | {"closed": deed.now}
     if row["case_id"] and docket.get(deed, row["case_id"])["step"] == "closed":
         cases.do(deed.by(SYSTEM), row["case_id"], "reopen", UNSOLVED)
-    return called | {"state": "received", "answered": None, "answer": "", "knowledge": "", "calls": 0}
+    return called | {"answered": None, "answer": "", "knowledge": "", "calls": 0}
 
 
 def _missed(deed: Deed, row: Row, _given: Given, _satisfied: int | None, _knowledge: str) -> Row:
     calls = row["calls"] + 1
-    return {"calls": calls} if calls < CALLS else {"calls": calls, "state": "closed", "result": "unreachable", "closed": deed.now}
+    return {"calls": calls} if calls < CALLS else {"calls": calls, "result": "unreachable", "closed": deed.now}
 
 
 _EFFECTS: dict[str, Callable[[Deed, Row, Given, int | None, str], Row]] = {

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select, update
 
 from zhongshu.act import case as cases
-from zhongshu.act import duty, machine, place, states, takeback, voice
+from zhongshu.act import duty, guards, machine, place, states, takeback, voice
 from zhongshu.act.deed import MISSING, SYSTEM, Deed, Entry, number, record
 from zhongshu.act.given import Given, NewCase
 from zhongshu.act.nearness import Reason, between, near
@@ -114,13 +114,15 @@ def ended(deed: Deed, finding: str) -> _Lead | None:
 
 
 def decide(deed: Deed, lead_id: str, verb: str, given: Given, of: str = "") -> _Lead:
-    """Confirm (opens its case), false_alarm, duplicate of another, reopen what was settled, or place. Raises `lead.unknown`, `case.stale`, `case.not_now`, `case.not_yours`."""
+    """Confirm (opens its case), false_alarm, duplicate of another, reopen what was settled, or place. Raises `lead.unknown`, `case.stale`, `case.not_now`, `case.not_yours`, `case.own_report`."""
     row = get(deed, lead_id)
     if given.version is not None and given.version != row["version"]:
         raise STALE(number=row["number"], have=row["version"], given=given.version)
     move = machine.find_lead(row["state"], verb)
     machine.allow(move, deed.actor, row["area"])
     if verb == "confirm":
+        if row["kind"] == "request" and guards.told_alone(deed, request.c.lead == row["id"]):
+            raise guards.own_report(verb)
         return _confirm(deed, row, given)
     if verb == "duplicate":
         if not of:

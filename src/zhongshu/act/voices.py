@@ -81,8 +81,8 @@ def for_desk(connection: Connection, request_id: str, viewer: Principal, now: in
         .where(own, lead_link.c.undone.is_(None))
         .order_by(lead_link.c.id)
     )
-    moves = [move for move in states.REQUEST_ROWS if move.at[0] == row["state"] and machine.covers(move, viewer, row["area"])]
-    words = [(move, states.VERBS[move.verb]) for move in moves]
+    moves = {move.verb: move for move in states.REQUEST_ROWS if move.at[0] == row["state"] and machine.covers(move, viewer, row["area"])}
+    words = [(move, states.VERBS[verb]) for verb, move in moves.items()]
     return {
         "proposed": row["proposed"].get("classes", []),
         "knowledge": [show_entry(entry) for entry in hotline.knowledge(connection, row["text"], row["class"], now)],
