@@ -260,7 +260,7 @@ def case(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path paramete
     """Return a case with its history, voices, clocks, the verbs offered to the asker, and the suggested department."""
     city = asked.city
     scope = city.guard.scope(asked.principal, "read", "case")
-    found = city.office.read(lambda conn: record.get_case(conn, scope, id, asked.principal, city.clock.now()))
+    found = city.office.read(lambda conn: record.get_case(conn, scope, id, asked.principal, city.clock.now(), city.roads.of))
     hidden = city.guard.catalogue.hidden("request", scope.grade)
     found["voices"] = heard(found["voices"], hidden)
     found |= {"links": _joined(asked, found["links"]), "lead_may": []}
