@@ -25,6 +25,7 @@ export interface Lead {
   number: string
   kind: string
   source: string
+  class?: string
   title_zh: string
   title_en: string
   area: string
