@@ -195,3 +195,14 @@ def test_a_case_that_time_cannot_move_keeps_no_other_from_it(city: Any, monkeypa
     monkeypatch.setattr(cases, "do", known)
     assert city.as_("duty_officer", sweep) == 1
     assert now(city, third)["mark"] == "taken"
+
+
+def test_a_run_that_goes_on_with_another_holder_was_begun_once(city: Any) -> None:
+    case = taken(city)
+    case = city.do("handler", now(city, case), "return", reason="不属本单位")
+    case = city.do("dispatcher", city.do("dispatcher", case, "uphold"), "dispatch", unit="dept-road")
+    city.news.clear()
+    case = city.do("other_handler", case, "take")
+    assert [line["verb"] for line in city.lines_of(case)].count("launch") == 1
+    assert city.lines_of(case)[-1]["verb"] == "take"
+    assert [one.body["verb"] for one in city.news if one.kind == "case"] == ["take", "take"]

@@ -27,7 +27,7 @@ def ruled(city: Any) -> str:
         city.as_("").post(f"/api/story/seats/{seat}").raise_for_status()
     photo = city.as_("handler").post("/api/evidence", files={"file": ("a.png", PIXEL, "image/png")}).raise_for_status().json()["sha256"]
     deeds: list[tuple[str, str, dict[str, Any]]] = [
-        ("duty", "verify", {}),
+        ("acceptor", "verify", {}),
         ("duty", "file", {}),
         ("duty", "dispatch", {"unit": "dept-drainage"}),
         ("handler", "take", {}),

@@ -135,7 +135,7 @@ def test_seat_twenty_suggested_duplicates_are_joined_by_two_keys_and_taken_back(
 
 @pytest.fixture(scope="module")
 def returned(seats: None, city: Any) -> tuple[str, list[str]]:
-    """Return a case that was given back, and the numbers of those of its class that were ruled on before: four of its own street, the newest first, and one of another."""
+    """Return a case that was given back, and the numbers of those of its class that were ruled on before, four of its own street and one of another, in the order the city gives them: the same road, the street, the nearest first."""
     spots: dict[str, list[dict[str, Any]]] = {}
     for place in city.get("/api/entities?type=TrashBin&limit=100", "duty")["items"]:
         spots.setdefault(place["area"][:9], []).append(place)
@@ -158,15 +158,19 @@ def returned(seats: None, city: Any) -> tuple[str, list[str]]:
         numbers.append(city.get(f"/api/cases/{case}", "duty")["number"])
     case = held(city, "drainage.overflow", own[4], "污水又外溢")
     do(city, "handler", case, "return", code="not-our-duty")
-    return case, [*numbers[:0:-1], numbers[0]]
+    ruled = city.get(f"/api/cases/{case}", "dispatcher")["rulings"]
+    order = {"road": 0, "street": 1, "": 2}
+    assert ruled == sorted(ruled, key=lambda one: (order[one["near"]], one["metres"]))
+    assert ({one["number"] for one in ruled}, ruled[-1]["number"]) == ({*numbers}, numbers[0])
+    return case, [one["number"] for one in ruled]
 
 
 def held(city: Any, class_: str, place: dict[str, Any], title: str) -> str:
     """Return a case that the drainage office holds."""
     body = {"class": class_, "title_zh": title, "title_en": title, "area": place["area"], "lon": place["lon"], "lat": place["lat"]}
     case = str(city.as_("duty").post("/api/cases", json=body).raise_for_status().json()["id"])
-    for verb in ("verify", "file"):
-        do(city, "duty", case, verb)
+    do(city, "acceptor", case, "verify")
+    do(city, "duty", case, "file")
     do(city, "duty", case, "dispatch", unit="dept-drainage")
     return case
 

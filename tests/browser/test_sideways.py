@@ -35,8 +35,8 @@ def held(city: Any, class_: str, nth: int, title: str) -> str:
     place = city.get("/api/entities?type=TrashBin&limit=30", "duty")["items"][nth]
     body = {"class": class_, "title_zh": title, "title_en": title, "area": place["area"], "lon": place["lon"], "lat": place["lat"]}
     case = str(city.as_("duty").post("/api/cases", json=body).raise_for_status().json()["id"])
-    for verb in ("verify", "file"):
-        do(city, "duty", case, verb)
+    do(city, "acceptor", case, "verify")
+    do(city, "duty", case, "file")
     do(city, "duty", case, "dispatch", unit="dept-drainage")
     return case
 

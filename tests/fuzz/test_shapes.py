@@ -99,7 +99,7 @@ class Checked:
 def case_of(acceptor: Any, dispatcher: Any, lon: float, lat: float) -> tuple[str, str, str]:
     """Make a request that becomes a case and is sent out; return the numbers of request and case, and a photograph's name."""
     photo = dispatcher("POST", "/api/evidence", files={"file": ("a.png", picture(), "image/png")})["sha256"]
-    told = acceptor("POST", "/api/requests", json={"text": "路口积水", "lon": lon, "lat": lat, "class": "drainage.ponding", "photo": photo})
+    told = acceptor("POST", "/api/requests", json={"text": "路口积水", "lon": lon, "lat": lat, "class": "drainage.ponding", "photo": photo, "channel": "phone"})
     lead = next(row for row in acceptor("GET", "/api/leads?state=open")["items"] if any(v["number"] == told["number"] for v in row["heard"]))
     case = acceptor("POST", f"/api/leads/{lead['id']}/confirm", json={"version": lead["version"]})["case"]
     dispatcher("POST", f"/api/cases/{case}/dispatch", json={"unit": "dept-drainage"})

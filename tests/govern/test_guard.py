@@ -113,9 +113,9 @@ CASE_VERBS = {
     "collector": {"verify", "check_pass", "check_fail"},
 }
 LEAD_VERBS = {
-    "acceptor": {"confirm", "false_alarm", "duplicate", "place", "unlink"},
-    "duty_officer": {"confirm", "false_alarm", "duplicate", "place", "unlink"},
-    "dispatcher": {"false_alarm", "duplicate", "place", "unlink"},
+    "acceptor": {"confirm", "false_alarm", "duplicate", "place", "unlink", "reopen"},
+    "duty_officer": {"confirm", "false_alarm", "duplicate", "place", "unlink", "reopen"},
+    "dispatcher": {"false_alarm", "duplicate", "place", "unlink", "reopen"},
 }
 
 

@@ -128,7 +128,7 @@ def _of_itself(deed: Deed, row: states.Row, case: Case) -> Case:
     if row.verb == "feedback":
         return _drawn(deed, case)
     if row.verb == "take" and (key := _playbook_of(deed, case)) and not case["redone"] and not case["reopened"]:
-        return do(own, case["id"], "launch", Given(what=key))
+        return joint.go_on(own, case) if joint.begun(deed, case["id"]) else do(own, case["id"], "launch", Given(what=key))
     if row.effect in {"uphold", "reject"} and (times := case["returned"] + case["rejected"]) >= duty.figure(deed.connection, "lift_after_returns", deed.now):
         if row.effect == "uphold":
             return do(own, case["id"], "dispute", Given(reason=f"已退单 {times} 次，提请权责会商 · returned {times} times"))

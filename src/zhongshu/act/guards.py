@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ColumnElement, bindparam, select
 
 from zhongshu.act import command, docket, duty, joint, place, refusals, states, tasks, units
 from zhongshu.act.deed import MISSING, SYSTEM, Deed
@@ -11,6 +11,7 @@ from zhongshu.act.docket import Case
 from zhongshu.act.given import Given
 from zhongshu.act.tables import case_step, request
 from zhongshu.kernel.clock import DAY
+from zhongshu.kernel.problem import Problem
 
 LEAVES = ("extend", "park", "defer", "supplement")
 """What a holder may ask for: 延期, 挂账, 缓办, 待补正."""
@@ -27,6 +28,11 @@ FIELDS = {
 _WORKED = (
     select(case_step.c.seq)
     .where(case_step.c.subject == bindparam("id"), case_step.c.actor == bindparam("actor"), case_step.c.verb.in_(("take", "handle", "feedback", "self_handle")))
+    .limit(1)
+)
+_BROUGHT = (
+    select(case_step.c.seq)
+    .where(case_step.c.subject == bindparam("id"), case_step.c.actor == bindparam("actor"), case_step.c.verb.in_(("report", "patrol", "self_handle")))
     .limit(1)
 )
 _SAID = (
@@ -113,6 +119,24 @@ def _other(deed: Deed, row: states.Row, case: Case, _given: Given) -> None:
     if deed.connection.execute(_WORKED, {"id": case["id"], "actor": deed.actor.id}).first() is not None:
         verb = states.VERBS[row.verb]
         raise refusals.OWN_WORK(verb_zh=verb.zh, verb_en=verb.en)
+
+
+def _apart(deed: Deed, row: states.Row, case: Case, _given: Given) -> None:
+    """Refuse to let anyone verify or close what they brought in themselves, or what they alone told of."""
+    brought = deed.connection.execute(_BROUGHT, {"id": case["id"], "actor": deed.actor.id}).first() is not None
+    if brought or told_alone(deed, request.c.case_id == case["id"]):
+        raise own_report(row.verb)
+
+
+def told_alone(deed: Deed, which: ColumnElement[bool]) -> bool:
+    """Tell whether the actor is the one voice, or all of the voices, of these."""
+    who = set(deed.connection.execute(select(request.c.reporter).where(which).distinct()).scalars())
+    return who == {deed.actor.id}
+
+
+def own_report(verb: str) -> Problem:
+    """Say that someone alone reported what they would now put their name to."""
+    return refusals.OWN_REPORT(verb_zh=states.VERBS[verb].zh, verb_en=states.VERBS[verb].en)
 
 
 def _reporter(deed: Deed, row: states.Row, case: Case, _given: Given) -> None:
@@ -212,6 +236,7 @@ _GUARDS: dict[str, Callable[[Deed, states.Row, Case, Given], None]] = {
     "supervisor": _supervisor,
     "holder": _holder,
     "other": _other,
+    "apart": _apart,
     "reporter": _reporter,
     "recent": _recent,
     "owed": _owed,

@@ -1,7 +1,7 @@
 """A voice's own life: answered at once, transferred, refused, or led on to a case; answered in the end, and called back. Many voices never become a case.
 
 What a case closes, no voice is closed by: only its own answer and its own call are. Who says in the call that it is not solved is received again,
-and the case that was closed on it is opened again; of a case's way it knows nothing else.
+and the case that was closed on it is opened again; of a case's way it knows nothing else, nor of a lead's but that one is settled when all its voices are.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from zhongshu.act import case as cases
 from zhongshu.act import docket, duty, guards, machine, states, voice
+from zhongshu.act import lead as leads
 from zhongshu.act.assistant import Assistant
 from zhongshu.act.deed import MISSING, SYSTEM, Deed, Entry, record
 from zhongshu.act.given import Given
@@ -41,7 +42,7 @@ def do(deed: Deed, request_id: str, verb: str, given: Given, satisfied: int | No
     row = voice.get(deed, request_id)
     if given.version is not None and given.version != row["version"]:
         raise STALE(number=row["number"], have=row["version"], given=given.version)
-    move = machine.find_request(row["state"], verb)
+    move = machine.find_request(row["state"], verb, _turn(row, verb, given))
     machine.allow(move, deed.actor, row["area"])
     given = guards.reasoned(deed, move, given)
     for name, lacks in (("reason", not given.reason.strip()), ("unit", not given.unit)):
@@ -50,7 +51,17 @@ def do(deed: Deed, request_id: str, verb: str, given: Given, satisfied: int | No
     changes = {"state": move.to[0], "version": row["version"] + 1} | _EFFECTS[verb](deed, row, given, satisfied, knowledge)
     detail = {name: changes[name] for name in ("transferred", "knowledge", "result", "satisfied", "calls") if changes.get(name) not in {None, ""}}
     record(deed, Entry("request", row["id"], row["number"], row["area"], verb, changes["version"], (row["state"], ""), (changes["state"], ""), reason=given.reason, detail=detail))
-    return voice.change(deed, row, **changes)
+    after = voice.change(deed, row, **changes)
+    if "received" in {row["state"], after["state"]} and row["state"] != after["state"]:
+        leads.settle(deed, row["lead"])
+    return after
+
+
+def _turn(row: Row, verb: str, given: Given) -> str:
+    """Tell by what a call brought which way a voice goes: `solved` or not, to be called `again` or for the `last` time."""
+    if verb == "call_back":
+        return "unsolved" if given.result == "unsolved" else "solved"
+    return "" if verb != "missed" else "last" if row["calls"] + 1 >= CALLS else "again"
 
 
 def _answer(deed: Deed, _row: Row, given: Given, _satisfied: int | None, knowledge: str) -> Row:
@@ -88,12 +99,12 @@ def _call(deed: Deed, row: Row, given: Given, satisfied: int | None, _knowledge:
         return called | {"closed": deed.now}
     if row["case_id"] and docket.get(deed, row["case_id"])["step"] == "closed":
         cases.do(deed.by(SYSTEM), row["case_id"], "reopen", UNSOLVED)
-    return called | {"state": "received", "answered": None, "answer": "", "knowledge": "", "calls": 0}
+    return called | {"answered": None, "answer": "", "knowledge": "", "calls": 0}
 
 
 def _missed(deed: Deed, row: Row, _given: Given, _satisfied: int | None, _knowledge: str) -> Row:
     calls = row["calls"] + 1
-    return {"calls": calls} if calls < CALLS else {"calls": calls, "state": "closed", "result": "unreachable", "closed": deed.now}
+    return {"calls": calls} if calls < CALLS else {"calls": calls, "result": "unreachable", "closed": deed.now}
 
 
 _EFFECTS: dict[str, Callable[[Deed, Row, Given, int | None, str], Row]] = {

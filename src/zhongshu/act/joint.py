@@ -77,13 +77,11 @@ def named(deed: Deed, key: str) -> bool:
 
 
 def begin(deed: Deed, case: Case, key: str) -> Case:
-    """Begin a playbook in a case, and give out its first tasks; one that runs goes on with whoever has taken the case. Raises `playbook.unknown`, `playbook.runs_already`."""
+    """Begin a playbook in a case, and give out its first tasks. Raises `playbook.unknown`, `playbook.runs_already`."""
     row = deed.connection.execute(_LATEST, {"key": key}).mappings().one_or_none()
     if row is None:
         raise NO_PLAYBOOK(key=key, keys=", ".join(str(one["key"]) for one in listing(deed.connection)))
-    if deed.connection.execute(_RUN, {"case": case["id"]}).first() is not None:
-        if deed.actor.id == SYSTEM.id:
-            return _go_on(deed, case)
+    if begun(deed, case["id"]):
         raise RUNS_ALREADY(number=case["number"])
     made = _read(row["version"], row["body"])
     state = playbook.begin(made, {name: case[name] for name in ("level", "class", "danger", "voices")}, now=deed.now)
@@ -91,8 +89,13 @@ def begin(deed: Deed, case: Case, key: str) -> Case:
     return _settle(deed, case, made, state)
 
 
-def _go_on(deed: Deed, case: Case) -> Case:
-    """Go on with a run in another holder's hands: what fell to the one before falls to this one, and what a recall called back is given out again."""
+def begun(deed: Deed, case_id: str) -> bool:
+    """Tell whether a playbook was begun in a case, be it over or not."""
+    return deed.connection.execute(_RUN, {"case": case_id}).first() is not None
+
+
+def go_on(deed: Deed, case: Case) -> Case:
+    """Go on with a run in another holder's hands: what fell to the one before falls to this one, and what a recall called back is given out again. It is not begun anew."""
     made, state = _of(deed, case["id"])
     have = {task["key"]: task for task in tasks.of_case(deed, case["id"]) if task["kind"] == "playbook" and task["state"] in tasks.OPEN}
     helpers = set(case["helpers"])
@@ -104,7 +107,9 @@ def _go_on(deed: Deed, case: Case) -> Case:
         elif have[key]["unit"] != unit:
             tasks.pass_on(deed, have[key], case["unit"])
     docket.touch(deed, case["id"], helpers=sorted(helpers))
-    return case | {"helpers": sorted(helpers)}
+    case = case | {"helpers": sorted(helpers)}
+    docket.tell(deed, case, "take")
+    return case
 
 
 def went_on(deed: Deed, case: Case, task: Mapping[str, Any], given: Given) -> Case:

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select, update
 
 from zhongshu.act import case as cases
-from zhongshu.act import duty, machine, place, states, takeback, voice
-from zhongshu.act.deed import MISSING, Deed, Entry, number, record
+from zhongshu.act import duty, guards, machine, place, states, takeback, voice
+from zhongshu.act.deed import MISSING, SYSTEM, Deed, Entry, number, record
 from zhongshu.act.given import Given, NewCase
 from zhongshu.act.nearness import Reason, between, near
 from zhongshu.act.refusals import STALE
@@ -114,13 +114,15 @@ def ended(deed: Deed, finding: str) -> _Lead | None:
 
 
 def decide(deed: Deed, lead_id: str, verb: str, given: Given, of: str = "") -> _Lead:
-    """Confirm (opens its case), false_alarm, duplicate of another, or place. Raises `lead.unknown`, `case.stale`, `case.not_now`, `case.not_yours`."""
+    """Confirm (opens its case), false_alarm, duplicate of another, reopen what was settled, or place. Raises `lead.unknown`, `case.stale`, `case.not_now`, `case.not_yours`, `case.own_report`."""
     row = get(deed, lead_id)
     if given.version is not None and given.version != row["version"]:
         raise STALE(number=row["number"], have=row["version"], given=given.version)
     move = machine.find_lead(row["state"], verb)
     machine.allow(move, deed.actor, row["area"])
     if verb == "confirm":
+        if row["kind"] == "request" and guards.told_alone(deed, request.c.lead == row["id"]):
+            raise guards.own_report(verb)
         return _confirm(deed, row, given)
     if verb == "duplicate":
         if not of:
@@ -191,7 +193,19 @@ def undo(deed: Deed, link_id: int) -> _Lead:
         if told["lead"] == target["id"]:
             _shift_back(deed, told, target, row["id"], None, repeat=repeat)
     _voices_changed(deed, {target["id"]}, {target["case_id"]})
-    return _move(deed, row, "unlink", "", of=None, case_id=None, decided_by="")
+    after = _move(deed, row, "unlink", "", of=None, case_id=None, decided_by="")
+    settle(deed, row["id"])
+    return after
+
+
+def settle(deed: Deed, lead_id: str | None) -> None:
+    """Settle an open lead of voices of which none waits any longer, and open a settled one again of which one does."""
+    row = None if lead_id is None else get(deed, lead_id)
+    if row is None or row["kind"] != "request" or row["state"] not in {"open", "settled"}:
+        return
+    told = set(deed.connection.execute(select(request.c.state).where(request.c.lead == row["id"])).scalars())
+    if told and row["state"] == ("settled" if "received" in told else "open"):
+        _move(deed.by(SYSTEM), row, "reopen" if "received" in told else "settle", "")
 
 
 def get(deed: Deed, lead_id: str) -> _Lead:
@@ -339,7 +353,7 @@ def _undo_voice(deed: Deed, request_id: str, target: _Lead, before: dict[str, An
     told = voice.get(deed, request_id)
     told = _shift_back(deed, told, target, before["lead"], before["case"], repeat=before["repeat"])
     if before["lead"] is None:
-        _own_lead(deed, told)
+        settle(deed, _own_lead(deed, told)["id"])
     _voices_changed(deed, {target["id"], before["lead"]}, {target["case_id"], before["case"]})
     return get(deed, target["id"])
 
@@ -400,6 +414,7 @@ def _write_link(
 def _voices_changed(deed: Deed, leads: set[str | None], opened: set[str | None]) -> None:
     for lead_id in sorted(filter(None, leads)):
         _tell(deed, get(deed, lead_id), "link")
+        settle(deed, lead_id)
     for case_id in sorted(filter(None, opened)):
         cases.recount_voices(deed, case_id)
 

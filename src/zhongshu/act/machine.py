@@ -61,9 +61,9 @@ def find_lead(state: str, verb: str) -> Row:
     return row
 
 
-def find_request(state: str, verb: str) -> Row:
-    """Return the row of a voice's move. Raises `case.not_now`."""
-    row = next((row for row in REQUEST_ROWS if row.at[0] == state and row.verb == verb), None)
+def find_request(state: str, verb: str, so: str = "") -> Row:
+    """Return the row of a voice's move; `so`: which of several, by what must be so. Raises `case.not_now`."""
+    row = next((row for row in REQUEST_ROWS if row.at[0] == state and row.verb == verb and (not so or so in row.guards)), None)
     if row is None:
         raise _not_now(verb, *REQUEST_STATES.get(state, (state, state)))
     return row

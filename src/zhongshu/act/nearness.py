@@ -51,9 +51,8 @@ def between(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> Reason:
     """Say how far apart two things are in place and time, and whether they are of one kind."""
     minutes = abs(_when(one) - _when(other)) // MINUTE
     same = one["class"] == other["class"] != ""
-    metres, zh, en = math.inf, [], []
-    if None not in {one["lon"], one["lat"], other["lon"], other["lat"]}:
-        metres = _metres(one, other)
+    metres, zh, en = apart(one, other), [], []
+    if math.isfinite(metres):
         zh, en = [f"{metres:.0f} m"], [f"{metres:.0f} m"]
     zh, en = [*zh, f"{minutes} 分钟"], [*en, f"{minutes} min"]
     if same:
@@ -65,8 +64,10 @@ def _when(thing: Mapping[Any, Any]) -> int:
     return int(thing["created"] if "created" in thing else thing["opened"])
 
 
-def _metres(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> float:
-    """Return metres on the sphere between two points in degrees."""
+def apart(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> float:
+    """Return metres on the sphere between two points in degrees; without end where one has no point."""
+    if None in {one["lon"], one["lat"], other["lon"], other["lat"]}:
+        return math.inf
     a, b = math.radians(one["lat"]), math.radians(other["lat"])
     across = math.sin(math.radians(other["lon"] - one["lon"]) / 2) ** 2 * math.cos(a) * math.cos(b) + math.sin((b - a) / 2) ** 2
     return 2 * _EARTH * math.asin(math.sqrt(min(1.0, across)))

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam,
 
 from zhongshu.act import clocks, command, duty, joint, machine, place, states, takeback, tasks
 from zhongshu.act.refusals import UNKNOWN
+from zhongshu.act.rulings import RoadOf, rulings, unsurveyed
 from zhongshu.act.shown import (
     Document,
     as_of,
@@ -26,7 +27,6 @@ from zhongshu.act.shown import (
     show_task,
     show_verb,
     show_voice,
-    street_of,
     time_of,
     within,
 )
@@ -41,8 +41,6 @@ FAR = 2**62
 """Stands for "no due time" when sorting."""
 BY_DUE: ColumnElement[int] = func.coalesce(case_file.c.due, literal_column(str(FAR)))
 
-MOST_RULINGS = 5
-"""So many earlier rulings go with a case."""
 MOST_HEARD = 20
 """So many voices' own words go with a lead; the count tells of all."""
 
@@ -87,8 +85,8 @@ def _order(scope: Scope, wanted: CaseFilter) -> ColumnElement[int]:
     return key + literal_column("0") if few else key
 
 
-def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Principal, now: int) -> Document:
-    """Return one case by id or number, with its history, voices, clocks, the viewer's verbs and the catalogue's proposal. Raises `case.unknown`."""
+def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Principal, now: int, road_of: RoadOf = unsurveyed) -> Document:
+    """Return one case by id or number, with its history, voices, clocks, earlier rulings, the viewer's verbs and the catalogue's proposal. Raises `case.unknown`."""
     found = connection.execute(_case_in(scope), {"b_id": case_id}).mappings().one_or_none()
     if found is None:
         raise UNKNOWN(id=case_id)
@@ -115,7 +113,7 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
         "holdings": [show_holding(each, now) for each in clocks.holdings([dict(step) for step in steps])],
         "chain": command.show(chain, row),
         "playbook": joint.running(connection, row["id"]) if helped else None,
-        "rulings": rulings(connection, row, scope),
+        "rulings": rulings(connection, row, scope, road_of),
     }
 
 
@@ -129,18 +127,6 @@ def _reasons(listed: list[dict[str, Any]], verb: str) -> list[Document]:
     """Return those of the reasons the city lists that are a verb's; for asking, those of every leave."""
     wanted = {"ask": {"extend", "park", "defer", "supplement"}}.get(verb, {verb})
     return [{name: cells[name] for name in ("verb", "code", "zh", "en")} for cells in listed if cells["verb"] in wanted]
-
-
-def rulings(connection: Connection, case: Mapping[Any, Any], scope: Scope) -> list[Document]:
-    """Return the latest rulings on cases of the same class, those of the same street first: who was found to be responsible, why, and the minutes."""
-    low, high = street_of(case["area"])
-    asked = {"b_class": case["class"], "b_case": case["id"], "b_low": low, "b_high": high}
-    found = []
-    for row in connection.execute(_RULED, asked).mappings():
-        zh, en = duty.unit_names(connection, row["unit"])
-        plain = {name: row[name] for name in ("reason", "note", "number", "address", "unit")}
-        found.append(hide(plain | {"at": rfc3339(row["at"]), "area": show_area(row["area"]), "unit_zh": zh, "unit_en": en}, scope))
-    return found
 
 
 def outline(connection: Connection, scope: Scope, case_id: str) -> tuple[str, int]:
@@ -182,13 +168,6 @@ def _outline_in(scope: Scope) -> Select[Any]:
     return _case_in(scope).with_only_columns(case_file.c.id, case_file.c.area)
 
 
-_RULED = (
-    select(case_step.c.at, case_step.c.reason, case_step.c.note, case_step.c.unit, case_step.c.number, case_file.c.address, case_file.c.area)
-    .join(case_file, case_file.c.id == case_step.c.subject)
-    .where(case_step.c.verb == literal_column("'rule'"), case_file.c["class"].concat("") == bindparam("b_class"), case_file.c.id != bindparam("b_case"))
-    .order_by(case_file.c.area.between(bindparam("b_low"), bindparam("b_high")).desc(), case_step.c.seq.desc())
-    .limit(MOST_RULINGS)
-)
 _TOLD = select(request).where(request.c.case_id == bindparam("b_case")).order_by(request.c.created, request.c.id)
 _STEPS = select(case_step, exists().where(evidence_link.c.seq == case_step.c.seq).label("shown")).where(case_step.c.subject == bindparam("b_subject")).order_by(case_step.c.seq)
 _TASKS = select(case_task).where(case_task.c.case_id == bindparam("b_case")).order_by(case_task.c.made, case_task.c.id)

@@ -32,6 +32,12 @@ OWN_WORK = declare(
     zh=("自己处置的案件不能自己“{verb_zh}”。", "请由另一位人员来做。"),
     en=("Nobody may '{verb_en}' their own work.", "Ask someone else to do it."),
 )
+OWN_REPORT = declare(
+    "case.own_report",
+    "refused",
+    zh=("这件事只有你一人上报，不能由你“{verb_zh}”。", "请由另一位人员来做；本岗位只有一人的，请上级监督中心代办。"),
+    en=("You alone reported this: you may not '{verb_en}' it.", "Ask someone else to do it; where one person has the post, ask the supervisors of the level above."),
+)
 NO_EVIDENCE = declare(
     "case.evidence_unknown",
     "invalid",

@@ -158,6 +158,7 @@ VERBS = {
         Verb("false_alarm", "误报", "False alarm", "2"),
         Verb("duplicate", "重复", "Duplicate", "3"),
         Verb("ended", "体征恢复", "Sign back to normal"),
+        Verb("settle", "答复了结", "Settle"),
         Verb("due", "到期", "Limit reached"),
     )
 }
@@ -190,7 +191,7 @@ _CHECKER = frozenset({"checker", "collector", "instrument"})
 _ANYONE = frozenset({"citizen", "collector", "acceptor", "dispatcher", "duty_officer", "handler", "system"})
 _STAFF = frozenset({"acceptor", "dispatcher", "duty_officer"})
 _REASON, _EVIDENCE, _UNIT, _NOTE, _UNTIL = frozenset({"reason"}), frozenset({"evidence"}), frozenset({"unit"}), frozenset({"note"}), frozenset({"reason", "until"})
-_HOLDER, _OTHER, _REPORTER = frozenset({"holder"}), frozenset({"other"}), frozenset({"reporter"})
+_HOLDER, _OTHER, _REPORTER, _APART = frozenset({"holder"}), frozenset({"other"}), frozenset({"reporter"}), frozenset({"apart"})
 _PLACE, _PLACED, _OWED = frozenset({"place"}), frozenset({"placed"}), frozenset({"placed", "classed", "owed", "commander", "its_unit"})
 _COMMANDER, _SUPERVISOR = frozenset({"commander"}), frozenset({"supervisor"})
 
@@ -209,7 +210,7 @@ ROWS = (
     Row(("", ""), "confirm", ("dispatch", ""), _INTAKE, effect="open"),
     Row(("", ""), "import", ("imported", ""), _SYSTEM, effect="open"),
     Row(("imported", ""), "source_close", ("closed", ""), _SYSTEM, effect="close"),
-    Row(("collect", ""), "verify", ("file", ""), frozenset({"collector", "acceptor", "duty_officer"})),
+    Row(("collect", ""), "verify", ("file", ""), frozenset({"collector", "acceptor", "duty_officer"}), guards=_APART),
     Row(("file", ""), "file", ("dispatch", ""), _INTAKE, guards=_SUPERVISOR, effect="file"),
     Row(("dispatch", ""), "dispatch", ("handle", ""), _SENDER, _UNIT, _OWED, "hold"),
     # down the chain of command and back up: a district's centre signs for what the city passes down
@@ -223,7 +224,7 @@ ROWS = (
     Row(("feedback", ""), "feedback", ("check", ""), _HANDLER, _EVIDENCE, _HOLDER),
     Row(("check", ""), "check_pass", ("check", "passed"), _CHECKER | _SYSTEM, guards=_OTHER),
     Row(("check", ""), "check_fail", ("handle", ""), frozenset({"checker", "collector"}), _REASON, _OTHER, "redo"),
-    Row(("check", "passed"), "close", ("closed", ""), _INTAKE, guards=_OTHER | _SUPERVISOR, effect="close"),
+    Row(("check", "passed"), "close", ("closed", ""), _INTAKE, guards=_OTHER | _APART | _SUPERVISOR, effect="close"),
     # not ours: the return is looked at; where nobody is found to be responsible, several sit together and rule
     *(Row(at, "return", ("dispatch", "returned"), _HANDLER, _REASON, _HOLDER) for at in _HELD),
     Row(("dispatch", "returned"), "uphold", ("dispatch", ""), _SENDER, guards=_COMMANDER, effect="uphold"),
@@ -271,16 +272,20 @@ LEAD_STATES = {
     "filed": ("已立案", "Filed"),
     "false": ("误报", "False alarm"),
     "duplicate": ("重复", "Duplicate"),
+    "settled": ("答复了结", "Settled by answers"),
 }
+"""`settled`: nothing is left to decide of what people told of, each of them having been answered; it waits for nobody."""
 
 LEAD_ROWS = (
     Row(("", ""), "opened", ("open", ""), _ANYONE),
-    Row(("open", ""), "confirm", ("filed", ""), _INTAKE),
+    Row(("open", ""), "confirm", ("filed", ""), _INTAKE, guards=_APART),
     Row(("open", ""), "false_alarm", ("false", ""), _STAFF),
     Row(("open", ""), "duplicate", ("duplicate", ""), _STAFF | _SYSTEM, frozenset({"of"})),
     Row(("open", ""), "place", ("open", ""), _STAFF, _PLACE),
     Row(("duplicate", ""), "unlink", ("open", ""), _STAFF | _SYSTEM),
     Row(("open", ""), "ended", ("open", ""), _SYSTEM),
+    Row(("open", ""), "settle", ("settled", ""), _SYSTEM),
+    Row(("settled", ""), "reopen", ("open", ""), _STAFF | _SYSTEM),
     Row(("filed", ""), "undo", ("open", ""), _INTAKE),
     Row(("false", ""), "undo", ("open", ""), _STAFF),
 )
@@ -330,10 +335,12 @@ REQUEST_ROWS = (
     Row(("received", ""), "transfer", ("transferred", ""), _STAFF, _UNIT),
     Row(("received", ""), "refuse", ("refused", ""), frozenset({"acceptor", "duty_officer"}), _REASON),
     *(Row((state, ""), "receive", ("received", ""), frozenset({"acceptor", "duty_officer"}), _REASON) for state in ("transferred", "refused")),
-    Row(("answered", ""), "call_back", ("closed", ""), _CALLER),
-    Row(("answered", ""), "missed", ("answered", ""), _CALLER),
+    Row(("answered", ""), "call_back", ("closed", ""), _CALLER, guards=frozenset({"solved"})),
+    Row(("answered", ""), "call_back", ("received", ""), _CALLER, guards=frozenset({"unsolved"})),
+    Row(("answered", ""), "missed", ("answered", ""), _CALLER, guards=frozenset({"again"})),
+    Row(("answered", ""), "missed", ("closed", ""), _CALLER, guards=frozenset({"last"})),
 )
-"""The ways of a voice that people take; it also goes along with the case it became."""
+"""The ways of a voice that people take; it also goes along with the case it became. A guard: what a call brought, by which it goes one way or the other."""
 
 OPEN = tuple(step.key for step in STEPS.values() if step.open)
 """The steps at which work is left."""

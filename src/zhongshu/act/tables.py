@@ -142,6 +142,9 @@ request = Table(
     Index("request_case", "case_id"),
 )
 
+caller = Table("caller", ACT, Column("id", Text, primary_key=True), _text("number"), Index("caller_number", "number", unique=True))
+"""The one place where a caller's number stands; a request's `reporter` is `tel:` and the id."""
+
 case_file = Table(
     "case_file",
     ACT,

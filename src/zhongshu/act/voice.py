@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 
-from zhongshu.act import duty, machine, states
+from zhongshu.act import callers, duty, machine, states
 from zhongshu.act.assistant import SURE
 from zhongshu.act.deed import MISSING, SYSTEM, Deed, Entry, number, record
 from zhongshu.act.tables import request
@@ -123,7 +123,7 @@ def receive(deed: Deed, voice: Voice) -> tuple[dict[str, Any], bool]:
         "lat": voice.lat,
         "channel": voice.channel,
         "unit": voice.unit,
-        "reporter": voice.reporter,
+        "reporter": callers.veiled(deed, voice.reporter),
         "photos": list(voice.photos),
         "state": "received",
         "created": voice.created,

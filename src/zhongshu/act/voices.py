@@ -6,17 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, false, func, or_, select, tuple_
 
-from zhongshu.act import duty, hotline, machine, states
+from zhongshu.act import callers, duty, hotline, machine, states
 from zhongshu.act.record import history
 from zhongshu.act.shown import Document, in_scope, page_mark, show_voice, time_of
 from zhongshu.act.tables import case_file, case_step, evidence, lead, lead_link, request
 from zhongshu.kernel.clock import rfc3339
 from zhongshu.kernel.grade import Principal, Scope
-
-PHONE = "tel:"
-"""Before the number of a reporter who telephoned."""
-SHORT = 7
-"""No number of so few figures is shown in part: the rest would say too much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +76,8 @@ def for_desk(connection: Connection, request_id: str, viewer: Principal, now: in
         .where(own, lead_link.c.undone.is_(None))
         .order_by(lead_link.c.id)
     )
-    moves = [move for move in states.REQUEST_ROWS if move.at[0] == row["state"] and machine.covers(move, viewer, row["area"])]
-    words = [(move, states.VERBS[move.verb]) for move in moves]
+    moves = {move.verb: move for move in states.REQUEST_ROWS if move.at[0] == row["state"] and machine.covers(move, viewer, row["area"])}
+    words = [(move, states.VERBS[verb]) for verb, move in moves.items()]
     return {
         "proposed": row["proposed"].get("classes", []),
         "knowledge": [show_entry(entry) for entry in hotline.knowledge(connection, row["text"], row["class"], now)],
@@ -90,8 +85,8 @@ def for_desk(connection: Connection, request_id: str, viewer: Principal, now: in
         "may": [{"verb": verb.key, "zh": verb.zh, "en": verb.en, "needs": sorted(move.needs), "reasons": _reasons(connection, verb.key, now)} for move, verb in words],
         "together": connection.execute(select(func.count()).where(request.c.lead == row["lead"], request.c.lead.is_not(None))).scalar_one(),
         "photos": _files(connection, row["photos"]),
-        "by": _by(row["reporter"])[0],
-        "caller": _by(row["reporter"])[1],
+        "by": _by(row["reporter"]),
+        "caller": callers.part(connection, row["reporter"]),
     }
 
 
@@ -105,18 +100,17 @@ def _reasons(connection: Connection, verb: str, now: int) -> list[Document]:
     return [{name: row.cells[name] for name in ("verb", "code", "zh", "en")} for row in duty.book(connection).all_at("reasons", now) if row.cells["verb"] == verb]
 
 
-def _by(reporter: str) -> tuple[str, str]:
-    """Tell how someone spoke (phone, receipt, account or '') and, of a telephone, what of its number may be seen by all at the desk."""
-    if reporter.startswith(PHONE):
-        number = reporter.removeprefix(PHONE)
-        return "phone", f"{number[:3]}****{number[-2:]}" if len(number) > SHORT else "****"
-    return ("" if not reporter else "receipt" if reporter.startswith("follow:") else "account"), ""
+def _by(reporter: str) -> str:
+    """Tell how someone spoke: phone, receipt, account or ''."""
+    if reporter.startswith(callers.PHONE):
+        return "phone"
+    return "" if not reporter else "receipt" if reporter.startswith("follow:") else "account"
 
 
 def caller(connection: Connection, request_id: str) -> str:
     """Return the telephone number that a voice came from, whole; '' if it came from none."""
     told = connection.execute(select(request.c.reporter).where(or_(request.c.id == request_id, request.c.number == request_id))).scalar_one_or_none() or ""
-    return str(told).removeprefix(PHONE) if str(told).startswith(PHONE) else ""
+    return callers.whole(connection, str(told))
 
 
 def get_request(connection: Connection, request_id: str, viewer: Principal | None = None) -> Document | None:

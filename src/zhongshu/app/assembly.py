@@ -28,7 +28,7 @@ from zhongshu.sense import Intake, Once, Pipe, Registry, Source, from_document
 from zhongshu.serve.city import City
 from zhongshu.serve.live import Hub
 from zhongshu.settings import Settings
-from zhongshu.survey import Areas, Entities, Place
+from zhongshu.survey import Areas, Entities, Place, Roads
 from zhongshu.survey import City as About
 
 _log = logging.getLogger(__name__)
@@ -143,6 +143,7 @@ class Assembly:
             self.settings.loopback,
             self.about.sandbox,
             add_source=self.add_source,
+            roads=Roads(self.folder),
         )
 
     def facets(self) -> pa.Table:

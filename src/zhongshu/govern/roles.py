@@ -90,7 +90,7 @@ VERBS: dict[str, tuple[str, ...]] = {
         "done",
         "decline",
     ),
-    "lead": ("confirm", "false_alarm", "duplicate", "place", "unlink"),
+    "lead": ("confirm", "false_alarm", "duplicate", "place", "unlink", "reopen"),
     "finding": ("acknowledge",),
     "response": ("change", "end"),
     "mode": ("approve", "refuse", "end"),

@@ -20,7 +20,7 @@ from zhongshu.kernel.problem import declare
 from zhongshu.sense import Intake, Pipe, Registry, Source
 from zhongshu.serve.hot import Answers
 from zhongshu.serve.live import Hub
-from zhongshu.survey import Areas
+from zhongshu.survey import Areas, Roads
 from zhongshu.survey import City as About
 
 TOO_MANY_REPORTS = declare(
@@ -96,4 +96,5 @@ class City:
     seats: dict[str, str] = field(default_factory=dict)
     speakers: Attempts = field(default_factory=lambda: Attempts(free=10, refusal=TOO_MANY_REPORTS))
     """How often someone without an account reports, by network address."""
+    roads: Roads = field(default_factory=Roads)
     commands: dict[str, Command] = field(default_factory=dict)

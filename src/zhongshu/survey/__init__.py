@@ -11,6 +11,7 @@ from zhongshu.survey.importers import Columns, Note, Report, Wanted, import_area
 from zhongshu.survey.maker import make
 from zhongshu.survey.place import Place
 from zhongshu.survey.progress import Progress, Step
+from zhongshu.survey.roads import Roads
 from zhongshu.survey.touching import touched
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Place",
     "Progress",
     "Report",
+    "Roads",
     "Step",
     "Wanted",
     "check_zone",

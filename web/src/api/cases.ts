@@ -165,6 +165,11 @@ export interface Running {
 }
 
 export interface Ruling {
+  /** On the same section of road, in the same street, or elsewhere. */
+  near?: 'road' | 'street' | ''
+  metres?: number | null
+  road_zh?: string
+  road_en?: string
   at: string
   reason: string
   note: string

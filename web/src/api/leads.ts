@@ -3,7 +3,7 @@ import type { Spot, Voice } from './cases'
 import { get, part, send, type Page } from './http'
 import type { Level } from './vitals'
 
-export type LeadVerb = 'confirm' | 'false_alarm' | 'duplicate' | 'place'
+export type LeadVerb = 'confirm' | 'false_alarm' | 'duplicate' | 'place' | 'reopen'
 /** What may be done with a lead: a verdict, or taking out again what was joined to it. */
 export type LeadRight = LeadVerb | 'unlink'
 
@@ -25,6 +25,7 @@ export interface Lead {
   number: string
   kind: string
   source: string
+  class?: string
   title_zh: string
   title_en: string
   area: string

@@ -140,8 +140,8 @@ _VERDICTS = {"filed": "confirm", "false": "false_alarm", "duplicate": "unlink"}
 """Whoever may give a verdict may take it back: the verb that the guard is asked for, by the state to be undone."""
 
 
-LEAD_VERBS = ("confirm", "false_alarm", "duplicate", "place", "unlink")
-"""What may be done with an open lead, and that what was joined to it may be taken out again."""
+LEAD_VERBS = ("confirm", "false_alarm", "duplicate", "place", "unlink", "reopen")
+"""What may be done with an open lead, that what was joined to it may be taken out again, and that one that was settled by answers may be opened again."""
 
 
 TASK_VERBS = ("arrive", "done", "decline")
@@ -263,13 +263,13 @@ def case(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path paramete
     """Return a case with its history, voices, clocks, the verbs offered to the asker, and the suggested department."""
     city = asked.city
     scope = city.guard.scope(asked.principal, "read", "case")
-    return _case_named(asked, city.office.read(lambda conn: record.get_case(conn, scope, id, asked.principal, city.clock.now())))
+    return _case_named(asked, city.office.read(lambda conn: record.get_case(conn, scope, id, asked.principal, city.clock.now(), city.roads.of)))
 
 
 def _as_it_stands(asked: Asked, deed: Deed, scope: Scope, case_id: str) -> dict[str, Any]:
     """Return a case as a deed leaves it, read within the deed itself; why it cannot be read does not undo the deed, and is told afterwards."""
     try:
-        return _case_named(asked, record.get_case(deed.connection, scope, case_id, asked.principal, deed.now))
+        return _case_named(asked, record.get_case(deed.connection, scope, case_id, asked.principal, deed.now, asked.city.roads.of))
     except Problem as gone:
         return {"gone": gone}
 

@@ -11,7 +11,24 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 from starlette.formparsers import MultiPartException
 
-from zhongshu.act import RESULTS, Deed, Given, Place, Voice, VoiceFilter, assist_report, do_request, keep_evidence, propose, record, split_links, take_request, tell_result, voices
+from zhongshu.act import (
+    RESULTS,
+    Deed,
+    Given,
+    Place,
+    Voice,
+    VoiceFilter,
+    assist_report,
+    callers,
+    do_request,
+    keep_evidence,
+    propose,
+    record,
+    split_links,
+    take_request,
+    tell_result,
+    voices,
+)
 from zhongshu.govern import VERBS, network
 from zhongshu.kernel.area import unplaced
 from zhongshu.kernel.grade import ANONYMOUS, Principal, Scope
@@ -90,14 +107,15 @@ def report(asked: Door, told: Annotated[Said, Depends(said)], request: Request, 
     by_phone = body.channel == "phone" or bool(body.caller)
     if by_phone:
         city.guard.require(asked.principal, "act", "request", area, verb="answer")
-    told_by = f"{voices.PHONE}{body.caller}" if body.caller else ""
-    reporter = told_by if by_phone else _follower(secret) if nameless else asked.principal.id
+    told_by = f"{callers.PHONE}{body.caller}" if body.caller else ""
+    who = told_by if by_phone else _follower(secret) if nameless else asked.principal.id
     kept = [city.evidence.put(*photo) for photo in told.photos]
     photos = (*((body.photo,) if body.photo and not nameless else ()), *(one.sha256 for one in kept))
 
     def work(deed: Deed) -> dict[str, Any]:
         for one in kept:
             keep_evidence(deed, one)
+        reporter = callers.veiled(deed, who)
         external = f"{reporter}:{body.external}" if body.external else uuid7()
         place = (body.address, body.lon, body.lat)
         source = "phone" if by_phone else "web"

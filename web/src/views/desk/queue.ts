@@ -1,7 +1,6 @@
 // What stands on which tab of the queue, and in which order. It must never fetch.
 import type { Case } from '@/api/cases'
 import type { Waits } from '@/api/hotline'
-import type { Lead } from '@/api/leads'
 import { contested } from './verbs'
 
 export interface Tab {
@@ -42,6 +41,3 @@ export function inTab(one: Case, key: string, state: string, today: (one: Case) 
 /** What stands still waits below what does not. */
 export const still = (one: Case) => Number(['parked', 'deferred', 'waiting'].includes(one.mark ?? ''))
 export const byTime = (a: Case, b: Case) => still(a) - still(b) || Date.parse(a.due ?? '9999-01-01') - Date.parse(b.due ?? '9999-01-01')
-
-/** Nothing is left to decide of what people told of, once each of them has been answered. */
-export const settled = (lead: Lead) => Boolean(lead.case) || (lead.kind === 'request' && Boolean(lead.heard?.length) && lead.heard!.every((voice) => voice.state !== undefined && voice.state !== null && voice.state !== 'received'))

@@ -1,7 +1,7 @@
 // What the screen knows: values here, values of the streets, findings, leads and cases; fetched at `open`, then kept by changes.
 import { computed, onScopeDispose, ref, shallowRef, watch, type Ref } from 'vue'
 import { listAreas, readArea, type Area, type AreaItem } from '@/api/areas'
-import { listCases, type Case } from '@/api/cases'
+import { listCases } from '@/api/cases'
 import { listFindings, type Finding } from '@/api/findings'
 import { listIndicators, type Indicator } from '@/api/indicators'
 import { listLeads } from '@/api/leads'
@@ -164,29 +164,6 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
 }
 
 export type Situation = ReturnType<typeof useSituation>
-
-export interface Rising {
-  class: string
-  row: Case
-  count: number
-  place: Case
-}
-
-/** The three classes of requests with most voices, each with the place that speaks most; one voice alone is no rise. */
-export function risingOf(cases: Case[]): Rising[] {
-  const groups = new Map<string, Case[]>()
-  for (const one of cases.filter((c) => !c.closed && c.voices > 0)) groups.set(one.class, [...(groups.get(one.class) ?? []), one])
-  return [...groups.entries()]
-    .map(([name, rows]) => ({
-      class: name,
-      row: rows[0]!,
-      count: rows.reduce((sum, c) => sum + c.voices, 0),
-      place: [...rows].sort((a, b) => b.voices - a.voices)[0]!,
-    }))
-    .filter((one) => one.count > 1)
-    .sort((a, b) => b.count - a.count)
-    .slice(0, 3)
-}
 
 export type { Area, Finding, Indicator }
 

@@ -3,7 +3,6 @@ import type { Case } from '@/api/cases'
 import type { HotlineRow } from '@/api/hotline'
 import type { Lead } from '@/api/leads'
 import { rank } from '@/say/level'
-import { settled } from '../desk/queue'
 
 export interface Todo {
   key: string
@@ -36,7 +35,7 @@ export function todosOf(leads: Lead[], cases: Case[], voices: HotlineRow[]): Tod
   const open = cases.filter((c) => !c.closed && c.step !== 'imported')
   const rows: Todo[] = [
     ...open.map((one): Todo => ({ key: `c${one.id}`, kind: 'case', case: one, at: one.opened, due: one.due })),
-    ...leads.filter((l) => !settled(l) && (l.kind !== 'request' || !takenIn.has(l.id))).map((lead): Todo => ({ key: `l${lead.id}`, kind: 'lead', lead, at: lead.opened, due: null })),
+    ...leads.filter((l) => l.kind !== 'request' || !takenIn.has(l.id)).map((lead): Todo => ({ key: `l${lead.id}`, kind: 'lead', lead, at: lead.opened, due: null })),
     ...voices.map((voice): Todo => ({ key: `v${voice.id}`, kind: 'voice', voice, at: voice.created, due: null })),
   ]
   const group = ({ kind, case: one, due }: Todo) => {

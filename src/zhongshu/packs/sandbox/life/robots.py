@@ -211,8 +211,6 @@ class Acceptor(Robot):
 
     def _lead_ripe(self, lead: Item, since: float) -> bool:
         now = self.clock()
-        if lead.get("heard") and lead["kind"] == "request" and all(voice["state"] != "received" for voice in lead["heard"]):
-            return False  # everyone who told of it has been answered already
         if lead["id"] == self.story.lead or (self.story.active(now) and lead.get("finding") and lead.get("area") == self.story.area):
             heard = self.story.reported >= 3 or now - since >= PATIENCE["confirm"]  # noqa: PLR2004 (three voices)
             return lead["id"] == self.story.lead and heard and self.story.after("confirm", now)
