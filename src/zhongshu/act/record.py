@@ -161,7 +161,7 @@ def _history(connection: Connection, subject: str, steps: Sequence[Mapping[Any, 
     attached: dict[int, list[Document]] = {}
     for file in connection.execute(_FILES, {"b_subject": subject}).mappings():
         attached.setdefault(file["seq"], []).append(hide(show_file(file), scope))
-    undone = {step["detail"].get("undoes") for step in steps}
+    undone = {step["detail"].get("undoes") for step in steps} | {step["detail"].get("lifted", {}).get("seq") for step in steps}
     return [show_step(step, attached.get(step["seq"], []), scope) | {"undone": step["seq"] in undone} for step in steps]
 
 

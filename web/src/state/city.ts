@@ -3,6 +3,9 @@ import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 import { readCity, type City, type CityClock } from '@/api/city'
 import { asProblem, type Problem } from '@/api/http'
+import { recall, remember } from './remembered'
+
+const CITY = 'zs.city'
 
 export const useCity = defineStore('city', () => {
   const city = ref<City | null>(null)
@@ -34,16 +37,20 @@ export const useCity = defineStore('city', () => {
       try {
         city.value = await readCity()
         problem.value = null
+        remember(CITY, city.value)
         mode.value = city.value.clock.mode
         setClock(city.value.clock)
       } catch (error) {
         problem.value = asProblem(error)
+        if (problem.value.code === 'unreachable') city.value ??= recall<City>(CITY)
       } finally {
         loading = null
       }
     })()
     await loading
   }
+
+  addEventListener('online', () => problem.value && void load(true))
 
   const zone = computed(() => city.value?.time_zone ?? 'Asia/Shanghai')
   const code = computed(() => city.value?.code ?? '')
