@@ -15,11 +15,11 @@ LIMITS = "class,step,condition,amount,mode,calendar,warn,basis,valid_from\n"
 
 
 def now(city: Any, case: dict[str, Any]) -> dict[str, Any]:
-    return city.desk.read(lambda c: dict(c.execute(select(case_file).where(case_file.c.id == case["id"])).mappings().one()))
+    return dict(city.desk.read(lambda c: dict(c.execute(select(case_file).where(case_file.c.id == case["id"])).mappings().one())))
 
 
 def sent(city: Any) -> dict[str, Any]:
-    return city.do("dispatcher", city.open(), "dispatch", unit="dept-drainage")
+    return dict(city.do("dispatcher", city.open(), "dispatch", unit="dept-drainage"))
 
 
 def test_the_holders_part_ends_when_it_was_done_and_the_way_is_nobodys(city: Any) -> None:

@@ -15,6 +15,15 @@ STORED = """async () => {
   for (const name of await caches.keys()) for (const one of await (await caches.open(name)).keys()) found.push(new URL(one.url).pathname)
   return found
 }"""
+POCKET = """() => new Promise((done) => {
+  const base = indexedDB.open('zs.pocket')
+  base.onupgradeneeded = () => base.transaction.abort()
+  base.onerror = () => done([])
+  base.onsuccess = () => {
+    const all = base.result.transaction('cases').objectStore('cases').getAll()
+    all.onsuccess = () => { base.result.close(); done(all.result.map((one) => one.case.title_zh)) }
+  }
+})"""
 CONTROLLED = "() => navigator.serviceWorker.controller !== null"
 
 
@@ -76,12 +85,13 @@ def test_seat_phone_opens_again_without_a_network_and_what_is_done_on_it_arrives
     page.goto("/field")
     page.locator("a.task", has_text=title).wait_for()
     page.wait_for_function(CONTROLLED)
-    page.locator("header", has_text="已同步").wait_for()
+    city.until(lambda: title in page.evaluate(POCKET), "the task in the phone")
     stored = page.evaluate(STORED)
     assert any("FieldView" in path for path in stored) and not any(path.startswith("/api") for path in stored)
     page.context.set_offline(True)
     page.reload()
     page.locator("a.task", has_text=title).tap()
+    page.get_by_role("button", name="接单").wait_for()
     page.reload()
     page.get_by_role("button", name="接单").tap()
     photograph(page, "处置前")
@@ -98,6 +108,42 @@ def test_seat_phone_opens_again_without_a_network_and_what_is_done_on_it_arrives
     page.reload()
     page.locator("#main").wait_for()
     assert [line["verb"] for line in deeds(city, case)] == ["take", "handle", "feedback"]
+
+
+def test_seat_deed_the_desk_refuses_stays_on_the_phone_with_its_photographs(phone: Callable[[str], Page], city: Any) -> None:
+    title = "中途被收回的雨水口"
+    case = held(city, title, 12)
+    page = phone("handler")
+    page.goto("/field")
+    page.locator("a.task", has_text=title).tap()
+    page.get_by_role("button", name="接单").tap()
+    photograph(page, "处置前")
+    photograph(page, "处置后")
+    city.until(lambda: deeds(city, case), "it is taken")
+    expect(page.locator("header")).to_contain_text("已同步")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="提交处置结果").tap()
+    expect(page.locator("header")).to_contain_text("待传 2")
+    do(city, "handler", case, "return", code="not-our-duty")
+    page.context.set_offline(False)
+    page.goto("/field?tab=outbox")
+    refused = page.locator(".refused")
+    expect(refused).to_have_count(2)
+    expect(refused.first).to_contain_text("不能“处置”")
+    expect(refused.first).to_contain_text("已不在你手上")
+    expect(refused.first.locator(".slot img")).to_be_visible()
+    expect(page.locator("header")).to_contain_text("已同步")
+    page.reload()
+    expect(refused).to_have_count(2)
+    # The desk gives it back to them: mended, it goes, and what was refused behind it goes with it.
+    do(city, "duty", case, "reject", reason="属排水职责")
+    do(city, "handler", case, "take")
+    page.reload()
+    refused.first.get_by_role("textbox").fill("已疏通")
+    refused.first.get_by_role("button", name="改好了，再发一次").tap()
+    city.until(lambda: [line["verb"] for line in deeds(city, case)] == ["take", "take", "handle", "feedback"], "what was mended", 30)
+    assert deeds(city, case)[2]["note"] == "已疏通"
+    expect(refused).to_have_count(0)
 
 
 def test_citizens_page_opens_again_without_a_network_and_a_new_release_takes_over(phone: Callable[[str], Page], city: Any) -> None:
@@ -122,3 +168,26 @@ def test_citizens_page_opens_again_without_a_network_and_a_new_release_takes_ove
     page.context.set_offline(True)
     page.reload()
     expect(page.get_by_role("button", name="拍照反映")).to_be_visible()
+
+
+def test_what_a_citizen_wrote_is_there_after_a_reload_and_the_timeline_names_who_must_answer_by_when(phone: Callable[[str], Page], city: Any) -> None:
+    words = "写了一半的话：路牌歪了"
+    page = phone("citizen-3")
+    page.goto("/citizen?step=form")
+    page.locator("#said").fill(words)
+    page.locator("input[type=file]").set_input_files({"name": "sign.png", "mimeType": "image/png", "buffer": PIXEL})
+    expect(page.locator("form")).to_contain_text("sign.png")
+    page.goto("/citizen")
+    page.get_by_role("button", name="接着写上次没发的").tap()
+    expect(page.locator("#said")).to_have_value(words)
+    expect(page.locator("form")).to_contain_text("sign.png")
+    page.get_by_role("button", name="提交").tap()
+    number = page.locator(".receipt .number").inner_text()
+    told = city.get(f"/api/requests/{number}", "citizen-3")
+    line = page.locator(".mine li", has_text=number)
+    if told["waiting"]:  # nobody has taken it up yet
+        assert told["waiting"]["holder_zh"] and told["waiting"]["due"] > told["waiting"]["since"]
+    expect(line).to_contain_text("前")
+    expect(line).to_contain_text("自")
+    page.goto("/citizen")
+    expect(page.get_by_role("button", name="接着写上次没发的")).to_have_count(0)

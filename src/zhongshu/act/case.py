@@ -16,7 +16,7 @@ from zhongshu.act.docket import Case, Changes, get, tell
 from zhongshu.act.given import Given, NewCase
 from zhongshu.act.refusals import NOT_BY_INSTRUMENT, NOT_NORMAL_YET, STALE
 from zhongshu.act.tables import evidence, evidence_link, request
-from zhongshu.kernel.clock import MINUTE, SECOND, rfc3339, to_us
+from zhongshu.kernel.clock import MINUTE, rfc3339, to_us
 from zhongshu.kernel.evidence import Evidence
 from zhongshu.kernel.ids import uuid7
 

@@ -105,7 +105,9 @@ def step(deed: Deed, case_id: str, task_id: str, verb: str, given: Given) -> tup
     when = hindsight.within(deed, given.did, task["arrived"] or task["made"])
     changes |= {"arrived": when} if verb == "arrive" else {"ended": when}
     deed.connection.execute(update(case_task).where(case_task.c.id == bindparam("b_id")), {"b_id": task_id, **changes})
-    seq = docket.note(deed, case, verb, happened=when, detail=told(task) | hindsight.said(replace(given, happened=when)), reason=given.reason or given.note, unit=task["unit"], once=once)
+    seq = docket.note(
+        deed, case, verb, happened=when, detail=told(task) | hindsight.said(replace(given, happened=when)), reason=given.reason or given.note, unit=task["unit"], once=once
+    )
     if given.evidence:
         deed.connection.execute(insert(evidence_link), [{"seq": seq, "sha256": sha256} for sha256 in dict.fromkeys(given.evidence)])
     docket.tell(deed, case, verb)

@@ -30,6 +30,16 @@ export const useCity = defineStore('city', () => {
   }
   setInterval(tick, 1000)
 
+  /** Without a network: the city as it was last told, and its clock gone on since. */
+  function remembered() {
+    const seen = recall<{ city: City; at: number }>(CITY)
+    if (!seen?.city) return
+    const { clock } = seen.city
+    city.value = seen.city
+    mode.value = clock.mode
+    setClock({ now: new Date(Date.parse(clock.now) + (Date.now() - seen.at) * (clock.speed || 1)).toISOString(), speed: clock.speed })
+  }
+
   let loading: Promise<void> | null = null
   async function load(again = false) {
     if (city.value && !again) return
@@ -37,12 +47,12 @@ export const useCity = defineStore('city', () => {
       try {
         city.value = await readCity()
         problem.value = null
-        remember(CITY, city.value)
+        remember(CITY, { city: city.value, at: Date.now() })
         mode.value = city.value.clock.mode
         setClock(city.value.clock)
       } catch (error) {
         problem.value = asProblem(error)
-        if (problem.value.code === 'unreachable') city.value ??= recall<City>(CITY)
+        if (problem.value.code === 'unreachable' && !city.value) remembered()
       } finally {
         loading = null
       }
