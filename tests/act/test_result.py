@@ -3,6 +3,7 @@
 from typing import Any
 
 from zhongshu.act import Given, Voice, decide, record, take_request, tell_result, voices
+from zhongshu.kernel.clock import MINUTE, rfc3339
 from zhongshu.kernel.grade import EVERYWHERE, Principal, Scope
 
 ALL = Scope(EVERYWHERE, 3)
@@ -89,3 +90,13 @@ def test_a_voice_that_joined_no_case_and_a_reporter_who_opens_the_photographs(ci
 
     assert seen(CITIZEN)
     assert not seen(OTHER)
+
+
+def test_before_there_is_a_case_the_reporter_knows_who_must_take_it_up_by_when_and_after_it_what_became_of_it(city: Any) -> None:
+    city.table("limits", "class,step,condition,amount,mode,calendar,warn,basis,valid_from\n*,verify,,30m,wall,,,试行,2025-01-01\n")
+    told = reported(city)
+    waiting = shown(city, told)["waiting"]
+    assert waiting == {"holder_zh": "12345 受理员", "holder_en": "The 12345 desk", "since": rfc3339(city.clock.at), "due": rfc3339(city.clock.at + 30 * MINUTE)}
+    settled(city, told)
+    after = shown(city, told)
+    assert (after["waiting"], after["state"], after["state_zh"], after["state_en"]) == (None, "received", "已结案", "Closed")

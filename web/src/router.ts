@@ -11,6 +11,8 @@ declare module 'vue-router' {
     bare?: boolean
     /** For people of this city only, unless it is a sandbox. */
     staff?: boolean
+    /** For a phone, which opens it again without a network. */
+    phone?: boolean
   }
 }
 
@@ -32,9 +34,9 @@ export const router = createRouter({
     { path: '/brief', component: () => import('./views/centre/BriefView.vue'), meta: { title: 'title.brief', theme: 'light', staff: true } },
     { path: '/desk/case/:id', component: () => import('./views/desk/CaseView.vue'), meta: { title: 'title.case', theme: 'light', staff: true } },
     { path: '/data', component: () => import('./views/data/DataView.vue'), meta: { title: 'title.data', theme: 'light', staff: true } },
-    { path: '/field', component: () => import('./views/field/FieldView.vue'), meta: { title: 'title.field', theme: 'light', bare: true, staff: true } },
-    { path: '/field/task/:id', component: () => import('./views/field/TaskView.vue'), meta: { title: 'title.task', theme: 'light', bare: true, staff: true } },
-    { path: '/citizen', component: () => import('./views/citizen/CitizenView.vue'), meta: { title: 'title.citizen', theme: 'light', bare: true } },
+    { path: '/field', component: () => import('./views/field/FieldView.vue'), meta: { title: 'title.field', theme: 'light', bare: true, staff: true, phone: true } },
+    { path: '/field/task/:id', component: () => import('./views/field/TaskView.vue'), meta: { title: 'title.task', theme: 'light', bare: true, staff: true, phone: true } },
+    { path: '/citizen', component: () => import('./views/citizen/CitizenView.vue'), meta: { title: 'title.citizen', theme: 'light', bare: true, phone: true } },
     { path: '/lab', component: () => import('./views/lab/LabView.vue'), meta: { title: 'title.lab', theme: 'light' } },
     { path: '/login', component: () => import('./views/login/LoginView.vue'), meta: { title: 'title.login', theme: 'light' } },
     { path: '/:lost(.*)*', component: () => import('./views/login/LostView.vue'), meta: { title: 'title.lost', theme: 'light' } },

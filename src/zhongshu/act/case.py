@@ -10,13 +10,13 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from zhongshu.act import clocks, command, docket, duty, effects, guards, joint, machine, place, states, takeback, voice
+from zhongshu.act import clocks, command, docket, duty, effects, guards, hindsight, joint, machine, place, states, takeback, voice
 from zhongshu.act.deed import INSTRUMENT, SYSTEM, Deed, Entry, number, record
 from zhongshu.act.docket import Case, Changes, get, tell
 from zhongshu.act.given import Given, NewCase
 from zhongshu.act.refusals import NOT_BY_INSTRUMENT, NOT_NORMAL_YET, STALE
 from zhongshu.act.tables import evidence, evidence_link, request
-from zhongshu.kernel.clock import MINUTE, SECOND, rfc3339, to_us
+from zhongshu.kernel.clock import MINUTE, rfc3339, to_us
 from zhongshu.kernel.evidence import Evidence
 from zhongshu.kernel.ids import uuid7
 
@@ -62,7 +62,7 @@ def open_case(deed: Deed, new: NewCase) -> Case:
     case |= _of_source(new) if new.verb == "import" else _of_class(deed, new.class_, opened, new.area)
     case |= docket.holder(deed, row.to, case) | clocks.part(deed, row.to, case["class"], case["area"])
     docket.add(deed, case)
-    line = Entry("case", case["id"], case["number"], case["area"], new.verb, 1, row.at, row.to, happened=opened, reason=new.reason, detail=_held(case))
+    line = Entry("case", case["id"], case["number"], case["area"], new.verb, 1, row.at, row.to, happened=opened, reason=new.reason, detail=_held(deed, case))
     _attach(deed, record(deed, line), new.evidence)
     tell(deed, case, new.verb)
     return _drawn(deed, case) if new.verb == "self_handle" else case
@@ -84,7 +84,7 @@ def do(deed: Deed, case_id: str, verb: str, given: Given) -> Case:
         raise STALE(number=case["number"], have=case["version"], given=given.version)
     row = machine.find(case["step"], case["mark"], verb)
     machine.allow(row, deed.actor, case["area"])
-    given = guards.check(deed, row, case, given)
+    given = hindsight.heard(deed, verb, case, guards.check(deed, row, case, given))
     changes: Changes = {"step": row.to[0], "mark": row.to[1], "version": case["version"] + 1, "changed": deed.now}
     if given.class_ and given.class_ != case["class"] and verb in {"verify", "file", "dispatch"}:
         changes |= _of_class(deed, given.class_, case["opened"] + case["paused"], case["area"])
@@ -98,12 +98,12 @@ def do(deed: Deed, case_id: str, verb: str, given: Given) -> Case:
     if moves:
         changes["receipt"] = ""
         changes |= docket.holder(deed, row.to, case | changes)
-        changes |= clocks.part(deed, row.to, (case | changes)["class"], (case | changes)["area"])
+        changes |= clocks.part(deed, row.to, (case | changes)["class"], (case | changes)["area"], hindsight.begins(deed, case, changes, given))
     after = docket.store(deed, case, changes)
     detail: dict[str, Any] = {"before": takeback.before(case, changes)} if verb in states.UNDOABLE else {}
     if given.place is not None and row.effect == "place":
         detail = place.moved(case, given.place)
-    _history(deed, row, after, given, once, detail | (_ended(deed, case) | _held(after) if moves else {}))
+    _history(deed, row, after, given, once, detail | hindsight.said(given) | (hindsight.ended(deed, case, given) | _held(deed, after) if moves else {}))
     tell(deed, after, verb, case["unit"] if after["unit"] != case["unit"] else "")
     return _of_itself(deed, row, after)
 
@@ -230,14 +230,10 @@ def _attach(deed: Deed, seq: int, files: tuple[str, ...]) -> None:
         deed.connection.execute(insert(evidence_link), [{"seq": seq, "sha256": sha256} for sha256 in dict.fromkeys(files)])
 
 
-def _held(case: Case) -> dict[str, Any]:
-    """Return what the history keeps of the part that begins: which, whose, and until when."""
-    return {"held": {"part": case["part"], "holder": case["holder"], "due": case["held_due"]}}
-
-
-def _ended(deed: Deed, case: Case) -> dict[str, Any]:
-    """Return what the history keeps of the part that ends: which, and how many seconds it took."""
-    return {"ended": {"part": case["part"], "s": (deed.now - case["held_since"]) // SECOND}} if case["part"] else {}
+def _held(deed: Deed, case: Case) -> dict[str, Any]:
+    """Return what the history keeps of the part that begins: which, whose, until when, and since when if that was before now."""
+    since = {"since": case["held_since"]} if case["held_since"] < deed.now else {}
+    return {"held": {"part": case["part"], "holder": case["holder"], "due": case["held_due"]} | since}
 
 
 def _of_class(deed: Deed, class_: str, opened: int, area: int) -> Changes:

@@ -1,6 +1,6 @@
 """The clocks of a case: the citizens' one, which never pauses, and those of whoever is responsible: one for the whole case, one for each holder's part.
 
-A holder's part begins when the task arrives, not when it is signed for. What a part took, and to whom that is charged, is folded from the history
+A holder's part begins when the task arrives, not when it is signed for, and ends when it was done, which may be known later (`hindsight`). What a part took, and to whom that is charged, is folded from the history
 alone, so that a step taken back was never there. Knows no verb's permission.
 """
 
@@ -43,11 +43,12 @@ def whole(deed: Deed, class_: str, opened: int, area: int) -> Columns:
     return _columns("due", term(held, limit_of(held, class_, "case", opened, condition), opened, deed.zone))
 
 
-def part(deed: Deed, place: tuple[str, str], class_: str, area: int) -> Columns:
-    """Return the columns of the part of the work that now begins with a holder."""
+def part(deed: Deed, place: tuple[str, str], class_: str, area: int, begun: int | None = None) -> Columns:
+    """Return the columns of the part of the work that begins with a holder, now or at a time shortly before (µs)."""
+    at = deed.now if begun is None else begun
     held, name = book(deed.connection), PARTS.get(place, "")
-    limit = limit_of(held, class_, name, deed.now, condition_for(deed.connection, class_, area, deed.now)) if name else None
-    return {"part": name, "held_since": deed.now, "held_told": 0} | _columns("held", term(held, limit, deed.now, deed.zone))
+    limit = limit_of(held, class_, name, at, condition_for(deed.connection, class_, area, at)) if name else None
+    return {"part": name, "held_since": at, "held_told": 0} | _columns("held", term(held, limit, at, deed.zone))
 
 
 def task_due(deed: Deed, class_: str, step: str) -> int | None:
@@ -103,12 +104,12 @@ def holdings(history: Iterable[Mapping[str, Any]]) -> list[Holding]:
         if line["seq"] in undone or line["verb"] == "undo" or "held" not in line["detail"]:
             continue
         if found and found[-1].end is None:
-            found[-1] = replace(found[-1], end=line["at"])
+            found[-1] = replace(found[-1], end=line["detail"].get("ended", {}).get("at", line["at"]))
         begun = line["detail"]["held"]
         if line["verb"] in CHARGED:
             _charge(found, line["verb"])
         if begun["part"]:
-            found.append(Holding(begun["part"], begun["holder"], line["at"], None, begun["due"], begun["holder"]))
+            found.append(Holding(begun["part"], begun["holder"], begun.get("since", line["at"]), None, begun["due"], begun["holder"]))
     return found
 
 

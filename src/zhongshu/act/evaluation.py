@@ -172,7 +172,7 @@ def _groups(connection: Connection, scope: Scope, span: Span, area: int, of: str
     low, high = interval(area)
     here = and_(case_step.c.area >= low, case_step.c.area < high, _in(case_step.c.area, scope))
     lines = connection.execute(select(case_step).where(case_step.c.kind == "case", case_step.c.at >= span.start, case_step.c.at < span.end, here)).mappings().all()
-    undone = {line["detail"].get("undoes") for line in lines}
+    undone = {line["detail"].get("undoes") for line in lines} | {line["detail"].get("lifted", {}).get("seq") for line in lines}
     groups: dict[str, Group] = defaultdict(Group)
     for line in lines:
         if line["seq"] in undone or line["subject"] in out:

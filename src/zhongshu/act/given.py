@@ -35,7 +35,7 @@ class NewCase:
 class Given:
     """What a person gives with a verb. `version`: the one they acted on; `once`: a key that makes sending twice harmless; `until` in µs.
 
-    `code`: a listed reason's; `what`: which leave is asked for (extend, park, defer, supplement), or which playbook is begun; `choices`: a task's answers. `undoes` is never a person's to give: the
+    `code`: a listed reason's; `did`: when a holder says they did it (µs; `hindsight` says what becomes of that); `what`: which leave is asked for (extend, park, defer, supplement), or which playbook is begun; `choices`: a task's answers. `undoes` is never a person's to give: the
     line of the history that this step takes back.
     """
 
@@ -52,6 +52,7 @@ class Given:
     answer: str = ""
     once: str | None = None
     happened: int | None = None
+    did: int | None = None
     undoes: int | None = None
     place: Place | None = None
     choices: Mapping[str, str] = field(default_factory=dict)

@@ -153,7 +153,7 @@ def _history(connection: Connection, subject: str, steps: Sequence[Mapping[Any, 
     files = connection.execute(_FILES, {"b_subject": subject}).mappings() if any(step["shown"] for step in steps) else ()
     for file in files:
         attached.setdefault(file["seq"], []).append(hide(show_file(file), scope))
-    undone = {step["detail"].get("undoes") for step in steps}
+    undone = {step["detail"].get("undoes") for step in steps} | {step["detail"].get("lifted", {}).get("seq") for step in steps}
     return [show_step(step, attached.get(step["seq"], []), scope) | {"undone": step["seq"] in undone} for step in steps]
 
 

@@ -95,6 +95,12 @@ def _of_case(step: Row) -> tuple[tuple[str, int], ...]:
     return (*told, (_PARTS[ended["part"]], ended["s"])) if ended else told
 
 
+def _lifted(step: Row) -> list[Row]:
+    """Return the reading that corrects an overdue counted at that time, where a line tells that the part had ended before: what is known last holds."""
+    told = step["detail"].get("lifted")
+    return [{"entity": urn("Case", step["number"]), "property": "Case.part_overdue", "time": told["at"], "value": 0, "area": step["area"]}] if told else []
+
+
 def prepare(connection: Connection, most: int = BATCH, now: int | None = None) -> Handover | None:
     """Within a write: mark the next range as pending and return it; a range still pending comes again, the same. None: nothing new.
 
@@ -110,7 +116,7 @@ def prepare(connection: Connection, most: int = BATCH, now: int | None = None) -
         _set(connection, done, pending)
     steps = connection.execute(select(case_step).where(case_step.c.seq > done, case_step.c.seq <= pending).order_by(case_step.c.seq)).mappings()
     undone = _undone(connection, done)
-    rows = [row for step in steps if step["seq"] not in undone for row in readings_of(dict(step))]
+    rows = [row for step in steps if step["seq"] not in undone for row in (*readings_of(dict(step)), *_lifted(dict(step)))]
     return Handover(f"{SOURCE}:{done + 1}-{pending}", pending, rows)
 
 

@@ -4,12 +4,12 @@ A task is one unit's, has a limit of its own, and ends done, declined or cancell
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 
-from zhongshu.act import docket, duty, machine, refusals, states
+from zhongshu.act import docket, duty, hindsight, machine, refusals, states
 from zhongshu.act.deed import MISSING, SYSTEM, Deed
 from zhongshu.act.docket import Case
 from zhongshu.act.given import Given
@@ -105,9 +105,12 @@ def step(deed: Deed, case_id: str, task_id: str, verb: str, given: Given) -> tup
         return case, task, False
     to = _check(deed, case, task, verb, given).to[0]
     changes: dict[str, Any] = {"state": to, "version": task["version"] + 1}
-    changes |= {"arrived": deed.now} if verb == "arrive" else {"ended": deed.now}
+    when = hindsight.within(deed, given.did, task["arrived"] or task["made"])
+    changes |= {"arrived": when} if verb == "arrive" else {"ended": when}
     deed.connection.execute(update(case_task).where(case_task.c.id == bindparam("b_id")), {"b_id": task_id, **changes})
-    seq = docket.note(deed, case, verb, detail=told(task), reason=given.reason or given.note, unit=task["unit"], once=once)
+    seq = docket.note(
+        deed, case, verb, happened=when, detail=told(task) | hindsight.said(replace(given, happened=when)), reason=given.reason or given.note, unit=task["unit"], once=once
+    )
     if given.evidence:
         deed.connection.execute(insert(evidence_link), [{"seq": seq, "sha256": sha256} for sha256 in dict.fromkeys(given.evidence)])
     docket.tell(deed, case, verb)

@@ -3,16 +3,20 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, and_, false, func, or_, select, tuple_
 
 from zhongshu.act import callers, duty, hotline, machine, states
+from zhongshu.act.duty.rota import limit_of, term
 from zhongshu.act.record import history
 from zhongshu.act.shown import Document, in_scope, page_mark, show_voice, time_of
 from zhongshu.act.tables import case_file, case_step, evidence, lead, lead_link, request
+from zhongshu.act.urgency import condition_for
 from zhongshu.kernel.clock import rfc3339
 from zhongshu.kernel.grade import Principal, Scope
 
+UTC = ZoneInfo("UTC")
 
 @dataclass(frozen=True, slots=True)
 class VoiceFilter:
@@ -53,14 +57,16 @@ def list_requests(connection: Connection, scope: Scope, wanted: VoiceFilter) -> 
     rows = connection.execute(query.order_by(*order).limit(limit + 1)).mappings().all()
     more = rows[limit - 1] if len(rows) > limit else None
     return {
-        "items": [_life(row, scope) | {f"case_{name}": row[f"case_{name}"] for name in ("number", "step")} for row in rows[:limit]],
+        "items": [_life(row, scope, row["case_step"]) | {f"case_{name}": row[f"case_{name}"] for name in ("number", "step")} for row in rows[:limit]],
         "next": more and f"{more['created']}:{more['id']}",
     }
 
 
-def _life(row: Mapping[Any, Any], scope: Scope) -> Document:
-    """Turn a voice into its document with where its own life stands."""
+def _life(row: Mapping[Any, Any], scope: Scope, step: str | None) -> Document:
+    """Turn a voice into its document with where its own life stands; what is in no word of its own yet, and became a case, stands where its case does (`step`)."""
     zh, en = states.REQUEST_STATES[row["state"]]
+    if row["state"] == "received" and step is not None and step != "void":
+        zh, en = states.STEPS[step].zh, states.STEPS[step].en
     plain = {name: row[name] for name in ("transferred", "calls", "satisfied", "version", "lead")}
     times = {name: time_of(row[name]) for name in ("answered", "closed")}
     return show_voice(row, scope) | plain | times | {"state_zh": zh, "state_en": en, "answer": row["answer"], "outcome": row["result"], "case_id": row["case_id"]}
@@ -113,15 +119,20 @@ def caller(connection: Connection, request_id: str) -> str:
     return callers.whole(connection, str(told))
 
 
-def get_request(connection: Connection, request_id: str, viewer: Principal | None = None) -> Document | None:
-    """Return one request by id or number with what became of it, for its reporter: who holds it, since when, due when, and the result once closed."""
+def get_request(connection: Connection, request_id: str, viewer: Principal | None = None, zone: ZoneInfo = UTC) -> Document | None:
+    """Return one request by id or number with what became of it, for its reporter: who holds it, since when, due when, and the result once closed.
+
+    Before there is a case, `waiting` says who must take it up, since when, and until when by the limit of verifying; `zone`: the city's.
+    """
     row = connection.execute(select(request).where(or_(request.c.id == request_id, request.c.number == request_id))).mappings().one_or_none()
     if row is None:
         return None
     notices = [line for line in history(connection, row["id"], Scope()) if line["verb"] == "notice"]
     told = [{name: line[name] for name in ("at", "reason", "until", "what")} for line in notices]
-    document: Document = _life(row, Scope()) | {"case": None, "result": None, "notices": told}
     opened = connection.execute(select(case_file).where(case_file.c.id == row["case_id"])).mappings().one_or_none()
+    document: Document = _life(row, Scope(), None if opened is None else opened["step"]) | {"case": None, "result": None, "waiting": None, "notices": told}
+    if row["state"] == "received" and (opened is None or opened["step"] == "void"):
+        document["waiting"] = _taken_up(connection, row, row["received"] if opened is None else opened["changed"], zone)
     if opened is not None:
         step = states.STEPS[opened["step"]]
         document["case"] = {
@@ -139,6 +150,13 @@ def get_request(connection: Connection, request_id: str, viewer: Principal | Non
         if opened["step"] == "closed":
             document["result"] = _result(connection, row, viewer.id if viewer is not None else "", opened["closed"])
     return document
+
+
+def _taken_up(connection: Connection, row: Mapping[Any, Any], since: int, zone: ZoneInfo) -> Document:
+    """Say who must take up a voice that became no case yet, since when, and until when."""
+    held = duty.book(connection)
+    limit = limit_of(held, row["class"], "verify", since, condition_for(connection, row["class"], row["area"], since))
+    return {"holder_zh": "12345 受理员", "holder_en": "The 12345 desk", "since": rfc3339(since), "due": time_of(term(held, limit, since, zone).due)}
 
 
 def _result(connection: Connection, told: Mapping[Any, Any], viewer: str, since: int) -> Document:

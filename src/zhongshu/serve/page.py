@@ -23,6 +23,8 @@ HEADERS = [
     (b"permissions-policy", b"camera=(self), geolocation=(self), microphone=(self)"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
+WORKER = "sw.js"
+"""The page's service worker: a browser asks for it anew each time, so that a new release is seen at once."""
 NO_STORE = (b"cache-control", b"no-store")
 
 
@@ -58,7 +60,7 @@ def mount(app: Starlette, folder: Path) -> None:
     async def page(request: Any) -> Response:  # noqa: ANN401 (Starlette's request)
         path = request.url.path.lstrip("/")
         if path and (file := _file(path)) is not None:
-            return FileResponse(file)
+            return FileResponse(file, headers={"Cache-Control": "no-cache"} if path == WORKER else None)
         if path.startswith("api/"):
             raise HTTPException(404)
         index = STATIC / "index.html"

@@ -82,7 +82,7 @@ SHAPES: dict[str, str] = {
     "Proposed": "classes: [any], knowledge: [any]",
     "Assisted": "since: time, adoption: any, first_dispatch: any",
     "Taken": "id: str, number: str, follow: str?",
-    "Request": "id: str, number: str, text: str?, area: area, created: time, answer: str?, answered: time?, case: any, result: any, notices: [any], proposed?: [any], knowledge?: [any], links?: [any], may?: [any], together?: int, heard?: [Voice], joined?: [Link], lead_may?: [str], by?: str, caller?: str",
+    "Request": "id: str, number: str, text: str?, area: area, created: time, answer: str?, answered: time?, case: any, result: any, waiting: any, notices: [any], proposed?: [any], knowledge?: [any], links?: [any], may?: [any], together?: int, heard?: [Voice], joined?: [Link], lead_may?: [str], by?: str, caller?: str",
     "CaseRow": f"{_CASE}, voices: int",
     "Cases": "items: [CaseRow], next: str?, counts: CaseCounts",
     "CaseCounts": "received: int, open: int, overdue: int, closed: int",

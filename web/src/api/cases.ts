@@ -86,6 +86,8 @@ export interface Deed {
   /** From which area to which it was moved. */
   moved?: { from_name_zh: string; from_name_en: string; to_name_zh: string; to_name_en: string } | null
   at: string
+  /** When it was done, where that is told. */
+  happened?: string
   reason: string | null
   evidence: Evidence[]
   from_step: string
@@ -251,6 +253,8 @@ export interface Deal extends Spot {
   result?: string
   until?: string
   once?: string
+  /** When it was done, where that is told later. */
+  happened?: string
   /** A listed reason's. */
   code?: string
   /** Which leave is asked for, or which playbook is begun. */

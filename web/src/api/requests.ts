@@ -44,8 +44,12 @@ export interface RequestProgress {
   result?: Result | null
   number: string
   state: string
+  state_zh?: string
+  state_en?: string
   answer: string | null
   answered: string | null
+  /** Before there is a case: who must take it up, since when and until when. */
+  waiting?: { holder_zh: string; holder_en: string; since: string; due: string | null } | null
   case: { number: string; step_zh: string; step_en: string; holder_zh: string; holder_en: string; since: string; due: string | null; closed: string | null; reopened: number } | null
 }
 

@@ -3,6 +3,9 @@ import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 import { readCity, type City, type CityClock } from '@/api/city'
 import { asProblem, type Problem } from '@/api/http'
+import { recall, remember } from './remembered'
+
+const CITY = 'zs.city'
 
 export const useCity = defineStore('city', () => {
   const city = ref<City | null>(null)
@@ -27,6 +30,16 @@ export const useCity = defineStore('city', () => {
   }
   setInterval(tick, 1000)
 
+  /** Without a network: the city as it was last told, and its clock gone on since. */
+  function remembered() {
+    const seen = recall<{ city: City; at: number }>(CITY)
+    if (!seen?.city) return
+    const { clock } = seen.city
+    city.value = seen.city
+    mode.value = clock.mode
+    setClock({ now: new Date(Date.parse(clock.now) + (Date.now() - seen.at) * (clock.speed || 1)).toISOString(), speed: clock.speed })
+  }
+
   let loading: Promise<void> | null = null
   async function load(again = false) {
     if (city.value && !again) return
@@ -34,16 +47,20 @@ export const useCity = defineStore('city', () => {
       try {
         city.value = await readCity()
         problem.value = null
+        remember(CITY, { city: city.value, at: Date.now() })
         mode.value = city.value.clock.mode
         setClock(city.value.clock)
       } catch (error) {
         problem.value = asProblem(error)
+        if (problem.value.code === 'unreachable' && !city.value) remembered()
       } finally {
         loading = null
       }
     })()
     await loading
   }
+
+  addEventListener('online', () => problem.value && void load(true))
 
   const zone = computed(() => city.value?.time_zone ?? 'Asia/Shanghai')
   const code = computed(() => city.value?.code ?? '')

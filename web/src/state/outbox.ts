@@ -1,9 +1,11 @@
-// Deeds done without a network wait here, in order, and are sent exactly once: each carries a key of its own.
+// Deeds done without a network wait here, in order, and are sent exactly once: each carries a key of its own and the time it was done.
+// What the desk refuses stays, with its photographs and the reason, until whoever did it sends it again or discards it.
 import { defineStore } from 'pinia'
-import { ref } from 'vue'
+import { computed, ref } from 'vue'
 import { dealCase, dealTask, readCase } from '@/api/cases'
 import { keepEvidence } from '@/api/evidence'
-import { asProblem, type Problem } from '@/api/http'
+import { asProblem, Problem } from '@/api/http'
+import { useCity } from './city'
 import { useSession } from './session'
 import { store } from './stored'
 
@@ -25,6 +27,8 @@ export interface Waiting {
   once?: string
   /** Whose deed it is: a phone may pass from hand to hand. */
   who?: string
+  /** Why the desk did not take it. */
+  refused?: Pick<Problem, 'code' | 'status' | 'zh' | 'en'>
 }
 
 const RETRY_MS = 10_000
@@ -32,6 +36,8 @@ const SOON_MS = 1000
 const TRIES = 3
 const LATER = [0, 401, 408, 425, 429]
 const BROKEN = 500
+/** What reaches the desk at once happened when it arrives. */
+const LATE_MS = 5000
 const kept = store<Waiting>('zs.outbox', 'deeds', { keyPath: 'id', autoIncrement: true })
 
 /** A key of its own for every deed: sent twice it still counts once. */
@@ -42,41 +48,70 @@ function key(): string {
 /** Nobody has refused it: it was not heard, not answered whole, or the service is not well. It stays. */
 const unsettled = (problem: Problem) => LATER.includes(problem.status) || problem.status >= BROKEN || problem.code === 'unreadable'
 
+export const problemOf = ({ refused: told }: Waiting): Problem => new Problem(told!.code, told!.status, told!.zh, told!.en)
+
 export const useOutbox = defineStore('outbox', () => {
   const session = useSession()
-  const waiting = ref<Waiting[]>([])
-  const refused = ref<{ deed: Waiting; problem: Problem } | null>(null)
+  const city = useCity()
+  const held = ref<Waiting[]>([])
+  const waiting = computed(() => held.value.filter((deed) => !deed.refused))
+  const refused = computed(() => held.value.filter((deed) => deed.refused))
   const sending = ref(false)
   let running: Promise<void> | null = null
   let fails = 0
   let again: ReturnType<typeof setTimeout> | undefined
 
   async function load() {
-    waiting.value = (await kept.all()).filter((deed) => !deed.who || deed.who === session.principal?.id)
+    held.value = (await kept.all()).filter((deed) => !deed.who || deed.who === session.principal?.id)
   }
 
-  /** Keep a deed, try to send what waits, and tell whether this one was refused. */
-  async function put(deed: Waiting): Promise<Problem | null> {
-    const once = deed.once ?? key()
-    await kept.put({ ...deed, photos: [...deed.photos], choices: deed.choices && { ...deed.choices }, once, who: session.principal?.id })
+  /** Keep deeds, all of them before any is sent; try to send what waits, and tell whether one of these was refused. */
+  async function put(...deeds: Waiting[]): Promise<Problem | null> {
+    const own = new Set<string>()
+    for (const deed of deeds) {
+      const once = deed.once ?? key()
+      own.add(once)
+      await write({ ...deed, once, who: session.principal?.id })
+    }
     await load()
     await send()
-    return refused.value?.deed.once === once ? refused.value.problem : null
+    const found = refused.value.find((deed) => own.has(deed.once!))
+    return found ? problemOf(found) : null
+  }
+  const write = (deed: Waiting) => kept.put({ ...deed, photos: [...deed.photos], choices: deed.choices && { ...deed.choices }, refused: deed.refused && JSON.parse(JSON.stringify(deed.refused)) })
+
+  /** Once more, as it is now; what was refused behind it goes with it. */
+  async function retry(deed: Waiting) {
+    for (const one of refused.value.filter((each) => each.case === deed.case && each.task === deed.task && each.id! >= deed.id!)) {
+      await write({ ...(one.id === deed.id ? deed : one), refused: undefined })
+    }
+    await load()
+    await send()
+  }
+  async function discard(deed: Waiting) {
+    await kept.drop(deed.id!)
+    await load()
+  }
+  /** Done in the end, or done anew: what was refused of the same is no longer wanted. */
+  async function settle(deed: Waiting) {
+    await kept.drop(deed.id!)
+    for (const one of refused.value) if (one.case === deed.case && one.task === deed.task && one.verb === deed.verb) await kept.drop(one.id!)
   }
 
   /** Sent again after its answer was lost, the key makes it count once; another's step in between makes it look again. */
   async function sendOne(deed: Waiting) {
     const photos: string[] = []
     for (const photo of deed.photos) photos.push((await keepEvidence(photo)).sha256)
+    const happened = city.now - Date.parse(deed.at) > LATE_MS ? deed.at : undefined
     if (deed.task) {
-      await dealTask(deed.case, deed.task, deed.verb, { evidence: photos, note: deed.note, reason: deed.reason, choices: deed.choices, once: deed.once })
+      await dealTask(deed.case, deed.task, deed.verb, { evidence: photos, note: deed.note, reason: deed.reason, choices: deed.choices, happened, once: deed.once })
       return
     }
     for (let left = TRIES; ; left--) {
       const now = await readCase(deed.case)
-      if (deed.optional && !now.verbs.some((v) => v.verb === deed.verb)) return
+      if (deed.optional && !photos.length && !now.verbs.some((v) => v.verb === deed.verb)) return
       try {
-        await dealCase(deed.case, deed.verb, { version: now.version, evidence: photos.length ? photos : undefined, note: deed.note, reason: deed.reason, result: deed.result, once: deed.once })
+        await dealCase(deed.case, deed.verb, { version: now.version, evidence: photos.length ? photos : undefined, note: deed.note, reason: deed.reason, result: deed.result, happened, once: deed.once })
         return
       } catch (error) {
         if (asProblem(error).code !== 'case.stale' || left <= 1) throw error
@@ -99,7 +134,6 @@ export const useOutbox = defineStore('outbox', () => {
       tried.add(deed.id!)
       try {
         await sendOne(deed)
-        refused.value = null
         fails = 0
       } catch (error) {
         const problem = asProblem(error)
@@ -109,9 +143,13 @@ export const useOutbox = defineStore('outbox', () => {
           later()
           continue
         }
-        refused.value = { deed, problem }
+        for (const one of waiting.value.filter((each) => each.case === deed.case && each.task === deed.task)) {
+          await write({ ...one, refused: { code: problem.code, status: problem.status, zh: problem.zh, en: problem.en } })
+        }
+        await load()
+        continue
       }
-      await kept.drop(deed.id!)
+      await settle(deed)
       await load()
     }
     function next() {
@@ -138,5 +176,5 @@ export const useOutbox = defineStore('outbox', () => {
   void load().then(() => {
     if (waiting.value.length) void send()
   })
-  return { waiting, refused, sending, put, send }
+  return { waiting, refused, sending, put, retry, discard, send }
 })

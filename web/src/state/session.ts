@@ -3,6 +3,7 @@ import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 import { asProblem, type Problem } from '@/api/http'
 import { closeSession, openSession, readSession, type Principal } from '@/api/session'
+import { recall, remember } from './remembered'
 
 const HOMES: [string, string][] = [
   ['duty_officer', '/screen'],
@@ -17,6 +18,8 @@ const HOMES: [string, string][] = [
   ['admin', '/screen'],
 ]
 
+const WHO = 'zs.who'
+
 export const useSession = defineStore('session', () => {
   const principal = ref<Principal | null>(null)
   const known = ref(false)
@@ -27,23 +30,31 @@ export const useSession = defineStore('session', () => {
   const signed = computed(() => principal.value !== null && !roles.value.every((role) => role === 'guest'))
   const is = (...names: string[]) => names.some((name) => roles.value.includes(name))
 
+  /** Without a network it is who was here last: their own tasks open, and what they do waits to be sent. */
   async function load() {
     try {
       principal.value = (await readSession()).principal
       problem.value = null
+      remember(WHO, principal.value)
     } catch (error) {
       problem.value = asProblem(error)
+      if (problem.value.code === 'unreachable') principal.value ??= recall<Principal>(WHO)
     }
     known.value = true
   }
+  addEventListener('online', () => problem.value && void load())
 
   async function signIn(account: string, password: string) {
     principal.value = (await openSession(account, password)).principal
+    problem.value = null
+    remember(WHO, principal.value)
     known.value = true
   }
 
   async function signOut() {
     await closeSession()
+    remember(WHO, null)
+    principal.value = null
     await load()
   }
 

@@ -77,13 +77,14 @@ class Step(Located):
     answer: str = Field(default="", max_length=2000)
     class_: str = Field(default="", alias="class", max_length=100)
     until: str | None = Field(default=None, max_length=40)
+    happened: str | None = Field(default=None, max_length=40)
     choices: dict[str, str] = Field(default_factory=dict, max_length=20)
     of: str = Field(default="", max_length=64)
     once: str | None = Field(default=None, max_length=100)
 
     def given(self, place: Place | None = None) -> Given:
         """Return it in act's words; `place`: where its coordinates or its area lie in this city."""
-        until = None if self.until is None else parse_time(self.until)
+        until, did = (None if told is None else parse_time(told) for told in (self.until, self.happened))
         return Given(
             version=self.version,
             reason=self.reason,
@@ -94,6 +95,7 @@ class Step(Located):
             class_=self.class_,
             what=self.what,
             until=until,
+            did=did,
             answer=self.answer,
             once=self.once,
             place=place,

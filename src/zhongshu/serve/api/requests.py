@@ -143,7 +143,7 @@ def follow(asked: Door, secret: str) -> dict[str, Any]:
     """Follow a report by its receipt alone: who holds it, since when, due when, and the result."""
     who = _nameless(asked, secret)
     number = asked.city.office.read(lambda conn: voices.of_reporter(conn, who.id))
-    found = None if number is None else asked.city.office.read(lambda conn: voices.get_request(conn, number, who))
+    found = None if number is None else asked.city.office.read(lambda conn: voices.get_request(conn, number, who, asked.city.zone))
     if found is None:
         raise UNKNOWN_REQUEST(id="—")
     for file in (*found["result"]["before"], *found["result"]["after"]) if found["result"] else ():
@@ -188,7 +188,7 @@ def _placed(asked: Asked, row: dict[str, Any]) -> dict[str, Any]:
 def request(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
     """Follow a request: who holds it, since when, due when, and the answer; a citizen their own, staff those of their areas, with what is proposed of it."""
     city = asked.city
-    found = city.office.read(lambda conn: voices.get_request(conn, id, asked.principal) if voices.request_visible(conn, asked.scope, id) else None)
+    found = city.office.read(lambda conn: voices.get_request(conn, id, asked.principal, city.zone) if voices.request_visible(conn, asked.scope, id) else None)
     if found is None:
         raise UNKNOWN_REQUEST(id=id)
     for file in (*found["result"]["before"], *found["result"]["after"]) if found["result"] else ():

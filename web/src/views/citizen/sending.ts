@@ -1,10 +1,23 @@
-// A report on its way: kept with its photograph until it has arrived, sent again by itself once the phone is back, and never twice.
+// A report on its way: kept with its photograph, over a reload too, until it has arrived; sent again by itself once the phone is back, and never twice.
 import { onScopeDispose, ref } from 'vue'
+import { store } from '@/state/stored'
 import { asProblem, type Problem } from '@/api/http'
 import { fileRequest, type Receipt, type Report } from '@/api/requests'
 
 const TRY_AGAIN_MS = 15_000
 const RANDOM_BYTES = 24
+const DRAFT = 'draft'
+
+/** What was written and not yet sent; its key goes with it, so that it counts once whenever it is sent. */
+export interface Draft {
+  id: string
+  text: string
+  place: string
+  moved: boolean
+  own: string
+  photo: File | null
+}
+const drafts = store<Draft>('zs.draft', 'drafts', { keyPath: 'id' })
 
 /** `crypto.randomUUID` is not there on a page without TLS. */
 function random(): string {
@@ -20,6 +33,17 @@ export function useSending(write: () => Report, arrived: (receipt: Receipt, repo
   const waits = ref(false)
   let own = random()
 
+  const keep = (words: Pick<Draft, 'text' | 'place' | 'moved'>) =>
+    (words.text || photo.value ? drafts.put({ id: DRAFT, ...words, own, photo: photo.value }) : drafts.drop(DRAFT)).then(undefined, console.warn)
+  /** What was left on this phone, if anything was. */
+  async function restore(): Promise<Draft | null> {
+    const found = (await drafts.all().catch(() => [])).find((one) => one.id === DRAFT)
+    if (!found) return null
+    own = found.own
+    photo.value = found.photo
+    return found
+  }
+
   async function send() {
     if (busy.value) return
     busy.value = true
@@ -30,6 +54,7 @@ export function useSending(write: () => Report, arrived: (receipt: Receipt, repo
       own = random()
       waits.value = false
       photo.value = null
+      await drafts.drop(DRAFT).catch(console.warn)
       await arrived(receipt, report)
     } catch (error) {
       const problem = asProblem(error)
@@ -52,5 +77,5 @@ export function useSending(write: () => Report, arrived: (receipt: Receipt, repo
     removeEventListener('online', again)
     clearInterval(timer)
   })
-  return { photo, busy, wrong, waits, send, rest }
+  return { photo, busy, wrong, waits, send, rest, keep, restore }
 }

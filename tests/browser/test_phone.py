@@ -1,0 +1,193 @@
+"""The phone where there is no network: it opens again, what was done on it is sent once, and what the desk refuses is not lost."""
+
+import base64
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+PASSWORD = "yunting-demo"
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+STORED = """async () => {
+  const found = []
+  for (const name of await caches.keys()) for (const one of await (await caches.open(name)).keys()) found.push(new URL(one.url).pathname)
+  return found
+}"""
+POCKET = """() => new Promise((done) => {
+  const base = indexedDB.open('zs.pocket')
+  base.onupgradeneeded = () => base.transaction.abort()
+  base.onerror = () => done([])
+  base.onsuccess = () => {
+    const all = base.result.transaction('cases').objectStore('cases').getAll()
+    all.onsuccess = () => { base.result.close(); done(all.result.map((one) => one.case.title_zh)) }
+  }
+})"""
+CONTROLLED = "() => navigator.serviceWorker.controller !== null"
+
+
+@pytest.fixture
+def phone(browser: Browser, city: Any) -> Iterator[Callable[[str], Page]]:
+    """Return how to have someone's phone."""
+    contexts = []
+    broken: list[str] = []
+
+    def open_(account: str) -> Page:
+        context = browser.new_context(viewport={"width": 360, "height": 780}, has_touch=True, is_mobile=True, locale="zh-CN", timezone_id="Asia/Shanghai", base_url=city.url)
+        context.set_default_timeout(30_000)
+        if account:
+            assert context.request.post("/api/session", data={"account": account, "password": PASSWORD}, headers={"origin": city.url}).ok
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: broken.append(str(error)))
+        return page
+
+    yield open_
+    for each in contexts:
+        each.close()
+    assert broken == []
+
+
+def do(city: Any, who: str, case: str, verb: str, **given: Any) -> dict[str, Any]:
+    """Do a verb as someone and return the case."""
+    return dict(city.as_(who).post(f"/api/cases/{case}/{verb}", json=given).raise_for_status().json())
+
+
+def held(city: Any, title: str, nth: int) -> str:
+    """Return a case that the drainage office holds, whose simulated worker has gone."""
+    for seat in ("handler", "dispatcher", "checker"):
+        httpx.post(f"{city.url}/api/story/seats/{seat}", headers={"origin": city.url}, timeout=30, trust_env=False).raise_for_status()
+    place = city.get("/api/entities?type=TrashBin&limit=30", "duty")["items"][nth]
+    body = {"class": "drainage.blocked", "title_zh": title, "title_en": title, "area": place["area"], "lon": place["lon"], "lat": place["lat"]}
+    case = str(city.as_("duty").post("/api/cases", json=body).raise_for_status().json()["id"])
+    for verb in ("verify", "file"):
+        do(city, "duty", case, verb)
+    do(city, "duty", case, "dispatch", unit="dept-drainage")
+    return case
+
+
+def deeds(city: Any, case: str) -> list[dict[str, Any]]:
+    """Return what the handler has done of a case, in order."""
+    return [line for line in city.get(f"/api/cases/{case}", "duty")["history"] if line["verb"] in {"take", "handle", "feedback"}]
+
+
+def photograph(page: Page, label: str) -> None:
+    """Give a slot what the camera would."""
+    page.locator(".slot", has_text=label).locator("input").set_input_files({"name": "photo.png", "mimeType": "image/png", "buffer": PIXEL})
+    expect(page.locator(".slot.full", has_text=label)).to_be_visible()
+
+
+def test_seat_phone_opens_again_without_a_network_and_what_is_done_on_it_arrives_once(phone: Callable[[str], Page], city: Any) -> None:
+    title = "断网重开的雨水口"
+    case = held(city, title, 11)
+    page = phone("handler")
+    page.goto("/field")
+    page.locator("a.task", has_text=title).wait_for()
+    page.wait_for_function(CONTROLLED)
+    city.until(lambda: title in page.evaluate(POCKET), "the task in the phone")
+    stored = page.evaluate(STORED)
+    assert any("FieldView" in path for path in stored) and not any(path.startswith("/api") for path in stored)
+    page.context.set_offline(True)
+    page.reload()
+    page.locator("a.task", has_text=title).tap()
+    page.get_by_role("button", name="接单").wait_for()
+    page.reload()
+    page.get_by_role("button", name="接单").tap()
+    photograph(page, "处置前")
+    photograph(page, "处置后")
+    page.get_by_role("button", name="提交处置结果").tap()
+    expect(page.locator("header")).to_contain_text("待传 3")
+    page.reload()
+    expect(page.locator("header")).to_contain_text("待传 3")
+    assert deeds(city, case) == []
+    page.context.set_offline(False)
+    page.reload()
+    city.until(lambda: len(deeds(city, case)) == 3, "the three deeds at the centre", 30)
+    expect(page.locator("header")).to_contain_text("已同步")
+    page.reload()
+    page.locator("#main").wait_for()
+    assert [line["verb"] for line in deeds(city, case)] == ["take", "handle", "feedback"]
+
+
+def test_seat_deed_the_desk_refuses_stays_on_the_phone_with_its_photographs(phone: Callable[[str], Page], city: Any) -> None:
+    title = "中途被收回的雨水口"
+    case = held(city, title, 12)
+    page = phone("handler")
+    page.goto("/field")
+    page.locator("a.task", has_text=title).tap()
+    page.get_by_role("button", name="接单").tap()
+    photograph(page, "处置前")
+    photograph(page, "处置后")
+    city.until(lambda: deeds(city, case), "it is taken")
+    expect(page.locator("header")).to_contain_text("已同步")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="提交处置结果").tap()
+    expect(page.locator("header")).to_contain_text("待传 2")
+    do(city, "handler", case, "return", code="not-our-duty")
+    page.context.set_offline(False)
+    page.goto("/field?tab=outbox")
+    refused = page.locator(".refused")
+    expect(refused).to_have_count(2)
+    expect(refused.first).to_contain_text("不能“处置”")
+    expect(refused.first).to_contain_text("已不在你手上")
+    expect(refused.first.locator(".slot img")).to_be_visible()
+    expect(page.locator("header")).to_contain_text("已同步")
+    page.reload()
+    expect(refused).to_have_count(2)
+    # The desk gives it back to them: mended, it goes, and what was refused behind it goes with it.
+    do(city, "duty", case, "reject", reason="属排水职责")
+    do(city, "handler", case, "take")
+    page.reload()
+    refused.first.get_by_role("textbox").fill("已疏通")
+    refused.first.get_by_role("button", name="改好了，再发一次").tap()
+    city.until(lambda: [line["verb"] for line in deeds(city, case)] == ["take", "take", "handle", "feedback"], "what was mended", 30)
+    assert deeds(city, case)[2]["note"] == "已疏通"
+    expect(refused).to_have_count(0)
+
+
+def test_citizens_page_opens_again_without_a_network_and_a_new_release_takes_over(phone: Callable[[str], Page], city: Any) -> None:
+    page = phone("")
+    page.goto("/citizen")
+    page.locator("#main").wait_for()
+    page.wait_for_function(CONTROLLED)
+    page.evaluate("caches.open('zs-page-old')")
+    page.context.set_offline(True)
+    page.reload()
+    expect(page.get_by_role("button", name="拍照反映")).to_be_visible()
+    page.context.set_offline(False)
+    answer = page.goto("/sw.js")
+    assert answer is not None
+    assert answer.headers["cache-control"] == "no-cache"
+    assert "javascript" in answer.headers["content-type"]
+    # Another worker under another address stands for the next release: it takes over at once and drops what was kept before.
+    page.goto("/citizen")
+    page.evaluate("navigator.serviceWorker.register('/sw.js?next').then(() => undefined)")
+    page.wait_for_function("() => navigator.serviceWorker.controller?.scriptURL.endsWith('next')")
+    city.until(lambda: len(page.evaluate("caches.keys()")) == 1, "the old release is let go")
+    page.context.set_offline(True)
+    page.reload()
+    expect(page.get_by_role("button", name="拍照反映")).to_be_visible()
+
+
+def test_what_a_citizen_wrote_is_there_after_a_reload_and_the_timeline_names_who_must_answer_by_when(phone: Callable[[str], Page], city: Any) -> None:
+    words = "写了一半的话：路牌歪了"
+    page = phone("citizen-3")
+    page.goto("/citizen?step=form")
+    page.locator("#said").fill(words)
+    page.locator("input[type=file]").set_input_files({"name": "sign.png", "mimeType": "image/png", "buffer": PIXEL})
+    expect(page.locator("form")).to_contain_text("sign.png")
+    page.goto("/citizen")
+    page.get_by_role("button", name="接着写上次没发的").tap()
+    expect(page.locator("#said")).to_have_value(words)
+    expect(page.locator("form")).to_contain_text("sign.png")
+    page.get_by_role("button", name="提交").tap()
+    number = page.locator(".receipt .number").inner_text()
+    told = city.get(f"/api/requests/{number}", "citizen-3")
+    line = page.locator(".mine li", has_text=number)
+    if told["waiting"]:  # nobody has taken it up yet
+        assert told["waiting"]["holder_zh"] and told["waiting"]["due"] > told["waiting"]["since"]
+    expect(line).to_contain_text("前")
+    expect(line).to_contain_text("自")
+    page.goto("/citizen")
+    expect(page.get_by_role("button", name="接着写上次没发的")).to_have_count(0)
