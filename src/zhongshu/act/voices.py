@@ -63,6 +63,13 @@ def list_requests(connection: Connection, scope: Scope, wanted: VoiceFilter) -> 
     }
 
 
+def waiting(connection: Connection, scope: Scope) -> Document:
+    """Return how many voices of the scope nobody has accepted yet (待受理), and since when the oldest waits: {count, oldest}."""
+    found = select(func.count(), func.min(request.c.created)).select_from(request.join(case_file, case_file.c.id == request.c.case_id, isouter=True))
+    count, oldest = connection.execute(found.where(_WAITS["accept"], *in_scope(request.c, scope))).one()
+    return {"count": count, "oldest": time_of(oldest)}
+
+
 def _life(row: Mapping[Any, Any], scope: Scope) -> Document:
     """Turn a voice into its document with where its own life stands."""
     zh, en = states.REQUEST_STATES[row["state"]]
