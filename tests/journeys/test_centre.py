@@ -183,7 +183,7 @@ def end(town: Town, say: Shapes, url: str, raised: Any, response: Any) -> None:
     """Go back to the ordinary day: what is restored is told line by line."""
     assert say.ok("night", "GET", "/api/modes")["mine"] == [raised["id"]], "who is in charge may end it"
     town.refused("duty-here", "POST", f"/api/modes/{raised['id']}/end", json={"note": "雨停了"})
-    town.refused("night", "POST", f"/api/modes/{raised['id']}/end", 422, json={"note": ""})
+    town.refused("night", "POST", f"/api/modes/{raised['id']}/end", 400, json={"note": ""})
     lowered = say.ok("night", "POST", f"/api/modes/{raised['id']}/end", json={"note": "雨停，水位回落"})
     assert {row["effect"] for row in lowered["restored"]} == {"plan", "roster", "urgent", "postpone", "sample", "room"}
     assert say.ok("steward", "GET", "/api/modes") == {"items": [], "next": None, "sampling": [], "verbs": [], "mine": []}
