@@ -352,9 +352,13 @@ def answers(city: City, case: str, told: list[str], people: Any) -> None:
 
 
 def named(city: City, case: str, other: str, people: Any) -> None:
-    """The handover sheet, the brief and the review name it; the night's other case is put into its room by hand, and taken out and put in again."""
+    """The handover sheet, the brief and the review name it; the night's other case is put into its room by hand, and taken out again."""
     number = city.get(f"/api/cases/{case}", "duty")["number"]
     desk = people("duty", f"/desk/case/{case}")
+    desk.locator(".bar").get_by_role("button", name=re.compile("^重新办理")).click()
+    desk.locator(".work .form").get_by_text("问题再次出现").click()
+    desk.keyboard.press("Control+Enter")
+    city.until(lambda: city.get(f"/api/cases/{case}", "duty")["closed"] is None, "the reopened case")
     desk.get_by_role("link", name="开设事件").click()
     form = desk.locator(".drawer form")
     form.get_by_label("名称（中文）").fill("下穿通道内涝")
@@ -362,7 +366,7 @@ def named(city: City, case: str, other: str, people: Any) -> None:
     form.get_by_role("button", name="开设事件").click()
     desk.locator(".r-situation").wait_for()
     desk.keyboard.press("l")
-    desk.get_by_label("案件编号或关键词").fill(other)
+    desk.get_by_role("combobox", name="案件编号或关键词").fill(other)
     desk.get_by_role("option", name=re.compile("雨后垃圾")).wait_for()
     desk.keyboard.press("Enter")
     expect(desk.locator(".r-situation .linked")).to_have_count(2)
@@ -373,11 +377,6 @@ def named(city: City, case: str, other: str, people: Any) -> None:
     expect(desk.locator("#main")).to_contain_text(number)
     brief = people("duty", "/brief")
     expect(brief.locator("#main")).to_contain_text("下穿通道内涝")
-    reopened = people("duty", f"/desk/case/{case}")
-    reopened.locator(".bar").get_by_role("button", name=re.compile("^重新办理")).click()
-    reopened.locator(".work .form").get_by_text("问题再次出现").click()
-    reopened.keyboard.press("Control+Enter")
-    city.until(lambda: city.get(f"/api/cases/{case}", "duty")["closed"] is None, "the reopened case")
     sheet = people("duty", "/desk/duty")
     expect(sheet.locator("#part-open")).to_contain_text(number)
     expect(sheet.locator("#part-voices")).to_contain_text(number)
