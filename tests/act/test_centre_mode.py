@@ -202,6 +202,44 @@ def test_who_proposes_does_not_approve_and_nothing_is_raised_twice(town: Any) ->
     town.refused("centre.no_verb", lambda: act(town, row, "shout"))
 
 
+def test_a_mode_is_ended_by_who_proposed_it_or_is_in_charge_who_say_why(town: Any) -> None:
+    proposer, officer, other = (town.person("duty_officer", tail=tail) for tail in ("proposer", "officer", "other"))
+    given_ = mode.Proposal("flood", 3, (town.street,), "启动防汛应急", "Flood mode", "防汛〔2026〕1 号")
+    row = town.as_(proposer, lambda deed: mode.propose(deed, given_))
+    assert town.desk.read(lambda conn: mode.ends_own(conn, proposer.id, officer.id)) == [], "nothing to end before it is approved"
+    act(town, row, "approve")
+    for who, mine in ((proposer, [row["id"]]), (officer, [row["id"]]), (other, [])):
+        assert town.desk.read(lambda conn, who=who: mode.ends_own(conn, who.id, officer.id)) == mine
+
+    def check(who: Any, note: str) -> None:
+        town.as_(who, lambda deed: mode.check_own(deed, row["id"], officer.id, note))
+
+    town.refused("mode.not_yours", lambda: check(other, "雨停了"))
+    town.refused("case.missing", lambda: check(officer, " "))
+    check(officer, "雨停了")
+    check(proposer, "雨停了")
+
+
+def test_what_is_put_into_a_room_by_hand_can_be_taken_out_and_both_are_told(town: Any) -> None:
+    room = town.as_("duty_officer", lambda deed: incident.open_room(deed, incident.NewIncident("flood", "积水", "Ponding", (town.street,))))
+    case = town.open("garbage")
+    place = {"zh": "桥下", "en": "Under the bridge", "lon": 120.1, "lat": 30.1}
+    for put, take, what in (("link", "unlink", case["id"]), ("party", "unparty", "dept-road"), ("place", "unplace", place)):
+        town.as_("duty_officer", lambda deed, v=put, w=what: incident.add(deed, room["id"], v, w))
+        held = town.as_("duty_officer", lambda deed, v=take, w=what: incident.remove(deed, room["id"], v, w))
+        assert held[incident.HELD[put]] == []
+        again = town.as_("duty_officer", lambda deed, v=take, w=what: incident.remove(deed, room["id"], v, w))
+        assert again["version"] == held["version"], "what is not there changes nothing"
+    lines = town.desk.read(lambda conn: incident.log_of(conn, room["id"], []))
+    told = [(each["verb"], each["about_zh"]) for each in lines if each["verb"] in {*incident.HELD, *incident.BACK}]
+    assert [verb for verb, _ in told] == ["link", "unlink", "party", "unparty", "place", "unplace"]
+    assert case["number"] in told[0][1]
+    assert told[4:] == [("place", "桥下"), ("unplace", "桥下")]
+    town.as_("duty_officer", lambda deed: incident.command(deed, room["id"], order.NewOrder("dept-road", "封路", "Close the road", None)))
+    town.refused("incident.party_has_orders", lambda: town.as_("duty_officer", lambda deed: incident.remove(deed, room["id"], "unparty", "dept-road")))
+    town.refused("case.missing", lambda: town.as_("duty_officer", lambda deed: incident.remove(deed, room["id"], "unlink", "")))
+
+
 def test_a_drill_stamps_all_it_says_and_changes_nothing_real(town: Any) -> None:
     before = state(town)
     town.lines.clear()

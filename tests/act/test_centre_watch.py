@@ -42,7 +42,7 @@ def test_the_watch_changes_with_the_second_signature_and_not_before(city: Any) -
     day, night, other = (city.person("duty_officer", tail=tail) for tail in ("day", "night", "other"))
     assert charge(city) == ""
     first = sign(city, day, begin(city, day))
-    assert (charge(city), first["outgoing"]) == (day.id, "")
+    assert (charge(city), first["outgoing"]) == (day.id, day.id), "nobody's watch is opened by who signs first"
     city.clock.at += HOUR
     city.refused("handover.not_in_charge", lambda: begin(city, night))
     row = begin(city, day, "泵站 3 号泵待修")
@@ -58,6 +58,8 @@ def test_the_watch_changes_with_the_second_signature_and_not_before(city: Any) -
     city.refused("centre.not_now", lambda: sign(city, other, named))
     sign(city, day, again)
     assert charge(city) == day.id
+    listed = city.desk.read(lambda conn: handover.listing(conn, 10))
+    assert [(row["number"], row["state"]) for row in listed][:2] == [(again["number"], "finished"), (named["number"], "superseded")], "what was made out anew is still told"
     city.clock.at -= 30 * MINUTE
     assert charge(city) == day.id, "of the past, as it was"
 
@@ -277,6 +279,7 @@ def test_the_sheet_of_a_great_record_needs_no_typing(city: Any) -> None:
             "instructions",
             "orders",
             "roster",
+            "waiting_voices",
             "memo",
         ),
     }

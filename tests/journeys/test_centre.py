@@ -160,7 +160,7 @@ def hand_over(town: Town, say: Shapes) -> None:
     assert say.ok("duty", "GET", "/api/duty")["in_charge"]["name"] == "night"
     assert [(row["outgoing_name"], row["incoming_name"], row["document"]) for row in say.ok("handler-here", "GET", "/api/duty/handovers")["items"]] == [
         ("duty", "night", None),
-        ("", "duty", None),
+        ("duty", "duty", None),
     ]
     assert say.ok("duty", "GET", f"/api/duty/handovers/{made['id']}")["document"] == done["document"]
     assert say.ok("handler-here", "GET", f"/api/duty/handovers/{made['number']}")["document"] is None
@@ -181,9 +181,12 @@ def print_out(town: Town, say: Shapes, url: str, case: Any) -> None:
 
 def end(town: Town, say: Shapes, url: str, raised: Any, response: Any) -> None:
     """Go back to the ordinary day: what is restored is told line by line."""
-    lowered = say.ok("leader", "POST", f"/api/modes/{raised['id']}/end", json={})
+    assert say.ok("night", "GET", "/api/modes")["mine"] == [raised["id"]], "who is in charge may end it"
+    town.refused("duty-here", "POST", f"/api/modes/{raised['id']}/end", json={"note": "雨停了"})
+    town.refused("night", "POST", f"/api/modes/{raised['id']}/end", 400, json={"note": ""})
+    lowered = say.ok("night", "POST", f"/api/modes/{raised['id']}/end", json={"note": "雨停，水位回落"})
     assert {row["effect"] for row in lowered["restored"]} == {"plan", "roster", "urgent", "postpone", "sample", "room"}
-    assert say.ok("steward", "GET", "/api/modes") == {"items": [], "next": None, "sampling": [], "verbs": []}
+    assert say.ok("steward", "GET", "/api/modes") == {"items": [], "next": None, "sampling": [], "verbs": [], "mine": []}
     say.ok("duty", "POST", f"/api/responses/{response['id']}/end", json={"ordered_by": "市防指（虚构）", "basis": "防指〔2026〕2 号"})
     road = next(each for each in say.ok("duty", "GET", url)["orders"] if each["unit"] == "dept-road")
     town.refused("duty", "POST", f"{url}/close", 409, json={})

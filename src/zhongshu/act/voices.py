@@ -62,6 +62,13 @@ def list_requests(connection: Connection, scope: Scope, wanted: VoiceFilter) -> 
     }
 
 
+def waiting(connection: Connection, scope: Scope) -> Document:
+    """Return how many voices of the scope nobody has accepted yet (待受理), and since when the oldest waits: {count, oldest}."""
+    found = select(func.count(), func.min(request.c.created)).select_from(request.join(case_file, case_file.c.id == request.c.case_id, isouter=True))
+    count, oldest = connection.execute(found.where(_WAITS["accept"], *in_scope(request.c, scope))).one()
+    return {"count": count, "oldest": time_of(oldest)}
+
+
 def _life(row: Mapping[Any, Any], scope: Scope, step: str | None) -> Document:
     """Turn a voice into its document with where its own life stands; what is in no word of its own yet, and became a case, stands where its case does (`step`)."""
     zh, en = states.REQUEST_STATES[row["state"]]

@@ -94,7 +94,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "finding": ("acknowledge",),
     "response": ("change", "end"),
     "mode": ("approve", "refuse", "end"),
-    "incident": ("log", "order", "link", "party", "place", "report", "send", "close", "cancel", "read", "accept", "done", "decline"),
+    "incident": ("log", "order", "link", "party", "place", "unlink", "unparty", "unplace", "report", "send", "close", "cancel", "read", "accept", "done", "decline"),
     "duty": ("hand_over", "sign", "instruct"),
     "request": ("answer", "transfer", "refuse", "receive", "call_back", "missed", "solved", "unsolved"),
 }

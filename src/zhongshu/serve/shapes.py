@@ -113,7 +113,7 @@ SHAPES: dict[str, str] = {
     "Warnings": "items: [Warning], next: str?, verbs: [str]",
     "Responses": "items: [Response], next: str?, verbs: [str]",
     "Incidents": "items: [IncidentRow], next: str?, verbs: [str]",
-    "Modes": "items: [Mode], next: str?, sampling: [Sampling], verbs: [str]",
+    "Modes": "items: [Mode], next: str?, sampling: [Sampling], verbs: [str], mine: [str]",
     "Mode": "id: str, number: str, theme: str, theme_zh: str, theme_en: str, level: str, title_zh: str, title_en: str, basis: str, response: str?, state: str, state_zh: str, state_en: str, "
     "areas: [area], incident: str?, drill: bool, proposed: time, decided: time?, ended: time?, effects: [ModeEffect], restored: [Restored], version: int",
     "ModeEffect": "effect: str, zh: str, en: str, items: [any]",
@@ -122,8 +122,9 @@ SHAPES: dict[str, str] = {
     "Duty": "in_charge: any, on_duty: [Turn], coming: any, roster: [Turn], waiting: any, draft: Sheet, may: [str]",
     "Turn": "theme: str, shift: str, post: str, post_zh: str, post_en: str, name: str, name_en: str, account: str, phone: str, from: time, to: time",
     "Sheet": "at: time, open: CasesOf, near: CasesOf, overdue: CasesOf, parts_overdue: CasesOf, voices: CasesOf, warnings: [Warning], responses: [Response], modes: [Mode], "
-    "incidents: [IncidentRow], reports: [Report], silent: [any], instructions: [Instruction], orders: [Order], roster: [Turn], memo: str",
+    "incidents: [IncidentRow], reports: [Report], silent: [any], instructions: [Instruction], orders: [Order], roster: [Turn], waiting_voices: Waiting, memo: str",
     "CasesOf": "count: int, items: [any]",
+    "Waiting": "count: int, oldest: time?",
     "Handover": "id: str, number: str, state: str, state_zh: str, state_en: str, outgoing: str, outgoing_name: str, incoming: str, incoming_name: str, expected: str, signed_out: time, "
     "signed_in: time?, memo: str, document: any, digest: str, version: int",
     "Instruction": "id: str, number: str, leader: str, leader_name: str, text: str, case: str, case_number: str, area: area, made: time, until: time?, late: bool, "

@@ -45,7 +45,7 @@ export interface Brief {
   responses: Held[]
   incidents: Held[]
   signs: Sign[]
-  todo: { due_today: number; overdue: number; reports: number; instructions: number; orders: number }
+  todo: { due_today: number; overdue: number; reports: number; instructions: number; orders: number; voices: number; voices_oldest: string | null }
   instructions: Instruction[]
 }
 

@@ -136,7 +136,7 @@ export const levelNumber = (numeral: string) => LEVELS.indexOf(numeral) + 1
 
 export const listWarnings = (all = false) => get<Listed<Warning>>('/api/warnings', { all: all || undefined })
 export const listResponses = (all = false) => get<Listed<Response>>('/api/responses', { all: all || undefined })
-export const listModes = (all = false) => get<Listed<Mode> & { sampling: Sampling[] }>('/api/modes', { all: all || undefined })
+export const listModes = (all = false) => get<Listed<Mode> & { sampling: Sampling[]; mine: string[] }>('/api/modes', { all: all || undefined })
 export const enterWarning = (body: NewWarning) => send<Warning>('POST', '/api/warnings', body)
 export function takeWarning(file: File, areas: string[], colour: string) {
   const form = new FormData()

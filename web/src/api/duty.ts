@@ -122,6 +122,8 @@ export interface Sheet {
   instructions: Instruction[]
   orders: Held[]
   roster: Turn[]
+  /** Voices nobody has accepted yet; a sheet signed before they were counted has none. */
+  waiting_voices?: { count: number; oldest: string | null }
   memo: string
 }
 

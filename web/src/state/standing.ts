@@ -34,6 +34,8 @@ export const useStanding = defineStore('standing', () => {
   const responses = shallowRef<Response[] | null>(null)
   const modes = shallowRef<Mode[] | null>(null)
   const sampling = shallowRef<Sampling[]>([])
+  /** Modes the reader may end because they proposed them or are in charge. */
+  const mine = shallowRef<string[]>([])
   const incidents = shallowRef<IncidentRow[] | null>(null)
   const duty = shallowRef<Duty | null>(null)
   const problems = ref<Partial<Record<Noun, Problem>>>({}) as Ref<Partial<Record<Noun, Problem>>>
@@ -54,6 +56,7 @@ export const useStanding = defineStore('standing', () => {
       const told = await listModes()
       modes.value = told.items
       sampling.value = told.sampling
+      mine.value = told.mine
       verbs.value.mode = told.verbs
     },
     incident: async () => {
@@ -142,7 +145,10 @@ export const useStanding = defineStore('standing', () => {
           soon('incident')
         }),
         stream.on('incident', () => soon('incident')),
-        stream.on('handover', () => allowed('duty') && soon('duty')),
+        stream.on('handover', () => {
+          soon('mode')
+          if (allowed('duty')) soon('duty')
+        }),
       ]
       timer = setInterval(() => {
         if (!document.hidden) void load(...NOUNS.filter((noun) => !REFUSED.includes(problems.value[noun]?.status ?? 0)))
@@ -157,5 +163,5 @@ export const useStanding = defineStore('standing', () => {
     }
   }
 
-  return { taken, warnings, responses, modes, sampling, incidents, duty, problems, inForce, proposed, raised, effective, load, may, classIs, sampledEvery, follow }
+  return { taken, warnings, responses, modes, sampling, mine, incidents, duty, problems, inForce, proposed, raised, effective, load, may, classIs, sampledEvery, follow }
 })

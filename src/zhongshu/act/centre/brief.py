@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, or_, select
 
-from zhongshu.act import duty, states
+from zhongshu.act import duty, states, voices
 from zhongshu.act.centre import days, instruction, order, report
 from zhongshu.act.centre.incident import show as show_incident
 from zhongshu.act.centre.line import Document
@@ -115,10 +115,11 @@ def _held(connection: Connection, of: date, around: Around) -> Document:
 
 
 def _todo(connection: Connection, day: date, around: Around) -> Document:
-    """Return what the day asks for: cases due today and overdue, reports due, instructions, orders that nobody has accepted."""
+    """Return what the day asks for: cases due today and overdue, reports due, instructions, orders and voices that nobody has accepted."""
     start, end = days.bounds(day, around.zone)
     c = case_file.c
     running = (c.step.in_(states.OPEN), c.parked.is_(None))
+    heard = voices.waiting(connection, Scope(EVERYWHERE, 3))
 
     def total(*which: Any) -> int:  # noqa: ANN401 (conditions)
         return connection.execute(select(func.count()).select_from(case_file).where(*running, *which)).scalar_one()
@@ -129,6 +130,8 @@ def _todo(connection: Connection, day: date, around: Around) -> Document:
         "reports": len(report.waiting(connection, around.now)),
         "instructions": len(instruction.unfinished(connection, Scope(EVERYWHERE, 3), around.now)),
         "orders": len(order.unsigned(connection)),
+        "voices": heard["count"],
+        "voices_oldest": heard["oldest"],
     }
 
 
@@ -150,6 +153,8 @@ _WORDS: dict[str, dict[str, Any]] = {
         "open": "另行通知",
         "since": "{state}，自 {first}",
         "asked": "批示：{text}（{last} 前）",
+        "heard": "待受理诉求 {voices} 件，最早一件收于 {first}。",
+        "heard_none": "没有待受理的诉求。",
         "tasks": "今日到期案件 {due_today} 件，已超时未结 {overdue} 件；待报送信息 {reports} 份，未办结领导批示 {instructions} 件，未签收指令 {orders} 条。",
     },
     "en": {
@@ -169,6 +174,8 @@ _WORDS: dict[str, dict[str, Any]] = {
         "open": "further notice",
         "since": "{state}, since {first}",
         "asked": "Instruction: {text} (by {last})",
+        "heard": "Requests not yet accepted: {voices}, the oldest since {first}.",
+        "heard_none": "No request waits to be accepted.",
         "tasks": "Cases due today {due_today}, overdue {overdue}; reports waiting {reports}, instructions open {instructions}, orders not accepted {orders}.",
     },
 }
@@ -209,14 +216,15 @@ def _sections(found: Document, language: str, zone: ZoneInfo) -> list[Document]:
     heads = [days.NAMES[what][0 if other == "zh" else 1] for what in days.COUNTED]
     held = _holding(found, language, zone)
     asked = [words["asked"].format_map(one | {"last": _when(one["until"], zone)}) for one in found["instructions"]]
-    signs = _signs(found["signs"], language)
+    signs, todo = _signs(found["signs"], language), found["todo"]
+    heard = words["heard" if todo["voices"] else "heard_none"].format_map(todo | {"first": _when(todo["voices_oldest"], zone)})
     topics_ = [f"{t[other]} {t['count']}" for t in found["topics"]]
     return [
         {"head": words["figures"], "lines": [], "tables": [[words["head"], *figures], [[words["area"], *heads], *areas]] if areas else [[words["head"], *figures]]},
         {"head": words["held"], "lines": held or [words["none"]], "tables": []},
         {"head": words["signs"], "lines": signs or [words["none"]], "tables": []},
         {"head": words["topics"], "lines": ["；".join(topics_) if other == "zh" else "; ".join(topics_)] if topics_ else [words["none"]], "tables": []},
-        {"head": words["todo"], "lines": [words["tasks"].format_map(found["todo"]), *asked], "tables": []},
+        {"head": words["todo"], "lines": [words["tasks"].format_map(todo), heard, *asked], "tables": []},
     ]
 
 

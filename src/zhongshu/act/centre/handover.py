@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select
 
-from zhongshu.act import states
+from zhongshu.act import states, voices
 from zhongshu.act.centre import incident, instruction, line, mode, order, report, response, roster, warning
 from zhongshu.act.centre.line import Document, Row
 from zhongshu.act.centre.refusals import NOT_IN_CHARGE, NOT_NOW, OTHER_EXPECTED, OWN_HANDOVER
@@ -63,6 +63,7 @@ def sheet(connection: Connection, now: int, zone: ZoneInfo, scope: Scope, silent
         "instructions": instruction.unfinished(connection, scope, now),
         "orders": [order.show(row, ANONYMOUS, now) for row in order.unsigned(connection)],
         "roster": [turn.document() for turn in roster.on_duty(connection, now, zone)],
+        "waiting_voices": voices.waiting(connection, scope),
         "memo": memo,
     }
 
@@ -85,7 +86,7 @@ def in_charge(connection: Connection, at: int) -> Document | None:
 
 
 def begin(deed: Deed, area: int, scope: Scope, silent: Outside = nothing, memo: str = "", expected: str = "") -> Row:
-    """Freeze the sheet with the outgoing officer's signature. Only whoever is in charge hands over; where nobody is yet, the first officer opens the watch.
+    """Freeze the sheet with the outgoing officer's signature. Only whoever is in charge hands over; where nobody is yet, the first officer opens the watch and is named as its signer.
 
     A leader may sign for an officer who cannot; the sheet says so, and the leader does not take over with it. `expected`: the id of who is to take over, '' for anyone on duty. A sheet that waits is made out anew. Raises `handover.not_in_charge`.
     """
@@ -97,7 +98,7 @@ def begin(deed: Deed, area: int, scope: Scope, silent: Outside = nothing, memo: 
         _said(deed, line.change(deed, "handover", dict(old), {"state": "superseded"}), "supersede")
     document = sheet(deed.connection, deed.now, deed.zone, scope, silent, memo)
     document["signed_by"] = {"id": deed.actor.id, "name": deed.actor.name}
-    out = ("", "") if now is None else (now["id"], now["name"])
+    out = (deed.actor.id, deed.actor.name) if now is None else (now["id"], now["name"])
     row: Row = {"id": uuid7(), "number": number(deed, area, deed.now, LETTER), "area": area, "state": "frozen", "outgoing": out[0], "outgoing_name": out[1], "expected": expected}
     row |= {"signed_out": deed.now, "incoming": "", "incoming_name": "", "signed_in": None, "memo": memo, "document": document, "digest": digest(document), "version": 1}
     deed.connection.execute(insert(handover), row)
@@ -114,7 +115,7 @@ def sign(deed: Deed, id_: str, version: int | None = None) -> Row:
     if row["state"] != "frozen":
         state = STATES[row["state"]]
         raise NOT_NOW(number=row["number"], state_zh=state[0], state_en=state[1], verb_zh="接班签字", verb_en="sign")
-    if row["outgoing"] and deed.actor.id in {row["outgoing"], row["document"]["signed_by"]["id"]}:
+    if in_charge(deed.connection, deed.now) is not None and deed.actor.id in {row["outgoing"], row["document"]["signed_by"]["id"]}:
         raise OWN_HANDOVER()
     if row["expected"] and row["expected"] != deed.actor.id:
         raise OTHER_EXPECTED()
@@ -140,8 +141,8 @@ def waiting(connection: Connection) -> Row | None:
 
 
 def listing(connection: Connection, limit: int) -> list[Row]:
-    """Return the handovers, the last first; those made out anew are no longer among them."""
-    query = select(handover).where(handover.c.state != "superseded").order_by(handover.c.signed_out.desc(), handover.c.number.desc()).limit(limit)
+    """Return the handovers, the last first; those made out anew stay among them, and say so."""
+    query = select(handover).order_by(handover.c.signed_out.desc(), handover.c.number.desc()).limit(limit)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select
 from zhongshu.act import docket, duty, states, units
 from zhongshu.act.centre import line, order, report
 from zhongshu.act.centre.line import Document, Row
-from zhongshu.act.centre.refusals import IS_CLOSED, NO_VERB, ORDERS_OPEN
+from zhongshu.act.centre.refusals import IS_CLOSED, NO_VERB, ORDERS_OPEN, PARTY_HAS_ORDERS
 from zhongshu.act.centre.tables import incident
 from zhongshu.act.deed import MISSING, Deed, number
 from zhongshu.act.shown import in_scope, time_of
@@ -30,6 +30,9 @@ VERBS = {
     "link": ("关联案件", "Link a case"),
     "party": ("增加参与单位", "Add a party"),
     "place": ("增加地点", "Add a place"),
+    "unlink": ("取消关联", "Unlink a case"),
+    "unparty": ("移出参与单位", "Take a unit out"),
+    "unplace": ("移出地点", "Take a place out"),
     "report": ("起草报告", "Draft a report"),
     "send": ("报送", "Send a report"),
     "close": ("结束", "Close"),
@@ -40,6 +43,9 @@ SAID = {
     ("incident", "link"): ("关联案件", "Case linked"),
     ("incident", "party"): ("增加参与单位", "Unit added"),
     ("incident", "place"): ("增加地点", "Place added"),
+    ("incident", "unlink"): ("取消关联", "Case unlinked"),
+    ("incident", "unparty"): ("移出参与单位", "Unit taken out"),
+    ("incident", "unplace"): ("移出地点", "Place taken out"),
     ("incident", "close"): ("结束", "Closed"),
     ("order", "send"): ("下达指令", "Order sent"),
     ("order", "read"): ("签收", "Order read"),
@@ -55,6 +61,11 @@ SAID = {
 }
 """How a line of the history is said, by its kind and verb."""
 
+
+HELD = {"link": "cases", "party": "parties", "place": "places"}
+"""What may be put into a room by hand, and where it is kept."""
+BACK = {"unlink": "link", "unparty": "party", "unplace": "place"}
+"""What takes it out again."""
 
 _OF_CASE = ("id", "number", "title_zh", "title_en", "step", "holder_zh", "holder_en", "indicator", "lon", "lat")
 
@@ -91,7 +102,7 @@ def open_room(deed: Deed, new: NewIncident) -> Row:
     row |= {"areas": list(new.areas), "places": list(new.places), "parties": list(new.parties), "cases": cases, "mode": new.mode, "drill": new.drill, "state": "open"}
     row |= {"happened": deed.now if new.happened is None else new.happened, "opened": deed.now, "opened_by": deed.actor.id, "closed": None, "version": 1}
     deed.connection.execute(insert(incident), row)
-    _said(deed, row, "open", note=new.title_zh)
+    _said(deed, row, "open", detail={"about_zh": title[0], "about_en": title[1]})
     report.draft(deed, row, "first")
     return row
 
@@ -116,8 +127,7 @@ def command(deed: Deed, id_: str, new: order.NewOrder) -> Row:
 
 def add(deed: Deed, id_: str, verb: str, what: str | dict[str, Any]) -> Row:
     """Add a case (link), a unit (party) or a place to an incident; again changes nothing. Raises `centre.unknown`, `incident.closed`, `case.unknown`."""
-    column = {"link": "cases", "party": "parties", "place": "places"}[verb]
-    row = _open(deed, id_)
+    column, row = HELD[verb], _open(deed, id_)
     if not what:
         raise MISSING(field=column)
     if verb == "link":
@@ -127,8 +137,38 @@ def add(deed: Deed, id_: str, verb: str, what: str | dict[str, Any]) -> Row:
     if what in row[column]:
         return row
     row = line.change(deed, "incident", row, {column: [*row[column], what]})
-    _said(deed, row, verb, detail={verb: what})
+    _said_of(deed, row, verb, what)
     return row
+
+
+def remove(deed: Deed, id_: str, verb: str, what: str | dict[str, Any]) -> Row:
+    """Take a case (unlink), a unit (unparty) or a place (unplace) out again; what is not there changes nothing. The log keeps both lines.
+
+    Raises `centre.unknown`, `incident.closed`, `case.missing`, `incident.party_has_orders`.
+    """
+    column, row = HELD[BACK[verb]], _open(deed, id_)
+    if not what:
+        raise MISSING(field=column)
+    if what not in row[column]:
+        return row
+    if verb == "unparty" and (count := sum(each["unit"] == what and each["state"] in order.OPEN for each in order.of_incident(deed.connection, row["id"]))):
+        names = duty.unit_names(deed.connection, str(what))
+        raise PARTY_HAS_ORDERS(unit_zh=names[0], unit_en=names[1], count=count)
+    row = line.change(deed, "incident", row, {column: [each for each in row[column] if each != what]})
+    _said_of(deed, row, verb, what)
+    return row
+
+
+def _said_of(deed: Deed, row: Row, verb: str, what: str | dict[str, Any]) -> None:
+    """Write which case, unit or place was put in or taken out, as it is called in each language."""
+    if isinstance(what, dict):
+        words = (what["zh"], what.get("en") or what["zh"])
+    elif BACK.get(verb, verb) == "link":
+        case = docket.get(deed, what)
+        words = (f"{case['number']} {case['title_zh']}", f"{case['number']} {case['title_en']}")
+    else:
+        words = duty.unit_names(deed.connection, what)
+    _said(deed, row, verb, detail={verb: what, "about_zh": words[0], "about_en": words[1]})
 
 
 def close(deed: Deed, id_: str, note: str, version: int | None = None) -> Row:
@@ -209,10 +249,12 @@ def log_of(connection: Connection, id_: str, orders: Sequence[str]) -> list[Docu
 
 
 def _about(step: Mapping[Any, Any], language: str) -> str:
-    """Return which order or report a line is about, as it is called in a language; '' where the line itself says it."""
+    """Return which order or report, case, unit or place a line is about, as it is called in a language; '' where the line itself says it."""
     if step["kind"] == "order":
         return str(step["detail"].get(f"title_{language}") or "")
-    return report.KINDS[step["detail"]["kind"]][language != "zh"] if step["kind"] == "report" else ""
+    if step["kind"] == "incident":
+        return str(step["detail"].get(f"about_{language}") or "")
+    return report.KINDS[step["detail"]["kind"]][language != "zh"]
 
 
 def supplies(connection: Connection, theme: str, at: int) -> list[Document]:

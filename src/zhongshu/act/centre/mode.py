@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, select
 from zhongshu.act import duty, postpone
 from zhongshu.act.centre import incident, line, order, report, roster
 from zhongshu.act.centre.line import Document, Row
-from zhongshu.act.centre.refusals import ALREADY, NO_VERB, NOT_NOW, SAME_PERSON
+from zhongshu.act.centre.refusals import ALREADY, NO_VERB, NOT_NOW, NOT_YOUR_MODE, SAME_PERSON
 from zhongshu.act.centre.response import NUMERALS
 from zhongshu.act.deed import MISSING, SYSTEM, Deed, number
 from zhongshu.act.duty.load import stamp
@@ -99,6 +99,26 @@ def act(deed: Deed, id_: str, verb: str, note: str = "", version: int | None = N
         for item in items:
             line.write(deed, "mode", after, "begin", note=item["zh"], detail={"effect": effect, "what": item["what"], "en": item["en"]})
     return after
+
+
+def is_own(row: Mapping[Any, Any], who: str, in_charge: str) -> bool:
+    """Tell whether a mode in force is someone's to end who may end only their own: they proposed it, or are in charge of the watch."""
+    return row["state"] == "in_force" and who in {row["proposed_by"], in_charge}
+
+
+def check_own(deed: Deed, id_: str, in_charge: str, note: str) -> None:
+    """Refuse to let someone end a mode that is not theirs, or without saying why. Raises `centre.unknown`, `mode.not_yours`, `case.missing`."""
+    row = line.find(deed.connection, "mode", id_)
+    if row["state"] == "in_force" and not is_own(row, deed.actor.id, in_charge):
+        raise NOT_YOUR_MODE(number=row["number"])
+    if not note.strip():
+        raise MISSING(field="理由 note")
+
+
+def ends_own(connection: Connection, who: str, in_charge: str) -> list[str]:
+    """Return the ids of the modes in force that are someone's to end."""
+    held = connection.execute(select(mode).where(mode.c.state == "in_force")).mappings()
+    return [row["id"] for row in held if is_own(row, who, in_charge)]
 
 
 def _end(deed: Deed, row: Row, note: str, version: int | None) -> Row:

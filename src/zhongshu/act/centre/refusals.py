@@ -98,6 +98,18 @@ ORDERS_OPEN = declare(
     zh=("还有 {count} 条指令没有办结。", "请等各单位完成，或撤销不再需要的指令。"),
     en=("{count} orders are still open.", "Wait for them, or cancel what is no longer needed."),
 )
+PARTY_HAS_ORDERS = declare(
+    "incident.party_has_orders",
+    "conflict",
+    zh=("{unit_zh}还有 {count} 条指令没有办结，不能移出。", "请等它完成，或先撤销这些指令。"),
+    en=("{unit_en} still has {count} open orders and cannot be taken out.", "Wait for them, or cancel them first."),
+)
+NOT_YOUR_MODE = declare(
+    "mode.not_yours",
+    "refused",
+    zh=("{number} 不是您提出的，现在也不是由您值守，不能恢复常态。", "请由提出的人、当班的值班长或带班领导办理。"),
+    en=("You neither proposed {number} nor are in charge of the watch, so you may not end it.", "Let whoever proposed it, the officer in charge or the leader end it."),
+)
 NOT_IN_CHARGE = declare(
     "handover.not_in_charge",
     "refused",

@@ -5,8 +5,10 @@ from typing import Annotated, Any
 
 from fastapi import File, Form, UploadFile
 from pydantic import BaseModel, Field
+from sqlalchemy import Connection
 
-from zhongshu.act.centre import ELSEWHERE, cap, line, mode, response, warning
+from zhongshu.act import Deed
+from zhongshu.act.centre import ELSEWHERE, cap, handover, line, mode, response, warning
 from zhongshu.kernel.area import parse_area
 from zhongshu.kernel.clock import parse_time
 from zhongshu.serve.city import City
@@ -167,8 +169,24 @@ def _order(asked: Asked, body: Ordered, action: str, verb: str) -> response.Orde
 def modes(asked: Door, all: bool = False, limit: int = 100) -> dict[str, Any]:  # noqa: A002, FBT001, FBT002 (a query parameter)
     """List the modes (平急转换) proposed and in force with their effects, or every one with what was restored; and the devices to be sampled more often."""
     city = asked.city
-    found = city.office.read(lambda conn: mode.listing(conn, asked.scope, city.clock.now(), every=all, limit=min(limit, 500)))
-    return found | {"verbs": verbs_of(asked, "mode", ("propose",), tuple(mode.VERBS))}
+    own = _ends_own(asked)
+
+    def read(conn: Connection) -> dict[str, Any]:
+        found = mode.listing(conn, asked.scope, city.clock.now(), every=all, limit=min(limit, 500))
+        return found | {"mine": mode.ends_own(conn, asked.principal.id, _in_charge(conn, asked)) if own else []}
+
+    verbs = verbs_of(asked, "mode", ("propose",), tuple(mode.VERBS))
+    return city.office.read(read) | {"verbs": [verb for verb in verbs if verb != "end" or not own]}
+
+
+def _ends_own(asked: Asked) -> bool:
+    """Tell whether the asker may end only those modes that are theirs."""
+    return bool(asked.city.guard.scope(asked.principal, "act", "mode", verb="end").unit)
+
+
+def _in_charge(connection: Connection, asked: Asked) -> str:
+    held = handover.in_charge(connection, asked.city.clock.now())
+    return "" if held is None else str(held["id"])
 
 
 def propose_mode(asked: Door, body: Proposed) -> dict[str, Any]:
@@ -178,6 +196,12 @@ def propose_mode(asked: Door, body: Proposed) -> dict[str, Any]:
 
 
 def decide_mode(asked: Door, id: str, verb: str, body: Said) -> dict[str, Any]:  # noqa: A002 (a path parameter)
-    """Approve a proposed mode (approve), refuse it (refuse, with a note), or end one in force (end)."""
+    """Approve a proposed mode (approve), refuse it (refuse, with a note), or end one in force (end); who proposed it or is in charge ends it with a note."""
     held_by(asked, "mode", id, "act", verb)
-    return asked.city.office.write(asked.principal, lambda deed: mode.show(deed.connection, mode.act(deed, id, verb, body.note, body.version)))
+
+    def work(deed: Deed) -> dict[str, Any]:
+        if verb == "end" and _ends_own(asked):
+            mode.check_own(deed, id, _in_charge(deed.connection, asked), body.note)
+        return mode.show(deed.connection, mode.act(deed, id, verb, body.note, body.version))
+
+    return asked.city.office.write(asked.principal, work)

@@ -134,9 +134,9 @@ def _signed(asked: Asked, lines: list[dict[str, Any]], name: str) -> None:
 
 
 def act_on_incident(asked: Door, id: str, verb: str, body: Done) -> dict[str, Any]:  # noqa: A002 (a path parameter)
-    """Act in a room: log (记录), order (下达指令), link (关联案件), party, place, report (起草报告), send (报送), close (结束)."""
+    """Act in a room: log (记录), order (下达指令), link (关联案件), party, place, and what takes each out again, report (起草报告), send (报送), close (结束)."""
     row = held_by(asked, "incident", id, "act", incident.verb_of(verb))
-    if verb == "link":
+    if verb in {"link", "unlink"}:
         body.case = _case(asked, body.case)
     asked.city.office.write(asked.principal, lambda deed: _carry_out(deed, row["id"], verb, body))
     return _room(asked, row["id"])
@@ -151,6 +151,9 @@ def _carry_out(deed: Deed, id_: str, verb: str, body: Done) -> None:
     elif verb in {"link", "party", "place"}:
         given: dict[str, str | dict[str, Any]] = {"link": body.case, "party": body.unit, "place": {} if body.place is None else body.place.model_dump()}
         incident.add(deed, id_, verb, given[verb])
+    elif verb in incident.BACK:
+        taken: dict[str, str | dict[str, Any]] = {"unlink": body.case, "unparty": body.unit, "unplace": {} if body.place is None else body.place.model_dump()}
+        incident.remove(deed, id_, verb, taken[verb])
     elif verb == "report":
         report.draft(deed, line.find(deed.connection, "incident", id_), body.kind)
     elif verb == "send":
