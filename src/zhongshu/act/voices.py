@@ -18,6 +18,7 @@ from zhongshu.kernel.grade import Principal, Scope
 
 UTC = ZoneInfo("UTC")
 
+
 @dataclass(frozen=True, slots=True)
 class VoiceFilter:
     """Which voices: `state` of their own life, `q` in their number, words or address; `waits`: those that wait for someone, the longest first.
