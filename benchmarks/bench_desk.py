@@ -164,16 +164,16 @@ def over_http(server: Server, token: str, table: Table, filters: list[CaseFilter
     table.add(f"GET /api/cases?area=&class=&state= with counts, {CASES:,} cases", f"p50 {p50:.0f} ms, p95 {p95:.0f} ms", "promise p95 < 150 ms")
 
 
-async def person(port: int, token: str, area: str, until: float, told: dict[str, list[float]]) -> int:
-    """Work the desk as one person: look at the list, open a case, file it, send it out; every step that was acknowledged is counted."""
-    tail = f" HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n"
+async def person(port: int, token: str, colleague: str, area: str, until: float, told: dict[str, list[float]]) -> int:
+    """Work the desk as one person: look at the list, file a case that a colleague reports, send it out; every step that was acknowledged is counted."""
+    plain = f" HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\nauthorization: Bearer "
     steps, dice = 0, random.Random(token)
 
-    async def send(line: str, body: bytes, what: str) -> Row:
+    async def send(line: str, body: bytes, what: str, who: str = token) -> Row:
         await asyncio.sleep(dice.random() * 2 * THINK_S)
         begun = time.perf_counter()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)  # one left alone for as long as a person thinks is closed by the server
-        status, answer = await ask(reader, writer, line + tail, body)
+        status, answer = await ask(reader, writer, f"{line}{plain}{who}\r\n", body)
         writer.close()
         told[what].append((time.perf_counter() - begun) * 1e3)
         if status >= 300:
@@ -183,7 +183,7 @@ async def person(port: int, token: str, area: str, until: float, told: dict[str,
 
     while time.monotonic() < until:
         await send(f"GET /api/cases?state=open&area={area}&limit=50", b"", "list")
-        case = await send("POST /api/cases", json.dumps({"class": "drainage.ponding", "title_zh": "压测案件", "area": area}).encode(), "step")
+        case = await send("POST /api/cases", json.dumps({"class": "drainage.ponding", "title_zh": "压测案件", "area": area}).encode(), "step", colleague)
         steps += 1
         for verb in ("verify", "file", "dispatch"):
             given = {"version": case["version"]} | ({"unit": "dept-drainage"} if verb == "dispatch" else {})
@@ -199,7 +199,7 @@ def at_once(server: Server, tokens: list[str], streets: list[int], table: Table)
 
     async def all_() -> int:
         until = time.monotonic() + WORK_S
-        return sum(await asyncio.gather(*(person(server.port, token, show_area(streets[i % len(streets)]), until, told) for i, token in enumerate(tokens))))
+        return sum(await asyncio.gather(*(person(server.port, token, tokens[i - 1], show_area(streets[i % len(streets)]), until, told) for i, token in enumerate(tokens))))
 
     begun = time.monotonic()
     steps = asyncio.run(all_())

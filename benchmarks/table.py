@@ -113,6 +113,16 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def rest(pid: int, seconds: float = 30) -> None:
+    """Wait until a server that has just started has done what it does once, and uses little."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        before = cpu_of(pid)
+        time.sleep(1)
+        if cpu_of(pid) - before < 0.3:
+            return
+
+
 def rss(pid: int) -> float:
     """Return a process's resident memory in MB."""
     line = next(row for row in Path(f"/proc/{pid}/status").read_text().splitlines() if row.startswith("VmRSS"))

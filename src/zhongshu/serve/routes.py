@@ -176,6 +176,7 @@ def _hot(handler: Callable[..., Awaitable[Any]], body: type[BaseModel], action: 
 
 HOT: dict[re.Pattern[str], Callable[[Request], Awaitable[Response]]] = {
     re.compile(r"/api/sources/(?P<source>[^/]+)/readings"): readings.take,
+    re.compile(r"/api/cases"): _hot(cases.add_case, cases.OpenCase, "write", "case"),
     re.compile(r"/api/cases/(?P<id>[^/]+)/(?P<verb>[^/]+)"): _hot(cases.act, cases.Step, "act", "case"),
 }
 """What is posted to most: these pass by the framework's own way in."""

@@ -249,7 +249,7 @@ def cases(
     return page | {"items": [_named(city, row) for row in page["items"]], "counts": counts}
 
 
-def add_case(asked: Door, body: OpenCase) -> dict[str, Any]:
+async def add_case(asked: Door, body: OpenCase) -> dict[str, Any]:
     """Enter a case by hand: as reported to the person who enters it, or, by a collector, from patrol, even handled on the spot (自行处置, with photographs)."""
     city, area = asked.city, parse_area(body.area)
     city.guard.require(asked.principal, "write", "case", area)
@@ -258,7 +258,7 @@ def add_case(asked: Door, body: OpenCase) -> dict[str, Any]:
         verb, body.class_, body.title_zh, body.title_en or body.title_zh, area, "desk", body.address, body.lon, body.lat, reason=body.reason, evidence=tuple(body.evidence)
     )
     scope = city.guard.scope(asked.principal, "read", "case")
-    return _told(city.office.write(asked.principal, lambda deed: _as_it_stands(asked, deed, scope, open_case(deed, new)["id"])))
+    return _told(await asyncio.wrap_future(city.office.submit(asked.principal, lambda deed: _as_it_stands(asked, deed, scope, open_case(deed, new)["id"]))))
 
 
 def case(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
