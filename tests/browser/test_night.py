@@ -312,7 +312,7 @@ def by_instrument(city: City, water: Water, case: str) -> None:
 def by_person(city: City, sensor: dict[str, Any], people: Any) -> str:
     """Another case of the night goes from desk to phone to checker, in the page."""
     body = {"class": "hotline.garbage", "title_zh": "雨后垃圾", "title_en": "Rubbish after the rain", "area": sensor["area"], "lon": sensor["lon"], "lat": sensor["lat"]}
-    made = city.as_("duty").post("/api/cases", json=body).raise_for_status().json()
+    made = city.as_("acceptor").post("/api/cases", json=body).raise_for_status().json()
     desk = people("duty", f"/desk/case/{made['id']}")
     for name in ("核实", "立案"):
         desk.locator(".bar").get_by_role("button", name=re.compile(f"^{name}")).click()

@@ -61,8 +61,8 @@ def held(city: Any, title: str, nth: int) -> str:
     place = city.get("/api/entities?type=TrashBin&limit=30", "duty")["items"][nth]
     body = {"class": "drainage.blocked", "title_zh": title, "title_en": title, "area": place["area"], "lon": place["lon"], "lat": place["lat"]}
     case = str(city.as_("duty").post("/api/cases", json=body).raise_for_status().json()["id"])
-    for verb in ("verify", "file"):
-        do(city, "duty", case, verb)
+    do(city, "acceptor", case, "verify")
+    do(city, "duty", case, "file")
     do(city, "duty", case, "dispatch", unit="dept-drainage")
     return case
 
@@ -191,3 +191,20 @@ def test_what_a_citizen_wrote_is_there_after_a_reload_and_the_timeline_names_who
     expect(line).to_contain_text("自")
     page.goto("/citizen")
     expect(page.get_by_role("button", name="接着写上次没发的")).to_have_count(0)
+
+
+def test_seat_phone_shows_its_tasks_on_the_map_with_the_same_list_in_words(phone: Callable[[str], Page], city: Any) -> None:
+    title = "地图上的雨水口"
+    case = held(city, title, 15)
+    page = phone("handler")
+    page.goto("/field")
+    page.locator("a.task", has_text=title).wait_for()
+    page.get_by_role("link", name="地图").click()
+    line = page.locator("li a", has_text=title)
+    number = line.locator(".n").inner_text()
+    ring = page.locator(f".ring[title^='{number} ']")
+    expect(ring).to_have_attribute("title", f"{number} {title}")
+    page.locator(".map canvas").wait_for()
+    line.click()
+    page.wait_for_url(f"**/field/task/{case}")
+    expect(page.locator(".what")).to_contain_text(title)

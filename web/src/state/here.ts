@@ -27,7 +27,7 @@ export function useHere(ask: boolean) {
     const east = (at.lon - here.value[0]) * Math.cos((at.lat * Math.PI) / 180)
     return Math.hypot(east, at.lat - here.value[1]) * DEGREE_M
   }
-  return { metres }
+  return { here, metres }
 }
 
 /** The way there in the phone's own map: Apple's devices know no `geo:`. */

@@ -1,11 +1,12 @@
 // What is said aloud, as words, where the browser can; what it cannot is told.
 import { ref } from 'vue'
 
-type Recogniser = { lang: string; onresult: (event: { results: { 0: { transcript: string } }[] }) => void; onend: () => void; onerror: () => void; start: () => void }
+type Recogniser = { lang: string; onresult: (event: { results: { 0: { transcript: string } }[] }) => void; onend: () => void; onerror: () => void; start: () => void; stop: () => void }
 const speech = (window as unknown as Record<string, (new () => Recogniser) | undefined>).webkitSpeechRecognition
 
 export function useEar(heard: (words: string) => unknown, failed: () => unknown) {
   const hearing = ref(false)
+  let now: Recogniser | null = null
   function listen(language: string) {
     if (!speech) return
     const ear = new speech()
@@ -17,7 +18,10 @@ export function useEar(heard: (words: string) => unknown, failed: () => unknown)
       failed()
     }
     hearing.value = true
+    now = ear
     ear.start()
   }
-  return { able: Boolean(speech), hearing, listen }
+  /** What was said so far is still written down. */
+  const enough = () => now?.stop()
+  return { able: Boolean(speech), hearing, listen, enough }
 }
