@@ -77,8 +77,10 @@ short: .venv/dev
 
 test: lint page chromium .venv/dev
 	@echo "· every test, a process for each kind; what was skipped, and what it lacks, is listed after each"
-	@failed=0; for kind in "$(SHORT)" port journey fuzz browser; do \
-		echo "· $$kind"; $(BIN)/pytest -q -rs -m "$$kind" || failed=1; done; \
+	@kind() { echo "· $$1"; $(BIN)/pytest -q -rs -m "$$1"; }; \
+		beside=$$(mktemp); failed=0; (kind journey) >"$$beside" 2>&1 & journey=$$!; trap 'kill $$journey 2>/dev/null; rm -f "$$beside"' EXIT; \
+		for kind in "$(SHORT)" port fuzz; do kind "$$kind" || failed=1; done; \
+		wait $$journey || failed=1; cat "$$beside"; kind browser || failed=1; \
 		[ $$failed -eq 0 ] && echo "· test: all well"
 
 chromium:

@@ -27,11 +27,15 @@ def engine(city: Path, table: Table) -> None:
     area = next(a.code for a in parts.areas if a.code % 10**6 and a.population)
     actor = Principal("bench", "bench", (("duty_officer", parts.about.code),), "internal")
     new = NewCase("confirm", "drainage.ponding", "测试", "Bench", area, "bench")
-    begun = time.monotonic()
-    futures = [parts.office.submit(actor, lambda deed: do(deed, open_case(deed, new)["id"], "dispatch", Given(unit="dept-drainage"))) for _ in range(COUNT)]
-    for future in futures:
-        future.result()
-    ours = 2 * COUNT / (time.monotonic() - begun)
+
+    def all_of(count: int) -> float:
+        begun = time.monotonic()
+        for future in [parts.office.submit(actor, lambda deed: do(deed, open_case(deed, new)["id"], "dispatch", Given(unit="dept-drainage"))) for _ in range(count)]:
+            future.result()
+        return time.monotonic() - begun
+
+    first = all_of(1)  # lays the calendars out
+    ours = 2 * COUNT / all_of(COUNT)
     parts.close()
     store = sa.create_engine(f"sqlite:///{city / 'peer.sqlite'}")
     begun = time.monotonic()
@@ -40,7 +44,11 @@ def engine(city: Path, table: Table) -> None:
         for i in range(COUNT):
             conn.exec_driver_sql("INSERT INTO t (b) VALUES (?)", (f"row {i}",))
         conn.commit()
-    table.add("case step with its ledger line, in the engine", f"{ours:,.0f}/s", f"plain insert {COUNT / (time.monotonic() - begun):,.0f}/s (promise 1,500/s)")
+    table.add(
+        "case step with its ledger line, in the engine",
+        f"{ours:,.0f}/s",
+        f"plain insert {COUNT / (time.monotonic() - begun):,.0f}/s (promise 1,500/s); the first after a start {first * 1e3:.0f} ms",
+    )
 
 
 def through_http(city: Path, table: Table) -> None:

@@ -127,7 +127,7 @@ COMMANDS = {"log", "order", "link", "party", "place", "report", "send", "close",
 RECEIPTS = {"read", "accept", "done", "decline"}
 CENTRE_VERBS: dict[str, dict[str, set[str]]] = {
     "response": {"duty_officer": {"change", "end"}, "leader": {"change", "end"}},
-    "mode": {"leader": {"approve", "refuse", "end"}},
+    "mode": {"duty_officer": {"end"}, "leader": {"approve", "refuse", "end"}},
     "incident": {"duty_officer": COMMANDS, "leader": {"log", "order", "send"}, "handler": RECEIPTS, "department": RECEIPTS},
     "duty": {"duty_officer": {"hand_over", "sign"}, "leader": {"hand_over", "sign", "instruct"}},
 }
