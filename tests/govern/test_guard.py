@@ -123,7 +123,7 @@ HOTLINE = {"answer", "transfer", "refuse", "receive", "call_back", "missed"}
 REQUEST_VERBS = {"acceptor": HOTLINE, "dispatcher": {"answer", "transfer"}, "duty_officer": HOTLINE, "checker": {"call_back", "missed"}, "citizen": {"solved", "unsolved"}}
 
 
-COMMANDS = {"log", "order", "link", "party", "place", "report", "send", "close", "cancel"}
+COMMANDS = {"log", "order", "link", "party", "place", "unlink", "unparty", "unplace", "report", "send", "close", "cancel"}
 RECEIPTS = {"read", "accept", "done", "decline"}
 CENTRE_VERBS: dict[str, dict[str, set[str]]] = {
     "response": {"duty_officer": {"change", "end"}, "leader": {"change", "end"}},
