@@ -179,14 +179,14 @@ class Identity:
             "roles": [{"role": role, "area": area} for role, area in principal.roles],
         }
 
-    def names(self, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
-        """Return both names, zh and en, of those parties that are known; an id is given once and its names never change, so they are asked for once."""
+    def names(self, ids: Iterable[str], read: Callable[[Callable[[Connection], Any]], Any] | None = None) -> dict[str, tuple[str, str]]:
+        """Return both names, zh and en, of those parties that are known; an id is given once and its names never change, so they are asked for once, through `read` where the asker has a connection already."""
         wanted = set(ids)
         if new := wanted - self._names.keys():
             query = select(party.c.id, party.c.name_zh, party.c.name_en).where(party.c.id.in_(new))
             if len(self._names) > _KEPT:
                 self._names.clear()
-            self._names |= dict.fromkeys(new) | {row[0]: (row[1], row[2]) for row in self._desk.read(lambda conn: conn.execute(query).all())}
+            self._names |= dict.fromkeys(new) | {row[0]: (row[1], row[2]) for row in (read or self._desk.read)(lambda conn: conn.execute(query).all())}
         return {id_: known for id_ in wanted if (known := self._names.get(id_)) is not None}
 
     def account(self, id_: str) -> str:

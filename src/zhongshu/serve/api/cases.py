@@ -1,11 +1,13 @@
 """Leads, requests, cases and their evidence."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import File, Query, Response, UploadFile
 from pydantic import BaseModel, Field
+from sqlalchemy import Connection
 from starlette.datastructures import UploadFile as Sent
 
 from zhongshu.act import (
@@ -118,15 +120,17 @@ class OpenCase(BaseModel):
     evidence: list[str] = Field(default_factory=list, max_length=20)
 
 
+Read = Callable[[Callable[[Connection], Any]], Any]
+"""Runs a read: on a connection of its own, or within a deed on the deed's."""
 NOBODYS = {"系统": "The system", "仪表": "An instrument", "反映人": "Who reported it"}
 """The English of actors that are no party."""
 
 
-def _named(city: City, row: dict[str, Any]) -> dict[str, Any]:
+def _named(city: City, row: dict[str, Any], read: Read | None = None) -> dict[str, Any]:
     code = int(row["area"])
     out = row | {"area_name_zh": city.areas.name(code, "zh"), "area_name_en": city.areas.name(code, "en")}
     steps = out.get("history", [])
-    known = city.identity.names({step["actor"] for step in steps}) if steps else {}
+    known = city.identity.names({step["actor"] for step in steps}, read) if steps else {}
     for step in steps:
         if step["moved"]:
             step["moved"] |= {f"{end}_name_{language}": city.areas.name(int(step["moved"][end]), language) for end in ("from", "to") for language in ("zh", "en")}
@@ -265,13 +269,15 @@ def case(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path paramete
     """Return a case with its history, voices, clocks, the verbs offered to the asker, and the suggested department."""
     city = asked.city
     scope = city.guard.scope(asked.principal, "read", "case")
-    return _case_named(asked, city.office.read(lambda conn: record.get_case(conn, scope, id, asked.principal, city.clock.now(), city.roads.of)))
+    found = city.office.read(lambda conn: record.get_case(conn, scope, id, asked.principal, city.clock.now(), city.roads.of))
+    return _case_named(asked, found, city.office.read)
 
 
 def _as_it_stands(asked: Asked, deed: Deed, scope: Scope, case_id: str) -> dict[str, Any]:
     """Return a case as a deed leaves it, read within the deed itself; why it cannot be read does not undo the deed, and is told afterwards."""
     try:
-        return _case_named(asked, record.get_case(deed.connection, scope, case_id, asked.principal, deed.now, asked.city.roads.of))
+        found = record.get_case(deed.connection, scope, case_id, asked.principal, deed.now, asked.city.roads.of)
+        return _case_named(asked, found, lambda work: work(deed.connection))
     except Problem as gone:
         return {"gone": gone}
 
@@ -283,23 +289,23 @@ def _told(found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _case_named(asked: Asked, found: dict[str, Any]) -> dict[str, Any]:
+def _case_named(asked: Asked, found: dict[str, Any], read: Read) -> dict[str, Any]:
     """Return a case with the names and permissions that only the server knows."""
     city = asked.city
     hidden = city.guard.catalogue.hidden("request", city.guard.scope(asked.principal, "read", "case").grade)
     found["voices"] = heard(found["voices"], hidden)
-    found |= {"links": _joined(asked, found["links"]), "lead_may": []}
+    found |= {"links": _joined(asked, found["links"], read), "lead_may": []}
     if found["links"] and city.guard.scope(asked.principal, "act", "lead", verb="unlink").holds(int(found["area"])):
         found["lead_may"] = ["unlink"]
-    return _named(city, found)
+    return _named(city, found, read)
 
 
-def _joined(asked: Asked, links: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _joined(asked: Asked, links: list[dict[str, Any]], read: Read) -> list[dict[str, Any]]:
     """Return what was joined to a case's lead, with what the asker may know of it."""
     if not links:
         return []
     scope = asked.city.guard.scope(asked.principal, "read", "lead")
-    told: list[dict[str, Any]] = asked.city.office.read(lambda conn: split_links(conn, scope, [{"state": "filed", "links": links}]))[0]["links"]
+    told: list[dict[str, Any]] = read(lambda conn: split_links(conn, scope, [{"state": "filed", "links": links}]))[0]["links"]
     return told
 
 
