@@ -54,7 +54,7 @@ def test_what_is_dangerous_or_has_a_time_is_not_hidden_by_hundreds_of_old_voices
     page.goto("/screen")
     panel = page.get_by_role("region", name="现在要办")
     rows = panel.locator("li .title")
-    expect(rows).to_have_text([re.compile(f" {key}$") for key in ("danger", "late", "soon", "later", "undated", "0", "1", "2")])
+    expect(rows).to_have_text([re.compile(f" {key}$") for key in ("danger", "late", "soon", "later", "undated", "0", "1", "2")], timeout=30_000)
     expect(panel.locator("li").first).to_contain_text("危险")
     expect(panel.locator("h2")).to_contain_text("案件 731")
     expect(panel.locator("h2")).to_contain_text("线索 300+")

@@ -194,12 +194,12 @@ def test_what_a_citizen_wrote_is_there_after_a_reload_and_the_timeline_names_who
 
 
 def test_seat_phone_shows_its_tasks_on_the_map_with_the_same_list_in_words(phone: Callable[[str], Page], city: Any) -> None:
-    title = "地图上的雨水口"
+    title = "看得见的雨水口"
     case = held(city, title, 15)
     page = phone("handler")
     page.goto("/field")
     page.locator("a.task", has_text=title).wait_for()
-    page.get_by_role("link", name="地图").click()
+    page.get_by_role("link", name="地图", exact=True).click()
     line = page.locator("li a", has_text=title)
     number = line.locator(".n").inner_text()
     ring = page.locator(f".ring[title^='{number} ']")
