@@ -17,8 +17,10 @@ from zhongshu.act.evaluation import Span, behind, evaluate
 from zhongshu.act.evaluation_files import page as evaluation_page
 from zhongshu.act.evaluation_files import workbook as evaluation_workbook
 from zhongshu.act.given import Given, NewCase
+from zhongshu.act.guards import classed
 from zhongshu.act.hotline import do as do_request
 from zhongshu.act.hotline import propose
+from zhongshu.act.hotline import tell as tell_voice
 from zhongshu.act.joint import body as playbook_body
 from zhongshu.act.joint import deploy as deploy_playbook
 from zhongshu.act.joint import listing as playbooks
@@ -26,7 +28,7 @@ from zhongshu.act.joint import step as task_step
 from zhongshu.act.lead import Seen, link_voice, take_back, undo
 from zhongshu.act.links import decide
 from zhongshu.act.links import split as split_links
-from zhongshu.act.machine import mermaid, offered
+from zhongshu.act.machine import lead_offered, mermaid, offered
 from zhongshu.act.nearness import near
 from zhongshu.act.office import Office
 from zhongshu.act.place import Place
@@ -70,6 +72,7 @@ __all__ = [
     "callers",
     "centre",
     "check_by_instrument",
+    "classed",
     "classes",
     "condition_for",
     "consume",
@@ -84,6 +87,7 @@ __all__ = [
     "finding_ended",
     "guess",
     "keep_evidence",
+    "lead_offered",
     "link_voice",
     "load",
     "mermaid",
@@ -113,6 +117,7 @@ __all__ = [
     "task_step",
     "taught",
     "tell_result",
+    "tell_voice",
     "undo",
     "units",
     "voice",

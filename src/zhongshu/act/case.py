@@ -51,6 +51,7 @@ def open_case(deed: Deed, new: NewCase) -> Case:
     machine.allow(row, deed.actor, new.area)
     if "evidence" in row.needs:
         guards.check(deed, row, {"evidence_at": row.verb}, Given(evidence=new.evidence))
+    docket.known(deed, new.evidence)
     opened = deed.now if new.opened is None else new.opened
     copied = ("title_zh", "title_en", "address", "area", "lon", "lat", "source", "level", "indicator", "finding", "lead", "voices")
     case: Case = {name: getattr(new, name) for name in copied} | _BLANK
@@ -87,6 +88,7 @@ def do(deed: Deed, case_id: str, verb: str, given: Given) -> Case:
     given = hindsight.heard(deed, verb, case, guards.check(deed, row, case, given))
     changes: Changes = {"step": row.to[0], "mark": row.to[1], "version": case["version"] + 1, "changed": deed.now}
     if given.class_ and given.class_ != case["class"] and verb in {"verify", "file", "dispatch"}:
+        guards.classed(deed, given.class_)
         changes |= _of_class(deed, given.class_, case["opened"] + case["paused"], case["area"])
     if row.effect == "undo":
         line = takeback.claim(deed, case_id, row.to)

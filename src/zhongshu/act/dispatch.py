@@ -57,7 +57,7 @@ def finding_ended(deed: Deed, finding: str) -> None:
 def take_request(deed: Deed, voice_: voice.Voice) -> tuple[dict[str, Any], str]:
     """Keep one voice and lead it on: to a lead, or, if it is another system's row, to an imported case. Returns (request, new | known | closed)."""
     own = deed.by(SYSTEM)
-    row, new = voice.receive(own, voice_)
+    row, new = voice.receive(deed if voice_.channel == "phone" and not voice_.imported else own, voice_)  # who takes a call is known
     if voice_.imported:
         return row, _import(own, row, voice_, new=new)
     if new:

@@ -30,11 +30,7 @@ _WORKED = (
     .where(case_step.c.subject == bindparam("id"), case_step.c.actor == bindparam("actor"), case_step.c.verb.in_(("take", "handle", "feedback", "self_handle")))
     .limit(1)
 )
-_BROUGHT = (
-    select(case_step.c.seq)
-    .where(case_step.c.subject == bindparam("id"), case_step.c.actor == bindparam("actor"), case_step.c.verb.in_(("report", "patrol", "self_handle")))
-    .limit(1)
-)
+_BROUGHT = select(case_step.c.seq).where(case_step.c.subject == bindparam("id"), case_step.c.actor == bindparam("actor"), case_step.c.verb.in_(states.BROUGHT)).limit(1)
 _SAID = (
     select(case_step.c.seq)
     .where(
@@ -108,6 +104,12 @@ def _classed(_deed: Deed, _row: states.Row, case: Case, given: Given) -> None:
         raise MISSING(field="类别 class")
 
 
+def classed(deed: Deed, class_: str) -> None:
+    """Refuse a class that no table in force names. Raises `case.unknown_class`."""
+    if class_ and duty.row_for(deed.connection, class_, deed.now) is None:
+        raise refusals.NO_CLASS(class_=class_[:100])
+
+
 def _holder(deed: Deed, row: states.Row, case: Case, _given: Given) -> None:
     sender = row.verb == "launch" and deed.actor.role_names & states.SENDERS
     if deed.actor.unit != case["unit"] and deed.actor.id != SYSTEM.id and not sender:
@@ -129,9 +131,10 @@ def _apart(deed: Deed, row: states.Row, case: Case, _given: Given) -> None:
 
 
 def told_alone(deed: Deed, which: ColumnElement[bool]) -> bool:
-    """Tell whether the actor is the one voice, or all of the voices, of these."""
-    who = set(deed.connection.execute(select(request.c.reporter).where(which).distinct()).scalars())
-    return who == {deed.actor.id}
+    """Tell whether the actor is one of these voices, and every other was entered by them too."""
+    own = select(case_step.c.seq).where(case_step.c.subject == request.c.id, case_step.c.verb == "received", case_step.c.actor == deed.actor.id).exists()
+    told = deed.connection.execute(select(request.c.reporter, own.label("own")).where(which)).all()
+    return any(each.reporter == deed.actor.id for each in told) and all(each.reporter == deed.actor.id or each.own for each in told)
 
 
 def own_report(verb: str) -> Problem:

@@ -30,6 +30,12 @@ NO_ENTRY = declare(
     zh=("知识库里没有在有效期内的“{code}”。", "请换一条，或直接写明答复。"),
     en=("There is no entry '{code}' in force in the knowledge base.", "Choose another, or write the answer."),
 )
+NOT_YOURS = declare(
+    "request.not_yours",
+    "refused",
+    zh=("诉求 {number} 不是你反映的。", "请由反映人来说是否解决。"),
+    en=("Request {number} was not reported by you.", "Whether it is solved is for who reported it to say."),
+)
 UNSOLVED = Given(reason="回访：反映人说没有解决 · called back: not solved, says who reported it")
 CALLS = 3
 """After so many calls that nobody took, a voice is closed as 未联系上."""
@@ -52,9 +58,26 @@ def do(deed: Deed, request_id: str, verb: str, given: Given, satisfied: int | No
     detail = {name: changes[name] for name in ("transferred", "knowledge", "result", "satisfied", "calls") if changes.get(name) not in {None, ""}}
     record(deed, Entry("request", row["id"], row["number"], row["area"], verb, changes["version"], (row["state"], ""), (changes["state"], ""), reason=given.reason, detail=detail))
     after = voice.change(deed, row, **changes)
-    if "received" in {row["state"], after["state"]} and row["state"] != after["state"]:
+    if row["state"] != after["state"] == "received":
+        leads.again(deed, row["lead"])
+    elif row["state"] == "received" != after["state"]:
         leads.settle(deed, row["lead"])
     return after
+
+
+def tell(deed: Deed, request_id: str, verb: str) -> Row:
+    """Let who reported it say whether it is solved (解决了, 没解决): of the case it became, or of the answer it was given at once.
+
+    Raises `request.unknown`, `request.not_yours`, `case.not_now` and what doing raises.
+    """
+    row = voice.get(deed, request_id)
+    if row["case_id"]:
+        cases.tell_result(deed, request_id, verb)
+    elif row["reporter"] != deed.actor.id:
+        raise NOT_YOURS(number=row["number"])
+    else:
+        do(deed.by(SYSTEM), request_id, "call_back", Given(result=verb, reason="反映人自己说的 · said by who reported it"))
+    return voice.get(deed, request_id)
 
 
 def _turn(row: Row, verb: str, given: Given) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select, update
 
 from zhongshu.act import case as cases
-from zhongshu.act import duty, guards, machine, place, states, takeback, voice
+from zhongshu.act import docket, duty, guards, machine, place, states, takeback, voice
 from zhongshu.act.deed import MISSING, SYSTEM, Deed, Entry, number, record
 from zhongshu.act.given import Given, NewCase
 from zhongshu.act.nearness import Reason, between, near
@@ -208,6 +208,16 @@ def settle(deed: Deed, lead_id: str | None) -> None:
         _move(deed.by(SYSTEM), row, "reopen" if "received" in told else "settle", "")
 
 
+def again(deed: Deed, lead_id: str | None) -> None:
+    """Open the lead of a voice that is received again, whatever was decided on it, unless a case of it lives: somebody has to decide anew."""
+    row = None if lead_id is None else get(deed, lead_id)
+    if row is None or row["kind"] != "request":
+        return
+    void = row["state"] == "filed" and row["case_id"] is not None and docket.get(deed, row["case_id"])["step"] == "void"
+    if row["state"] in {"settled", "false"} or void:
+        _move(deed.by(SYSTEM), row, "reopen", "", case_id=None, decided_by="")
+
+
 def get(deed: Deed, lead_id: str) -> _Lead:
     """Return a lead's row. Raises `lead.unknown`."""
     found = deed.connection.execute(_ONE, {"id": lead_id}).mappings().one_or_none()
@@ -273,6 +283,8 @@ def _place(deed: Deed, row: _Lead, move: states.Row, to: place.Place | None) -> 
 
 
 def _confirm(deed: Deed, row: _Lead, given: Given) -> _Lead:
+    if given.class_ != row["class"]:
+        guards.classed(deed, given.class_)
     opened = cases.open_case(
         deed,
         NewCase(

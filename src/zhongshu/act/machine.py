@@ -61,6 +61,11 @@ def find_lead(state: str, verb: str) -> Row:
     return row
 
 
+def lead_offered(state: str) -> frozenset[str]:
+    """Return what may be done with a lead in a state; a join may be taken back in any."""
+    return frozenset({"unlink"} | {row.verb for row in LEAD_ROWS if row.at[0] == state})
+
+
 def find_request(state: str, verb: str, so: str = "") -> Row:
     """Return the row of a voice's move; `so`: which of several, by what must be so. Raises `case.not_now`."""
     row = next((row for row in REQUEST_ROWS if row.at[0] == state and row.verb == verb and (not so or so in row.guards)), None)

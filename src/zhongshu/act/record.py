@@ -97,6 +97,7 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
     placed = place.usable(row)
     chain = command.centre(connection, row["area"], now)
     so = _commanded(chain, row, viewer) | {"placed": placed, "danger": row["danger"], "asked": row["asked"], "rejected": row["rejected"]}
+    so["apart"] = not (any(step["actor"] == viewer.id and step["verb"] in states.BROUGHT for step in steps) or {voice["reporter"] for voice in told} == {viewer.id})
     offered = [move for move in machine.offered(row["step"], row["mark"], viewer, row["area"], row["unit"]) if all(so.get(guard, True) for guard in move.guards)]
     listed = [held.cells for held in duty.book(connection).all_at("reasons", now)]
     proposal = duty.suggest(connection, row["class"], row["opened"], row["area"]) if row["step"] in {"file", "dispatch"} else None

@@ -14,6 +14,12 @@ STALE = declare(
     zh=("案件 {number} 已被他人办理到第 {have} 版，你看到的是第 {given} 版。", "请刷新，看过最新情况后再办。"),
     en=("Case {number} has moved on to version {have}; you acted on {given}.", "Refresh, look at what has changed, then act."),
 )
+NO_CLASS = declare(
+    "case.unknown_class",
+    "unknown",
+    zh=("没有类别“{class_}”。", "请从立案类别中选一个。"),
+    en=("There is no class '{class_}'.", "Choose one of the classes that cases are filed under."),
+)
 TOO_LONG = declare(
     "case.too_long",
     "invalid",

@@ -285,7 +285,8 @@ LEAD_ROWS = (
     Row(("duplicate", ""), "unlink", ("open", ""), _STAFF | _SYSTEM),
     Row(("open", ""), "ended", ("open", ""), _SYSTEM),
     Row(("open", ""), "settle", ("settled", ""), _SYSTEM),
-    Row(("settled", ""), "reopen", ("open", ""), _STAFF | _SYSTEM),
+    *(Row((state, ""), "reopen", ("open", ""), _STAFF | _SYSTEM) for state in ("settled", "false")),
+    Row(("filed", ""), "reopen", ("open", ""), _SYSTEM),
     Row(("filed", ""), "undo", ("open", ""), _INTAKE),
     Row(("false", ""), "undo", ("open", ""), _STAFF),
 )
@@ -335,12 +336,15 @@ REQUEST_ROWS = (
     Row(("received", ""), "transfer", ("transferred", ""), _STAFF, _UNIT),
     Row(("received", ""), "refuse", ("refused", ""), frozenset({"acceptor", "duty_officer"}), _REASON),
     *(Row((state, ""), "receive", ("received", ""), frozenset({"acceptor", "duty_officer"}), _REASON) for state in ("transferred", "refused")),
-    Row(("answered", ""), "call_back", ("closed", ""), _CALLER, guards=frozenset({"solved"})),
-    Row(("answered", ""), "call_back", ("received", ""), _CALLER, guards=frozenset({"unsolved"})),
+    Row(("answered", ""), "call_back", ("closed", ""), _CALLER | _SYSTEM, guards=frozenset({"solved"})),
+    Row(("answered", ""), "call_back", ("received", ""), _CALLER | _SYSTEM, guards=frozenset({"unsolved"})),
     Row(("answered", ""), "missed", ("answered", ""), _CALLER, guards=frozenset({"again"})),
     Row(("answered", ""), "missed", ("closed", ""), _CALLER, guards=frozenset({"last"})),
 )
 """The ways of a voice that people take; it also goes along with the case it became. A guard: what a call brought, by which it goes one way or the other."""
+
+BROUGHT = ("report", "patrol", "self_handle")
+"""The verbs by which someone brings a case in themselves."""
 
 OPEN = tuple(step.key for step in STEPS.values() if step.open)
 """The steps at which work is left."""

@@ -35,7 +35,9 @@ class VoiceFilter:
 
 _WITH_CASE = select(request, case_file.c.number.label("case_number"), case_file.c.step.label("case_step")).join(case_file, case_file.c.id == request.c.case_id, isouter=True)
 _WAITS = {
-    "accept": and_(request.c.state == "received", request.c.reporter != "", or_(request.c.case_id.is_(None), case_file.c.step.in_(("closed", "void")))),
+    "accept": and_(
+        request.c.state == "received", or_(request.c.reporter != "", request.c.channel == "phone"), or_(request.c.case_id.is_(None), case_file.c.step.in_(("closed", "void")))
+    ),
     "call": request.c.state == "answered",
 }
 

@@ -1,6 +1,7 @@
 """The door: who asks, what the guard allows, and the ledger's line of a read. Every route goes through it, with its own permission."""
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated
@@ -37,6 +38,7 @@ NO_VERB = declare(
     en=("There is no act '{verb}' here.", "It can be: {known_en}."),
 )
 
+_WHOLE = re.compile(r"[+-]?[0-9]+")
 COOKIE = "zs_session"
 SAFE = {"GET", "HEAD", "OPTIONS"}
 UNKEPT = {"health", "session", "story"}
@@ -113,7 +115,7 @@ def permit(action: str, kind: str) -> Callable[[Request], Awaitable[None]]:
         city: City = request.app.state.city
         if "\x00" in request.scope["path"] or b"%00" in request.scope["query_string"]:
             raise BAD_REQUEST(field="address", why_zh="其中有零字节，没有库能查它", why_en="it holds a zero byte, which no store can look for")
-        if b"limit=" in request.scope["query_string"] and (limit := request.query_params.get("limit", "")).lstrip("+-").isdecimal() and int(limit[:20]) < 1:
+        if b"limit=" in request.scope["query_string"] and _WHOLE.fullmatch(limit := request.query_params.get("limit", "")) and int(limit[:20]) < 1:
             raise BAD_LIMIT(limit=limit)
         principal, secret = principal_of(request, city)
         source = str(request.path_params.get("source", ""))

@@ -17,9 +17,11 @@ from zhongshu.act import (
     Given,
     NewCase,
     Place,
+    classed,
     decide,
     do,
     keep_evidence,
+    lead_offered,
     open_case,
     record,
     sought,
@@ -109,8 +111,8 @@ class OpenCase(BaseModel):
     """A case entered by hand."""
 
     class_: str = Field(alias="class", min_length=1, max_length=100)
-    title_zh: str = Field(min_length=1, max_length=200)
-    title_en: str = Field(default="", max_length=200)
+    title_zh: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")
+    title_en: str = Field(default="", max_length=200, pattern=r"^[^\x00]*$")
     area: str = Field(min_length=15, max_length=15)
     address: str = Field(default="", max_length=400)
     lon: float | None = Field(default=None, ge=-180, le=180)
@@ -171,7 +173,7 @@ def _leads_named(asked: Asked, rows: list[dict[str, Any]]) -> list[dict[str, Any
     scopes = {verb: city.guard.scope(asked.principal, "act", "lead", verb=verb) for verb in LEAD_VERBS}
     named = []
     for row in city.office.read(lambda conn: split_links(conn, asked.scope, rows)):
-        may = [verb for verb, scope in scopes.items() if scope.holds(int(row["area"]))]
+        may = [verb for verb, scope in scopes.items() if verb in lead_offered(row["state"]) and scope.holds(int(row["area"]))]
         named.append(_named(city, row) | {"heard": heard(row["heard"], hidden), "may": may})
     return named
 
@@ -255,14 +257,23 @@ def cases(
 
 async def add_case(asked: Door, body: OpenCase) -> dict[str, Any]:
     """Enter a case by hand: as reported to the person who enters it, or, by a collector, from patrol, even handled on the spot (自行处置, with photographs)."""
-    city, area = asked.city, parse_area(body.area)
+    city = asked.city
+    area = city.areas[parse_area(body.area)].code
     city.guard.require(asked.principal, "write", "case", area)
+    located: tuple[float | None, float | None] = (None, None)
+    if body.lon is not None and body.lat is not None:
+        located = (body.lon, body.lat)
+        if int(city.intake.locate(np.array([body.lon]), np.array([body.lat]))[0]) == city.areas.unplaced:
+            raise OUTSIDE(lon=body.lon, lat=body.lat)
     verb = "report" if "collector" not in asked.principal.role_names else "self_handle" if body.handled else "patrol"
-    new = NewCase(
-        verb, body.class_, body.title_zh, body.title_en or body.title_zh, area, "desk", body.address, body.lon, body.lat, reason=body.reason, evidence=tuple(body.evidence)
-    )
+    new = NewCase(verb, body.class_, body.title_zh, body.title_en or body.title_zh, area, "desk", body.address, *located, reason=body.reason, evidence=tuple(body.evidence))
     scope = city.guard.scope(asked.principal, "read", "case")
-    return _told(await asyncio.wrap_future(city.office.submit(asked.principal, lambda deed: _as_it_stands(asked, deed, scope, open_case(deed, new)["id"]))))
+
+    def work(deed: Deed) -> dict[str, Any]:
+        classed(deed, new.class_)
+        return _as_it_stands(asked, deed, scope, open_case(deed, new)["id"])
+
+    return _told(await asyncio.wrap_future(city.office.submit(asked.principal, work)))
 
 
 def case(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)

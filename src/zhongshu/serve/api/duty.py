@@ -15,6 +15,7 @@ from zhongshu.kernel.grade import EVERYWHERE, Scope
 from zhongshu.serve.api.centre import Said
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, Door
+from zhongshu.serve.problems import BAD_REQUEST
 
 SENSING = "infrastructure"
 """The theme of the signs that tell how many devices are heard."""
@@ -88,6 +89,8 @@ def hand_over(asked: Door, body: HandOver) -> dict[str, Any]:
     """Hand the watch over: the sheet is frozen with the outgoing officer's signature; until someone else signs it they stay in charge."""
     city = asked.city
     city.guard.require(asked.principal, "act", "duty", verb="hand_over")
+    if body.to and not city.identity.names({body.to}):
+        raise BAD_REQUEST(field="to", why_zh="没有这个人", why_en="nobody has this id")
     cases = city.guard.scope(asked.principal, "read", "case")
     quiet = silent(asked)
     row = city.office.write(asked.principal, lambda deed: handover.begin(deed, city.about.code, cases, quiet, body.memo, body.to))

@@ -3,6 +3,7 @@
 from datetime import date as day
 from typing import Any
 
+import numpy as np
 from fastapi import Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
@@ -13,7 +14,7 @@ from zhongshu.act.centre import incident, line, paper, report, review
 from zhongshu.act.centre import order as orders
 from zhongshu.kernel.area import Level, interval, parse_area, show_area
 from zhongshu.kernel.clock import MINUTE, parse_time, to_datetime
-from zhongshu.serve.api.cases import NOBODYS
+from zhongshu.serve.api.cases import NOBODYS, OUTSIDE
 from zhongshu.serve.api.centre import areas_of, held_by, verbs_of
 from zhongshu.serve.door import Asked, Door
 from zhongshu.serve.problems import BAD_REQUEST
@@ -26,7 +27,7 @@ GRAVE = {"red": ("严重", "severe"), "orange": ("异常", "abnormal"), "yellow"
 class Spot(BaseModel):
     """A place of an incident."""
 
-    zh: str = Field(min_length=1, max_length=200)
+    zh: str = Field(min_length=1, max_length=200, pattern=r"\S")
     en: str = Field(default="", max_length=200)
     lon: float | None = Field(default=None, ge=-180, le=180)
     lat: float | None = Field(default=None, ge=-90, le=90)
@@ -85,7 +86,7 @@ def open_incident(asked: Door, body: Opened) -> dict[str, Any]:
         body.title_zh,
         body.title_en,
         areas_of(asked, "write", "incident", body.areas),
-        places=tuple(place.model_dump() for place in body.places),
+        places=tuple(_checked(asked, place) for place in body.places),
         parties=tuple(body.parties),
         cases=tuple(_case(asked, case) for case in body.cases),
         happened=happened,
@@ -93,6 +94,11 @@ def open_incident(asked: Door, body: Opened) -> dict[str, Any]:
     )
     row = asked.city.office.write(asked.principal, lambda deed: incident.open_room(deed, given))
     return _room(asked, row["id"])
+
+
+def _checked(asked: Asked, spot: Spot) -> dict[str, Any]:
+    _within(asked, spot)
+    return spot.model_dump()
 
 
 def _case(asked: Asked, id_: str) -> str:
@@ -136,10 +142,20 @@ def _signed(asked: Asked, lines: list[dict[str, Any]], name: str) -> None:
 def act_on_incident(asked: Door, id: str, verb: str, body: Done) -> dict[str, Any]:  # noqa: A002 (a path parameter)
     """Act in a room: log (记录), order (下达指令), link (关联案件), party, place, and what takes each out again, report (起草报告), send (报送), close (结束)."""
     row = held_by(asked, "incident", id, "act", incident.verb_of(verb))
-    if verb in {"link", "unlink"}:
+    if body.place is not None:
+        _within(asked, body.place)
+    if verb in {"link", "unlink"} and body.case:
         body.case = _case(asked, body.case)
     asked.city.office.write(asked.principal, lambda deed: _carry_out(deed, row["id"], verb, body))
     return _room(asked, row["id"])
+
+
+def _within(asked: Asked, spot: Spot) -> None:
+    """Refuse half a point, and one that lies outside the city. Raises `place.outside`."""
+    if spot.lon is None and spot.lat is None:
+        return
+    if spot.lon is None or spot.lat is None or int(asked.city.intake.locate(np.array([spot.lon]), np.array([spot.lat]))[0]) == asked.city.areas.unplaced:
+        raise OUTSIDE(lon="—" if spot.lon is None else spot.lon, lat="—" if spot.lat is None else spot.lat)
 
 
 def _carry_out(deed: Deed, id_: str, verb: str, body: Done) -> None:

@@ -26,7 +26,7 @@ from zhongshu.act import (
     record,
     split_links,
     take_request,
-    tell_result,
+    tell_voice,
     voices,
 )
 from zhongshu.govern import VERBS, network
@@ -60,7 +60,7 @@ class Report(Located):
     photo: str | None = Field(default=None, max_length=64)
     external: str | None = Field(default=None, max_length=100)
     channel: str = Field(default="", pattern="^(|phone)$")
-    caller: str = Field(default="", pattern=r"^\+?[0-9]{0,20}$")
+    caller: str = Field(default="", pattern=r"^(|\+?[0-9]{3,20})$")
 
 
 class Said(NamedTuple):
@@ -164,7 +164,7 @@ def judge(asked: Door, secret: str, verb: str) -> dict[str, Any]:
     """Say by a receipt alone that it is solved (解决了), or that it is not (没解决): then it is open again."""
     who, found = _nameless(asked, secret), follow(asked, secret)
     known_verb(verb, RESULTS)
-    asked.city.office.write(who, lambda deed: tell_result(deed, found["id"], verb))
+    asked.city.office.write(who, lambda deed: tell_voice(deed, found["id"], verb))
     return follow(asked, secret)
 
 
@@ -258,7 +258,7 @@ def act(asked: Door, id: str, verb: str, body: Told | None = None) -> dict[str, 
 
     def work(deed: Deed) -> None:
         if verb in RESULTS:
-            tell_result(deed, found["id"], verb)
+            tell_voice(deed, found["id"], verb)
             return
         told = Given(version=given.version, answer=given.answer, reason=given.reason, code=given.code, unit=given.unit, result=given.result)
         do_request(deed, found["id"], verb, told, given.satisfied, given.knowledge)
