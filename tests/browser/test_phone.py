@@ -24,6 +24,26 @@ POCKET = """() => new Promise((done) => {
     all.onsuccess = () => { base.result.close(); done(all.result.map((one) => one.case.title_zh)) }
   }
 })"""
+BEGUN = """() => new Promise((done) => {
+  const base = indexedDB.open('zs.begun')
+  base.onsuccess = () => {
+    const all = base.result.transaction('cases').objectStore('cases').getAll()
+    all.onsuccess = () => { base.result.close(); done(all.result.map((one) => one.note)) }
+  }
+})"""
+EAR = """window.ears = []
+Element.prototype.setPointerCapture = () => {}
+window.webkitSpeechRecognition = class {
+  results = []
+  constructor() { ears.push(this) }
+  start() {}
+  stop() {}
+  say(transcript, isFinal) {
+    const last = this.results.length && !this.results.at(-1).isFinal
+    this.results.splice(this.results.length - (last ? 1 : 0), last ? 1 : 0, { isFinal, 0: { transcript } })
+    this.onresult({ resultIndex: this.results.length - 1, results: this.results })
+  }
+}"""
 CONTROLLED = "() => navigator.serviceWorker.controller !== null"
 
 
@@ -128,19 +148,20 @@ def test_seat_deed_the_desk_refuses_stays_on_the_phone_with_its_photographs(phon
     page.context.set_offline(False)
     page.goto("/field?tab=outbox")
     refused = page.locator(".refused")
-    expect(refused).to_have_count(2)
-    expect(refused.first).to_contain_text("不能“处置”")
-    expect(refused.first).to_contain_text("已不在你手上")
-    expect(refused.first.locator(".slot img")).to_be_visible()
+    expect(refused).to_have_count(1)
+    expect(refused).to_contain_text("处置、反馈")
+    expect(refused).to_contain_text("不能“处置”")
+    expect(refused).to_contain_text("已不在你手上")
+    expect(refused.locator(".slot img")).to_have_count(2)
     expect(page.locator("header")).to_contain_text("已同步")
     page.reload()
-    expect(refused).to_have_count(2)
+    expect(refused).to_have_count(1)
     # The desk gives it back to them: mended, it goes, and what was refused behind it goes with it.
     do(city, "duty", case, "reject", reason="属排水职责")
     do(city, "handler", case, "take")
     page.reload()
-    refused.first.get_by_role("textbox").fill("已疏通")
-    refused.first.get_by_role("button", name="改好了，再发一次").tap()
+    refused.get_by_role("textbox").fill("已疏通")
+    refused.get_by_role("button", name="改好了，再发一次").tap()
     city.until(lambda: [line["verb"] for line in deeds(city, case)] == ["take", "take", "handle", "feedback"], "what was mended", 30)
     assert deeds(city, case)[2]["note"] == "已疏通"
     expect(refused).to_have_count(0)
@@ -208,3 +229,89 @@ def test_seat_phone_shows_its_tasks_on_the_map_with_the_same_list_in_words(phone
     line.click()
     page.wait_for_url(f"**/field/task/{case}")
     expect(page.locator(".what")).to_contain_text(title)
+
+
+def test_seat_what_was_begun_of_a_task_is_there_after_a_reload_until_it_is_submitted(phone: Callable[[str], Page], city: Any) -> None:
+    case = held(city, "拍了一半的雨水口", 16)
+    page = phone("handler")
+    page.goto(f"/field/task/{case}")
+    page.get_by_role("button", name="接单").tap()
+    photograph(page, "处置前")
+    page.get_by_role("button", name="已临时处置").tap()
+    page.locator("#task-note").fill("先围起来")
+    city.until(lambda: "先围起来" in page.evaluate(BEGUN), "it in the phone", 10)
+    page.reload()
+    expect(page.locator(".slot.full", has_text="处置前")).to_be_visible()
+    expect(page.get_by_role("button", name="已临时处置")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#task-note")).to_have_value("先围起来")
+    # Without a network what cannot wait says so where one looks, and not behind it.
+    page.context.set_offline(True)
+    page.get_by_role("button", name="不是我的").tap()
+    expect(page.locator("header")).to_contain_text("没有网络")
+    sheet = page.get_by_role("dialog")
+    sheet.locator(".list .btn").first.tap()
+    expect(sheet.get_by_role("status")).to_contain_text("没有网络，这一步还没有送到")
+    sheet.get_by_role("button", name="取消").tap()
+    expect(page.locator(".told", has_text="这一步还没有送到")).to_have_count(0)
+    page.context.set_offline(False)
+    photograph(page, "处置后")
+    page.get_by_role("button", name="提交处置结果").tap()
+    city.until(lambda: [line["verb"] for line in deeds(city, case)] == ["take", "handle", "feedback"], "what was begun", 30)
+    assert page.evaluate(BEGUN) == []
+
+
+def test_seat_task_submitted_in_two_tabs_is_said_to_have_gone_and_only_let_go_of(phone: Callable[[str], Page], city: Any) -> None:
+    case = held(city, "两处提交的雨水口", 17)
+    one = phone("handler")
+    one.goto(f"/field/task/{case}")
+    one.get_by_role("button", name="接单").tap()
+    other = one.context.new_page()
+    other.goto(f"/field/task/{case}")
+    for tab in (one, other):
+        photograph(tab, "处置前")
+        photograph(tab, "处置后")
+    one.context.set_offline(True)
+    for tab in (one, other):
+        tab.get_by_role("button", name="提交处置结果").tap()
+    expect(other.locator("header")).to_contain_text("待传 4")
+    one.context.set_offline(False)
+    other.close()
+    one.goto("/field?tab=outbox")
+    refused = one.locator(".refused")
+    expect(refused).to_have_count(1)
+    expect(refused).to_contain_text("已经由你提交过了")
+    expect(refused.locator(".acts button")).to_have_text(["丢弃"])
+    refused.locator(".acts button").tap()
+    refused.get_by_role("button", name="确定丢弃").tap()
+    expect(refused).to_have_count(0)
+
+
+def test_seat_phone_says_that_it_has_no_map_and_holds_what_is_said(phone: Callable[[str], Page], city: Any) -> None:
+    case = held(city, "同一处的雨水口之一", 18)
+    held(city, "同一处的雨水口之二", 18)
+    page = phone("handler")
+    page.add_init_script(EAR)
+    page.goto("/field?tab=map")
+    rings = [page.locator(f".ring[title$='同一处的雨水口之{nth}']") for nth in "一二"]
+    boxes = [ring.bounding_box() for ring in rings]
+    assert boxes[0] and boxes[1]
+    assert abs(boxes[0]["x"] - boxes[1]["x"]) + abs(boxes[0]["y"] - boxes[1]["y"]) > 24
+    do(city, "handler", case, "take")
+    page.goto(f"/field/task/{case}")
+    talk = page.locator(".talk")
+    talk.dispatch_event("pointerdown", {"pointerId": 1})
+    page.evaluate("() => { ears[0].say('先清渣', true); ears[0].say('再', false); ears[0].say('再疏通', true); ears[0].stop() }")
+    expect(page.locator("#task-note")).to_have_value("先清渣 再疏通")
+    talk.dispatch_event("pointerdown", {"pointerId": 1})
+    page.evaluate("() => ears[0].onend()")
+    expect(talk).to_have_attribute("aria-pressed", "true")
+    talk.dispatch_event("pointerup", {"pointerId": 1})
+    expect(talk).to_have_attribute("aria-pressed", "false")
+    assert page.evaluate("() => ears[1].continuous")
+    page.goto("/field")
+    page.locator("a.task").first.wait_for()
+    page.wait_for_function(CONTROLLED)
+    page.context.set_offline(True)
+    page.get_by_role("link", name="地图", exact=True).click()
+    expect(page.get_by_text("没有网络，地图暂时打不开")).to_be_visible()
+    expect(page.locator(".map")).to_have_count(0)

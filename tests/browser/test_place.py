@@ -32,6 +32,17 @@ def test_a_report_may_name_its_street_and_no_other_citys(city: Any) -> None:
     assert (answer.status_code, answer.json()["code"]) == (404, "survey.area_unknown")
 
 
+def test_what_the_desk_made_void_is_not_settled_for_its_citizen(page_of: Any, city: Any) -> None:
+    number = report(city)
+    case = filed(city, number)
+    city.as_("duty").post(f"/api/cases/{case}/void", json={"reason": "与另一件重复"}).raise_for_status()
+    told = city.get(f"/api/requests/{number}", "citizen")
+    page = page_of("/citizen", "citizen", width=390, height=844)
+    line = page.locator(".mine li", has_text=number)
+    expect(line).to_contain_text(told["waiting"]["holder_zh"])
+    expect(line).not_to_contain_text("已办结")
+
+
 def test_what_has_no_place_is_put_on_the_map_at_the_desk(page_of: Any, city: Any) -> None:
     case = filed(city, report(city))
     seen = city.get(f"/api/cases/{case}", "dispatcher")

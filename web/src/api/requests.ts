@@ -50,7 +50,7 @@ export interface RequestProgress {
   answered: string | null
   /** Before there is a case: who must take it up, since when and until when. */
   waiting?: { holder_zh: string; holder_en: string; since: string; due: string | null } | null
-  case: { number: string; step_zh: string; step_en: string; holder_zh: string; holder_en: string; since: string; due: string | null; closed: string | null; reopened: number } | null
+  case: { number: string; step: string; step_zh: string; step_en: string; holder_zh: string; holder_en: string; since: string; due: string | null; closed: string | null; reopened: number } | null
 }
 
 /** What who is signed in has reported, newest first. */

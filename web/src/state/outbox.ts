@@ -56,6 +56,15 @@ export const useOutbox = defineStore('outbox', () => {
   const held = ref<Waiting[]>([])
   const waiting = computed(() => held.value.filter((deed) => !deed.refused))
   const refused = computed(() => held.value.filter((deed) => deed.refused))
+  /** What was refused of one case, or of one task in it, belongs together. */
+  const cards = computed(() => {
+    const found = new Map<string, Waiting[]>()
+    for (const deed of refused.value) {
+      const of = `${deed.case} ${deed.task ?? ''}`
+      found.set(of, [...(found.get(of) ?? []), deed])
+    }
+    return [...found.values()]
+  })
   const sending = ref(false)
   let running: Promise<void> | null = null
   let fails = 0
@@ -80,16 +89,14 @@ export const useOutbox = defineStore('outbox', () => {
   }
   const write = (deed: Waiting) => kept.put({ ...deed, photos: [...deed.photos], choices: deed.choices && { ...deed.choices }, refused: deed.refused && JSON.parse(JSON.stringify(deed.refused)) })
 
-  /** Once more, as it is now; what was refused behind it goes with it. */
-  async function retry(deed: Waiting) {
-    for (const one of refused.value.filter((each) => each.case === deed.case && each.task === deed.task && each.id! >= deed.id!)) {
-      await write({ ...(one.id === deed.id ? deed : one), refused: undefined })
-    }
+  /** Once more, as they are now. */
+  async function retry(deeds: Waiting[]) {
+    for (const deed of deeds) await write({ ...deed, refused: undefined })
     await load()
     await send()
   }
-  async function discard(deed: Waiting) {
-    await kept.drop(deed.id!)
+  async function discard(deeds: Waiting[]) {
+    for (const deed of deeds) await kept.drop(deed.id!)
     await load()
   }
   /** Done in the end, or done anew: what was refused of the same is no longer wanted. */
@@ -176,5 +183,5 @@ export const useOutbox = defineStore('outbox', () => {
   void load().then(() => {
     if (waiting.value.length) void send()
   })
-  return { waiting, refused, sending, put, retry, discard, send }
+  return { waiting, refused, cards, sending, put, retry, discard, send }
 })
