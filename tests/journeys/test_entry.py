@@ -82,8 +82,12 @@ def test_only_who_reported_it_says_whether_an_answer_helped(town: Town) -> None:
     number = town.report("citizen", town.here, "几点停水", **{"class": "hotline.water"})["number"]
     town.ok("acceptor", "POST", f"/api/requests/{number}/answer", json={"answer": "今晚十点。"})
     town.refused("neighbour", "POST", f"/api/requests/{number}/solved")
+    asked = town.ok("citizen", "GET", f"/api/requests/{number}")["result"]
+    assert (asked["may"], asked["said"], [each["verb"] for each in asked["verbs"]]) == (True, None, ["solved", "unsolved"])
     town.ok("citizen", "POST", f"/api/requests/{number}/solved")
     assert town.ok("acceptor", "GET", f"/api/requests/{number}")["state"] == "closed"
+    said = town.ok("citizen", "GET", f"/api/requests/{number}")["result"]
+    assert (said["may"], said["said"]["verb"]) == (False, "solved")
 
 
 def test_a_call_without_a_number_waits_for_somebody_too_and_a_number_has_figures(town: Town) -> None:

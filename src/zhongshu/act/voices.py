@@ -34,6 +34,8 @@ class VoiceFilter:
 
 
 _WITH_CASE = select(request, case_file.c.number.label("case_number"), case_file.c.step.label("case_step")).join(case_file, case_file.c.id == request.c.case_id, isouter=True)
+_WORDS: dict[str, Document] = {verb: {"verb": verb, "zh": states.VERBS[verb].zh, "en": states.VERBS[verb].en} for verb in states.RESULTS}
+"""What who reported it may say of how it ended."""
 _WAITS = {
     "accept": and_(
         request.c.state == "received", or_(request.c.reporter != "", request.c.channel == "phone"), or_(request.c.case_id.is_(None), case_file.c.step.in_(("closed", "void")))
@@ -143,6 +145,8 @@ def get_request(connection: Connection, request_id: str, viewer: Principal | Non
     document: Document = _life(row, Scope(), None if opened is None else opened["step"]) | {"case": None, "result": None, "waiting": None, "notices": told}
     if row["state"] == "received" and (opened is None or opened["step"] == "void"):
         document["waiting"] = _taken_up(connection, row, row["received"] if opened is None else opened["changed"], zone)
+    elif opened is None and row["answered"] is not None and row["state"] in {"answered", "closed"}:
+        document["result"] = _answered(row, viewer.id if viewer is not None else "")
     if opened is not None:
         step = states.STEPS[opened["step"]]
         document["case"] = {
@@ -169,6 +173,12 @@ def _taken_up(connection: Connection, row: Mapping[Any, Any], since: int, zone: 
     return {"holder_zh": "12345 受理员", "holder_en": "The 12345 desk", "since": rfc3339(since), "due": time_of(term(held, limit, since, zone).due)}
 
 
+def _answered(told: Mapping[Any, Any], viewer: str) -> Document:
+    """Return how a voice ended that was answered at once: what its reporter may say of the answer, or has said; there is nothing to see."""
+    said = _WORDS[told["result"]] | {"at": time_of(told["closed"])} if told["result"] in _WORDS and told["closed"] is not None else None
+    return {"before": [], "after": [], "verbs": list(_WORDS.values()), "may": bool(viewer) and viewer == told["reporter"] and told["state"] == "answered", "said": said}
+
+
 def _result(connection: Connection, told: Mapping[Any, Any], viewer: str, since: int) -> Document:
     """Return how it ended (at `since`), for who reported it: photographs before and after, what the viewer has said of it, and what they may say."""
     steps = [step for step in history(connection, told["case_id"], Scope()) if not step["undone"]]
@@ -179,14 +189,13 @@ def _result(connection: Connection, told: Mapping[Any, Any], viewer: str, since:
     mine = (case_step.c.subject == told["case_id"], case_step.c.actor == viewer, case_step.c.verb.in_(states.RESULTS), case_step.c.at >= since)
     query = select(case_step.c.verb, case_step.c.at).where(*mine)
     said = connection.execute(query.limit(1)).one_or_none() if viewer else None
-    words = {verb: {"verb": verb, "zh": states.VERBS[verb].zh, "en": states.VERBS[verb].en} for verb in states.RESULTS}
     own = _images(_files(connection, told["photos"]))
     return {
         "before": photos("handle") or own,
         "after": photos("feedback"),
-        "verbs": list(words.values()),
+        "verbs": list(_WORDS.values()),
         "may": bool(viewer) and viewer == told["reporter"] and said is None,
-        "said": said and words[said[0]] | {"at": rfc3339(said[1])},
+        "said": said and _WORDS[said[0]] | {"at": rfc3339(said[1])},
     }
 
 
