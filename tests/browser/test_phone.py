@@ -4,9 +4,10 @@ import base64
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
+
+from .conftest import do, held
 
 PASSWORD = "yunting-demo"
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
@@ -67,24 +68,6 @@ def phone(browser: Browser, city: Any) -> Iterator[Callable[[str], Page]]:
     for each in contexts:
         each.close()
     assert broken == []
-
-
-def do(city: Any, who: str, case: str, verb: str, **given: Any) -> dict[str, Any]:
-    """Do a verb as someone and return the case."""
-    return dict(city.as_(who).post(f"/api/cases/{case}/{verb}", json=given).raise_for_status().json())
-
-
-def held(city: Any, title: str, nth: int) -> str:
-    """Return a case that the drainage office holds, whose simulated worker has gone."""
-    for seat in ("handler", "dispatcher", "checker"):
-        httpx.post(f"{city.url}/api/story/seats/{seat}", headers={"origin": city.url}, timeout=30, trust_env=False).raise_for_status()
-    place = city.get("/api/entities?type=TrashBin&limit=30", "duty")["items"][nth]
-    body = {"class": "drainage.blocked", "title_zh": title, "title_en": title, "area": place["area"], "lon": place["lon"], "lat": place["lat"]}
-    case = str(city.as_("duty").post("/api/cases", json=body).raise_for_status().json()["id"])
-    do(city, "acceptor", case, "verify")
-    do(city, "duty", case, "file")
-    do(city, "duty", case, "dispatch", unit="dept-drainage")
-    return case
 
 
 def deeds(city: Any, case: str) -> list[dict[str, Any]]:

@@ -4,6 +4,8 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from .conftest import held
+
 
 def report(city: Any, **more: Any) -> str:
     told = city.as_("citizen").post("/api/requests", json={"text": "井盖缺失", "class": "drainage.manhole", **more})
@@ -67,19 +69,9 @@ def test_what_has_no_place_is_put_on_the_map_at_the_desk(page_of: Any, city: Any
 
 
 def test_seat_phone_without_a_network_speaks_to_who_holds_it(page_of: Any, city: Any) -> None:
-    city.as_("").post("/api/story/seats/handler").raise_for_status()  # else the simulated worker may take it first
-    street = city.get("/api/areas?level=street")["items"][0]["centre"]
-    case = filed(city, report(city, lon=street[0], lat=street[1]))
-
-    def waits() -> bool:
-        seen = city.get(f"/api/cases/{case}", "dispatcher")
-        if seen["step"] == "dispatch":
-            city.as_("dispatcher").post(f"/api/cases/{case}/dispatch", json={"version": seen["version"], "unit": "dept-drainage"})
-        return bool(seen["step"] == "handle")
-
-    city.until(waits, "a task")
+    case = held(city, "井盖缺失", 23)
     page = page_of(f"/field/task/{case}", "handler", width=390, height=844)
-    expect(page.locator(".words", has_text="井盖缺失")).to_be_visible()  # a neighbour may have joined
+    expect(page.locator(".what")).to_contain_text("井盖缺失")
     page.context.set_offline(True)
     page.locator("footer .primary").click()
     expect(page.locator(".told")).to_contain_text("有网自动发送")
