@@ -26,7 +26,7 @@ TICKING = {"elapsed_s", "left_s", "used_s", "spent_s"}
 @pytest.fixture(scope="module")
 def seats(city: Any) -> None:
     """Stop the simulated people who would move a lead or a case of the streets; whoever takes a seat sits in it, so each is taken by another visitor."""
-    for seat in ("acceptor", "dispatcher", "handler", "checker"):
+    for seat in ("acceptor", "dispatcher", "handler", "checker", "citizen"):
         httpx.post(f"{city.url}/api/story/seats/{seat}", headers={"origin": city.url}, timeout=30, trust_env=False).raise_for_status()
 
 
