@@ -181,6 +181,7 @@ def test_what_a_citizen_wrote_is_there_after_a_reload_and_the_timeline_names_who
     page.locator("#said").fill(words)
     page.locator("input[type=file]").set_input_files({"name": "sign.png", "mimeType": "image/png", "buffer": PIXEL})
     expect(page.locator("form")).to_contain_text("sign.png")
+    expect(page.locator("form")).to_contain_text("存在这部手机上了")
     page.goto("/citizen")
     page.get_by_role("button", name="接着写上次没发的").tap()
     expect(page.locator("#said")).to_have_value(words)

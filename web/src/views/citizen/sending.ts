@@ -33,8 +33,16 @@ export function useSending(write: () => Report, arrived: (receipt: Receipt, repo
   const waits = ref(false)
   let own = random()
 
-  const keep = (words: Pick<Draft, 'text' | 'place' | 'moved'>) =>
-    (words.text || photo.value ? drafts.put({ id: DRAFT, ...words, own, photo: photo.value }) : drafts.drop(DRAFT)).then(undefined, console.warn)
+  /** What is written now is on the phone: a reload brings it back. */
+  const safe = ref(false)
+  let last: Promise<unknown> = Promise.resolve()
+  /** Keeps what is written, one after the other, so that what was written last is what stays. */
+  function keep(words: Pick<Draft, 'text' | 'place' | 'moved'>) {
+    const row = words.text || photo.value ? { id: DRAFT, ...words, own, photo: photo.value } : null
+    safe.value = false
+    const mine: Promise<unknown> = last.then(() => (row ? drafts.put(row) : drafts.drop(DRAFT))).then(() => (safe.value = row !== null && last === mine), console.warn)
+    last = mine
+  }
   /** What was left on this phone, if anything was. */
   async function restore(): Promise<Draft | null> {
     const found = (await drafts.all().catch(() => [])).find((one) => one.id === DRAFT)
@@ -54,7 +62,7 @@ export function useSending(write: () => Report, arrived: (receipt: Receipt, repo
       own = random()
       waits.value = false
       photo.value = null
-      await drafts.drop(DRAFT).catch(console.warn)
+      await (last = last.then(() => drafts.drop(DRAFT)).catch(console.warn))
       await arrived(receipt, report)
     } catch (error) {
       const problem = asProblem(error)
@@ -77,5 +85,5 @@ export function useSending(write: () => Report, arrived: (receipt: Receipt, repo
     removeEventListener('online', again)
     clearInterval(timer)
   })
-  return { photo, busy, wrong, waits, send, rest, keep, restore }
+  return { photo, busy, wrong, waits, safe, send, rest, keep, restore }
 }
