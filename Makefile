@@ -22,7 +22,7 @@ SHORT := not port and not journey and not browser and not fuzz
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help up check test bench lint page short chromium
+.PHONY: help up check test bench lint page short programs
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,6p'
@@ -75,7 +75,7 @@ short: .venv/dev
 
 # test
 
-test: lint page chromium .venv/dev
+test: lint page programs .venv/dev
 	@echo "· every test, a process for each kind; what was skipped, and what it lacks, is listed after each"
 	@kind() { echo "· $$1"; $(BIN)/pytest -q -rs -m "$$1"; }; \
 		beside=$$(mktemp); failed=0; (kind journey) >"$$beside" 2>&1 & journey=$$!; trap 'kill $$journey 2>/dev/null; rm -f "$$beside"' EXIT; \
@@ -83,15 +83,16 @@ test: lint page chromium .venv/dev
 		wait $$journey || failed=1; cat "$$beside"; kind browser || failed=1; \
 		[ $$failed -eq 0 ] && echo "· test: all well"
 
-chromium:
+programs:
 	@missing=""; \
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing="chromium"; \
 	fc-list :lang=zh 2>/dev/null | grep -q . || missing="$$missing fonts-noto-cjk"; \
+	command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "· getting$${missing:+ }$$missing by apt"; \
+		echo "· getting $$missing by apt"; \
 		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing >/dev/null; } \
-			|| echo "  apt could not: the browser tests may be skipped"; \
-	elif [ -n "$$missing" ]; then echo "· missing: $$missing; the browser tests may be skipped; get it with: apt-get install $$missing"; fi
+			|| echo "  apt could not: the tests that need it are skipped"; \
+	elif [ -n "$$missing" ]; then echo "· missing: $$missing; the tests that need it are skipped; get it with: apt-get install $$missing"; fi
 
 # bench
 

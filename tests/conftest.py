@@ -1,10 +1,19 @@
 """What every test may ask for: the samples of real data beside the checkout, if they are there."""
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from zhongshu.engines.postgres_desk import PostgresDesk
+from zhongshu.engines.sqlite_desk import SqliteDesk
+
+sys.path.insert(0, str(Path(__file__).parent / "support"))
+
+import postgres
 
 os.environ.setdefault("ZS_CLASSIFIER", "grams")
 """The cities of the tests start without the extra's model; those that ask for it say so."""
@@ -17,6 +26,29 @@ def samples() -> Path:
     if not SAMPLES.is_dir():
         pytest.skip(f"no real samples at {SAMPLES}: set ZHONGSHU_DATA_SAMPLES")
     return SAMPLES
+
+
+DESK = os.environ.get("ZHONGSHU_TEST_DESK", "sqlite")
+"""On which store the stages' tests work: `sqlite`, or `postgresql`."""
+OpenDesk = Callable[[Path], SqliteDesk | PostgresDesk]
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> str:
+    """Return the address of a PostgreSQL of the tests' own, or skip visibly."""
+    url = postgres.server()
+    if url is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    return url
+
+
+@pytest.fixture
+def open_desk(request: pytest.FixtureRequest) -> OpenDesk:
+    """Return what opens a desk in a folder, on the store the run asks for."""
+    if DESK == "sqlite":
+        return lambda folder: SqliteDesk(folder / "desk.sqlite")
+    url = request.getfixturevalue("postgresql")
+    return lambda _: PostgresDesk(postgres.new_schema(url))
 
 
 settings.register_profile("house", derandomize=True, print_blob=True)

@@ -229,7 +229,7 @@ def restore(file: Path, data: Data = None) -> None:
     """Unpack a backup into an empty folder."""
     settings = read({"data": data})
     with problems():
-        assembly.restore(file, settings.data)
+        assembly.restore(file, settings)
     print(settings.data)
 
 

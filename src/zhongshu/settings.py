@@ -27,6 +27,7 @@ SETTINGS = (
     Setting("disk_floor_mb", "500", "Megabytes of disk below which intake stops."),
     Setting("demo_password", "yunting-demo", "Password of the sandbox's demo accounts."),
     Setting("mqtt", "", "Broker to take readings from, for example `mqtt://127.0.0.1:1883`; empty: none. Topic `zhongshu/<source>`."),
+    Setting("desk", "", "Where the desk stands: `postgresql://user@host/database`, with the extra `postgresql`; empty: SQLite in the city's folder."),
     Setting("classifier", "auto", "What proposes a class for citizens' words: `grams`, `sentences` (the extra `ai`), or `auto`: sentences where the extra is installed."),
 )
 
@@ -45,6 +46,7 @@ class Settings:
     disk_floor_mb: int
     demo_password: str
     mqtt: str
+    desk: str
     classifier: str
 
     @property

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Table, select
 
 from zhongshu.act import Deed, Given, NewCase, bring_in, do, keep_evidence, load, open_case, record
 from zhongshu.act.tables import case_step
-from zhongshu.engines.sqlite_desk import SqliteDesk
 from zhongshu.kernel.clock import FrozenClock, parse_time
+from zhongshu.kernel.desk import Desk
 from zhongshu.kernel.evidence import Evidence
 from zhongshu.kernel.grade import EVERYWHERE, Principal, Scope
 from zhongshu.kernel.problem import Problem
@@ -45,7 +45,7 @@ PEOPLE = {role: person(role) for role in ("acceptor", "dispatcher", "duty_office
 class City:
     """A desk with a clock; `as_` does a deed in someone's name and keeps what was witnessed and told."""
 
-    desk: SqliteDesk
+    desk: Any
     clock: FrozenClock
     start, cell, street, pump, photo, zone = START, CELL, STREET, PUMP.sha256, PHOTO.sha256, ZONE
     person, people = staticmethod(person), PEOPLE
@@ -114,8 +114,8 @@ class City:
 
 
 @pytest.fixture
-def city(tmp_path: Path) -> Iterator[City]:
-    desk = SqliteDesk(tmp_path / "desk.sqlite")
+def city(tmp_path: Path, open_desk: Callable[[Path], Desk]) -> Iterator[City]:
+    desk = open_desk(tmp_path)
     made = City(desk, FrozenClock(START))
     made.as_("duty_officer", lambda deed: load(deed, "test", CATALOGUE))
     made.as_("handler", lambda deed: [keep_evidence(deed, file) for file in (PUMP, PHOTO)])

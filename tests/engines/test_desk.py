@@ -1,42 +1,70 @@
-"""The desk's port on SQLite: many commands to a commit, each undone alone, nothing acknowledged that is not on disk."""
+"""The desk's port on SQLite and on PostgreSQL: many commands to a commit, each undone alone, nothing acknowledged that is not on disk."""
 
+import contextlib
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import postgres
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from zhongshu.act.tables import ACT
-from zhongshu.engines import migrations, sqlite_desk
+from zhongshu.engines import one_writer
+from zhongshu.engines.postgres_desk import PostgresDesk
 from zhongshu.engines.sqlite_desk import SqliteDesk
 from zhongshu.kernel.problem import Problem
 
+pytestmark = pytest.mark.port
+STORES = {"sqlite": SqliteDesk, "postgresql": PostgresDesk}
+
+
+@pytest.fixture(params=STORES)
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
+    """Name a store and say where a new desk of it may stand."""
+    where = str(tmp_path / "desk.sqlite") if request.param == "sqlite" else postgres.new_schema(request.getfixturevalue("postgresql"))
+    return request.param, where
+
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[SqliteDesk]:
-    made = SqliteDesk(tmp_path / "desk.sqlite")
+def desk(address: tuple[str, str]) -> Iterator[Any]:
+    store, where = address
+    made = STORES[store](where)
     made.write(lambda c: c.execute(text("CREATE TABLE trial (n INTEGER PRIMARY KEY)")))
     yield made
     made.close()
+
+
+@pytest.fixture
+def again(address: tuple[str, str], desk: Any) -> Iterator[Callable[[], Any]]:
+    """Return what opens the same desk once more, when its owner is gone."""
+    opened: list[Any] = []
+
+    def open_() -> Any:
+        desk.close()
+        opened.append(STORES[address[0]](address[1]))
+        return opened[-1]
+
+    yield open_
+    for one in opened:
+        one.close()
 
 
 def put(n: int) -> Any:
     return lambda c: c.execute(text("INSERT INTO trial VALUES (:n)"), {"n": n}).rowcount
 
 
-def numbers(desk: SqliteDesk) -> list[int]:
+def numbers(desk: Any) -> list[int]:
     return desk.read(lambda c: list(c.execute(text("SELECT n FROM trial ORDER BY n")).scalars()))
 
 
-def test_an_error_undoes_its_command_alone(desk: SqliteDesk) -> None:
+def test_an_error_undoes_its_command_alone(desk: Any) -> None:
     gate = threading.Event()
     first = desk.submit(lambda _: gate.wait(5))  # holds the writer, so that the others share a commit
     futures = [desk.submit(put(n)) for n in (1, 2, 2, 3)]
@@ -54,8 +82,8 @@ def test_an_error_undoes_its_command_alone(desk: SqliteDesk) -> None:
     assert numbers(desk) == [1, 2, 3]
 
 
-def test_many_commands_share_a_commit_and_none_is_told_before_it(desk: SqliteDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_desk, "SLICE", 60)
+def test_many_commands_share_a_commit_and_none_is_told_before_it(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_writer, "SLICE", 60)
     gate, seen = threading.Event(), []
     first = desk.submit(lambda _: gate.wait(5))
     futures = [desk.submit(put(n)) for n in range(20)]
@@ -67,20 +95,34 @@ def test_many_commands_share_a_commit_and_none_is_told_before_it(desk: SqliteDes
     assert numbers(desk) == list(range(20))
 
 
-def test_the_writer_outlives_a_transaction_that_the_store_gave_up(desk: SqliteDesk) -> None:
+def test_any_text_can_be_written(desk: Any) -> None:
+    desk.write(lambda c: c.execute(text("CREATE TABLE said (words TEXT)")))
+    for words in ("积水 🌧", "'; DROP TABLE said; --", "%s %(a)s :b", "\\u0000", "a\0b"):
+        desk.write(lambda c, words=words: c.execute(text("INSERT INTO said VALUES (:w)"), {"w": words}))
+        assert desk.read(lambda c, words=words: c.execute(text("SELECT count(*) FROM said WHERE words = :w"), {"w": words}).scalar_one()) == 1
+
+
+GIVE_UP = {
+    "sqlite": "INSERT OR ROLLBACK INTO trial VALUES (1)",
+    "postgresql": "SELECT pg_terminate_backend(pg_backend_pid())",
+}
+"""What makes the store give up a whole transaction: a rollback of its own, or a connection that is cut."""
+
+
+def test_the_writer_outlives_a_transaction_that_the_store_gave_up(desk: Any, address: tuple[str, str]) -> None:
     gate = threading.Event()
     desk.submit(lambda _: gate.wait(5))
     early = desk.submit(put(1))
-    give_up = desk.submit(lambda c: c.execute(text("INSERT OR ROLLBACK INTO trial VALUES (1)")))
+    give_up = desk.submit(lambda c: c.execute(text(GIVE_UP[address[0]])))
     gate.set()
-    assert isinstance(give_up.exception(5), IntegrityError)
+    assert isinstance(give_up.exception(5), DBAPIError)
     problem = early.exception(5)
     assert isinstance(problem, Problem)
     assert problem.kind.code == "desk.not_written"
     assert desk.write(put(1)) == 1
 
 
-def test_a_read_sees_one_moment_and_writes_nothing(desk: SqliteDesk) -> None:
+def test_a_read_sees_one_moment_and_writes_nothing(desk: Any) -> None:
     desk.write(put(1))
 
     def twice(c: Any) -> tuple[int, int]:
@@ -90,16 +132,16 @@ def test_a_read_sees_one_moment_and_writes_nothing(desk: SqliteDesk) -> None:
         return before, c.execute(count).scalar_one()
 
     assert desk.read(twice) == (1, 1)
-    with pytest.raises(OperationalError, match=r"readonly|read-only"):
+    with pytest.raises(DBAPIError, match=r"readonly|read-only"):
         desk.read(put(3))
 
 
-def test_a_write_that_waits_for_a_write_is_refused(desk: SqliteDesk) -> None:
+def test_a_write_that_waits_for_a_write_is_refused(desk: Any) -> None:
     with pytest.raises(RuntimeError, match="pass the connection"):
         desk.write(lambda _: desk.write(put(1)))
 
 
-def test_threads_count_to_a_thousand(desk: SqliteDesk) -> None:
+def test_threads_count_to_a_thousand(desk: Any) -> None:
     desk.write(put(0))
 
     def work() -> None:
@@ -114,9 +156,8 @@ def test_threads_count_to_a_thousand(desk: SqliteDesk) -> None:
     assert numbers(desk) == [1000]
 
 
-def test_a_full_queue_and_a_closed_desk_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_desk, "WAITING", 2)
-    desk = SqliteDesk(tmp_path / "d.sqlite")
+def test_a_full_queue_and_a_closed_desk_say_so(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_writer, "WAITING", 2)
     gate = threading.Event()
     held = desk.submit(lambda _: gate.wait(5))
     while not held.running():
@@ -132,7 +173,7 @@ def test_a_full_queue_and_a_closed_desk_say_so(tmp_path: Path, monkeypatch: pyte
     desk.close()
 
 
-def test_a_cancelled_command_is_not_run(desk: SqliteDesk) -> None:
+def test_a_cancelled_command_is_not_run(desk: Any) -> None:
     gate = threading.Event()
     first = desk.submit(lambda _: gate.wait(5))
     while not first.running():
@@ -144,7 +185,16 @@ def test_a_cancelled_command_is_not_run(desk: SqliteDesk) -> None:
     assert numbers(desk) == [2]
 
 
-def test_a_backup_taken_while_writing_is_whole(desk: SqliteDesk, tmp_path: Path) -> None:
+def copied(address: tuple[str, str], path: Path) -> list[int]:
+    """Return the numbers in a backup."""
+    if address[0] == "sqlite":
+        with contextlib.closing(sqlite3.connect(path)) as store:
+            return [n for (n,) in store.execute("SELECT n FROM trial ORDER BY n")]
+    shown = subprocess.run([postgres.program("pg_restore"), "--data-only", "--table=trial", "-f", "-", str(path)], check=True, capture_output=True, text=True).stdout
+    return sorted(int(line) for line in shown.splitlines() if line.isdigit())
+
+
+def test_a_backup_taken_while_writing_is_whole(desk: Any, address: tuple[str, str], tmp_path: Path) -> None:
     stop = threading.Event()
     done: list[int] = []
 
@@ -158,12 +208,10 @@ def test_a_backup_taken_while_writing_is_whole(desk: SqliteDesk, tmp_path: Path)
     while len(done) < 20:
         time.sleep(0.001)
     at_least = len(done)
-    desk.backup(str(tmp_path / "copy.sqlite"))
+    desk.backup(str(tmp_path / "copy"))
     stop.set()
     thread.join()
-    copied = SqliteDesk(tmp_path / "copy.sqlite")
-    found = numbers(copied)
-    copied.close()
+    found = copied(address, tmp_path / "copy")
     assert found == list(range(len(found)))
     assert at_least <= len(found) <= len(done) + 1
     assert not list(tmp_path.glob("*.part"))
@@ -172,11 +220,11 @@ def test_a_backup_taken_while_writing_is_whole(desk: SqliteDesk, tmp_path: Path)
 _CHILD = """
 import sys
 from sqlalchemy import text
-from zhongshu.engines.sqlite_desk import SqliteDesk
-desk = SqliteDesk(sys.argv[1])
+from zhongshu.engines.{module} import {kind}
+desk = {kind}(sys.argv[1])
 n = 0
 while True:
-    futures = [desk.submit(lambda c, n=n + i: c.execute(text("INSERT INTO trial VALUES (:n)"), {"n": n})) for i in range(7)]
+    futures = [desk.submit(lambda c, n=n + i: c.execute(text("INSERT INTO trial VALUES (:n)"), {{"n": n}})) for i in range(7)]
     n += 7
     for i, future in enumerate(futures):
         future.result()
@@ -184,10 +232,11 @@ while True:
 """
 
 
-def test_what_was_acknowledged_is_there_after_a_kill(desk: SqliteDesk, tmp_path: Path) -> None:
+def test_what_was_acknowledged_is_there_after_a_kill(desk: Any, address: tuple[str, str], again: Callable[[], Any]) -> None:
     desk.close()
+    kind = STORES[address[0]]
     child = subprocess.Popen(
-        [sys.executable, "-c", _CHILD, str(tmp_path / "desk.sqlite")],
+        [sys.executable, "-c", _CHILD.format(module=kind.__module__.rpartition(".")[2], kind=kind.__name__), address[1]],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -197,77 +246,7 @@ def test_what_was_acknowledged_is_there_after_a_kill(desk: SqliteDesk, tmp_path:
     told += [int(line) for line in child.stdout.read().split("\n") if line.strip().isdigit()]
     child.wait()
     child.stdout.close()
-    again = SqliteDesk(tmp_path / "desk.sqlite")
-    found = numbers(again)
-    again.close()
+    found = numbers(again())
     assert told == list(range(len(told)))
     assert found[: len(told)] == told
     assert len(found) <= len(told) + 7, "nothing is there that was not sent"
-
-
-def test_migrations_count_to_head() -> None:
-    rows = migrations.migrations()
-    assert [row.number for row in rows] == list(range(1, len(rows) + 1))
-    assert all(sqlite3.complete_statement(row.text) for row in rows)
-
-
-def form(store: sqlite3.Connection, table: str) -> tuple[Any, ...]:
-    same = {"BIGINT": "INTEGER", "BOOLEAN": "INTEGER", "JSON": "TEXT", "VARCHAR": "TEXT"}
-    columns = [(name, same.get(kind, kind), bool(need or key), key) for _, name, kind, need, _, key in store.execute(f"PRAGMA table_info({table})")]
-    indexes = set()
-    for _, name, unique, origin, _ in store.execute(f"PRAGMA index_list({table})"):
-        inside = tuple(row[2] for row in store.execute(f"PRAGMA index_info({name})"))
-        indexes.add((None if origin == "pk" else name, unique, inside))
-    return columns, indexes
-
-
-def test_the_migrations_make_what_the_tables_declare(tmp_path: Path) -> None:
-    migrations.migrate(tmp_path / "by_migration.sqlite")
-    engine = create_engine(f"sqlite:///{tmp_path / 'by_table.sqlite'}")
-    ACT.create_all(engine)
-    engine.dispose()
-    made, declared = sqlite3.connect(tmp_path / "by_migration.sqlite"), sqlite3.connect(tmp_path / "by_table.sqlite")
-    for table in ACT.tables:
-        assert form(made, table) == form(declared, table), table
-    made.close()
-    declared.close()
-
-
-def test_an_older_desk_is_migrated_after_a_copy_and_a_newer_one_refused(tmp_path: Path) -> None:
-    folder, store = tmp_path / "m", tmp_path / "s.sqlite"
-    folder.mkdir()
-    (folder / "0001_a.sql").write_text("CREATE TABLE a (x INTEGER);\nINSERT INTO a VALUES (1);\n")
-    (folder / "HEAD").write_text("0001\n")
-    assert migrations.migrate(store, folder) == 1
-    (folder / "0002_b.sql").write_text("ALTER TABLE a ADD COLUMN y TEXT;\nCREATE TRIGGER t BEFORE DELETE ON a BEGIN\n  SELECT 1;\n  SELECT 2;\nEND;\n")
-    with pytest.raises(ValueError, match="HEAD"):
-        migrations.migrate(store, folder)
-    (folder / "HEAD").write_text("0002\n")
-    assert migrations.migrate(store, folder) == 2
-    old, new = sqlite3.connect(tmp_path / "s.sqlite.form-0001"), sqlite3.connect(store)
-    assert old.execute("SELECT * FROM a").fetchall() == [(1,)]
-    assert new.execute("SELECT * FROM a").fetchall() == [(1, None)]
-    old.close()
-    new.close()
-    (folder / "0002_b.sql").unlink()
-    (folder / "HEAD").write_text("0001\n")
-    with pytest.raises(Problem, match=r"desk\.newer"):
-        migrations.migrate(store, folder)
-
-
-def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
-    folder, store = tmp_path / "m", tmp_path / "s.sqlite"
-    folder.mkdir()
-    (folder / "0001_a.sql").write_text("CREATE TABLE a (x INTEGER);\nCREATE TABLE a (y INTEGER);\n")
-    (folder / "HEAD").write_text("1")
-    with pytest.raises(Problem, match=r"desk\.unreadable"):
-        migrations.migrate(store, folder)
-    found = sqlite3.connect(store)
-    assert found.execute("SELECT name FROM sqlite_master").fetchall() == []
-    found.close()
-
-
-def test_a_file_that_is_no_desk_is_told_so(tmp_path: Path) -> None:
-    (tmp_path / "d.sqlite").write_bytes(b"not a database at all, but long enough to look like something" * 20)
-    with pytest.raises(Problem, match=r"desk\.unreadable"):
-        SqliteDesk(tmp_path / "d.sqlite")

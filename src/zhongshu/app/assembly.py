@@ -11,11 +11,11 @@ from zhongshu.act import Deed, Office, bring_in, deploy_playbook, taught
 from zhongshu.act import load as load_duties
 from zhongshu.app.installed import Installed, installed_packs
 from zhongshu.app.rhythms import Rhythms
+from zhongshu.app.stores import open_desk
 from zhongshu.engines.ducklake import DuckLake
 from zhongshu.engines.evidence_files import EvidenceFiles
 from zhongshu.engines.live_cells import LiveCells
 from zhongshu.engines.sentence_vectors import chosen
-from zhongshu.engines.sqlite_desk import SqliteDesk
 from zhongshu.engines.sqlite_journal import SqliteJournal
 from zhongshu.govern import Guard, Identity, Ledger, Policy
 from zhongshu.judge import Explainer, Judge, Statics, Watch, panes_sql, read_packs, record, within_limit
@@ -53,7 +53,7 @@ class Assembly:
         # engines
         self.journal = SqliteJournal(folder / "journal.sqlite")
         self.lake = DuckLake(folder / "lake", replay=clock.mode == "replay", memory=settings.memory)
-        self.desk = SqliteDesk(folder / "desk.sqlite")
+        self.desk = open_desk(settings)
         self.evidence = EvidenceFiles(folder / "evidence")
         # govern
         self.ledger = Ledger(self.desk, folder / "ledger.anchor")

@@ -16,6 +16,7 @@ import shapely
 from zhongshu.act import consume, consumed, relay
 from zhongshu.app.assembly import Assembly, open_city
 from zhongshu.app.installed import installed_packs
+from zhongshu.app.stores import desk_file, restore_desk
 from zhongshu.engines.owner_lock import OwnerLock, holder, is_owned, owner_token
 from zhongshu.govern import read_anchor
 from zhongshu.govern import verify as verify_ledger
@@ -223,7 +224,7 @@ def backup(parts: Assembly, target: Path, tell: Tell) -> None:
         folder = Path(held)
         tell("desk", 0)
         parts.ledger.flush()
-        parts.desk.backup(str(folder / "desk.sqlite"))
+        parts.desk.backup(str(folder / desk_file(parts.settings)))
         tell("lake", 0)
         parts.lake.backup(folder / "lake")
         tell("journal", 0)
@@ -238,8 +239,9 @@ def backup(parts: Assembly, target: Path, tell: Tell) -> None:
         partial.rename(target)
 
 
-def restore(source: Path, folder: Path) -> None:
-    """Unpack a backup into an empty folder."""
+def restore(source: Path, settings: Settings) -> None:
+    """Unpack a backup into an empty folder; a desk on PostgreSQL goes back into an empty schema."""
+    folder = settings.data
     if folder.exists() and any(folder.iterdir()):
         raise NOT_EMPTY(folder=folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -249,6 +251,11 @@ def restore(source: Path, folder: Path) -> None:
     except (tarfile.TarError, OSError) as error:
         shutil.rmtree(folder)
         raise BAD_BACKUP(why=str(error)) from error
+    try:
+        restore_desk(settings)
+    except Problem:
+        shutil.rmtree(folder)
+        raise
 
 
 BAD_BACKUP = declare(

@@ -93,7 +93,7 @@ def listing(conn: Connection, scope: Scope, state: str = "", area: int | None = 
     if indicator:
         bound["indicator"] = indicator
         where.append("indicator = :indicator")
-    where.append("(" + (" OR ".join(f"(area >= {low:d} AND area < {high:d})" for low, high in scope.areas) or "0") + ")")
+    where.append("(" + (" OR ".join(f"(area >= {low:d} AND area < {high:d})" for low, high in scope.areas) or "1 = 0") + ")")
     rows = conn.execute(text(f"SELECT * FROM finding WHERE {' AND '.join(where)} ORDER BY opened DESC LIMIT :limit"), bound).mappings()
     return [document(dict(row)) for row in rows]
 
