@@ -229,7 +229,7 @@ class Staff:
         mine = await self.ask(crew, "GET", f"/api/cases/{case['id']}")
         if draw < 0.05:
             self.quick[case["id"]] += 1
-            await self.do(crew, mine, "whistle", unit="dept-emergency", **self.reason(mine, "whistle"))
+            await self.do(crew, mine, "whistle", unit="dept-road" if mine["unit"] == "dept-emergency" else "dept-emergency", **self.reason(mine, "whistle"))
             return ""
         if draw < 0.15 and case["due"]:
             self.quick[case["id"]] += 1
