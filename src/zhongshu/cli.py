@@ -1,4 +1,4 @@
-"""The command line: up, ingest, recompute, explain, city, pack, tables, playbook, user, token, verify, backup, restore. It asks the assembly and shows what comes of it."""
+"""The command line: up, ingest, recompute, explain, city, pack, tables, playbook, user, token, verify, backup, restore, move. It asks the assembly and shows what comes of it."""
 
 import json
 import sys
@@ -79,10 +79,11 @@ def up(
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     clock: Annotated[str | None, typer.Option(help="live, or replay@<RFC 3339>x<speed>.")] = None,
     population: Annotated[int, typer.Option(help="People in the sandbox city, if it must be made.")] = 300_000,
+    file: Annotated[Path | None, typer.Option("--settings", help="TOML file of settings; ZS_SETTINGS names it for every command.")] = None,
 ) -> None:
     """Run the city; a sandbox city is made where there is none."""
-    settings = read({"data": data, "host": host, "port": port, "clock": clock})
     with problems():
+        settings = read({"data": data, "host": host, "port": port, "clock": clock, "settings": file})
         if not (settings.data / "city.toml").exists():
             screen.print("正在生成沙盒城市云汀市 · Making the sandbox city …")
             with progress() as tell:
@@ -231,6 +232,15 @@ def restore(file: Path, data: Data = None) -> None:
     with problems():
         assembly.restore(file, settings)
     print(settings.data)
+
+
+@app.command()
+def move(to: Annotated[Path, typer.Option(help="Settings file that names the new stores.")], data: Data = None) -> None:
+    """Move a city that nobody runs onto other stores; prints each table's rows and checksum, compared before the switch."""
+    with problems(), progress() as tell:
+        lines = assembly.move(read({"data": data}), to, tell)
+    for line in lines:
+        print(line)
 
 
 @city_app.command("make")

@@ -1,10 +1,32 @@
-"""Every setting once: name, default, help. Read from the environment (`ZS_<NAME>`) and the command line, by the assembly alone; then frozen."""
+"""Every setting once: name, default, help. Read from the command line, the environment (`ZS_<NAME>`) and a settings file; then frozen.
+
+What is said nearer wins: the command line before the environment, the environment before the file, the file before the default.
+"""
 
 import os
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from zhongshu.kernel.problem import declare
+from zhongshu.kernel.reason import why
+
+UNREADABLE = declare(
+    "settings.unreadable",
+    "invalid",
+    zh=("读不了设置文件 {path}：{why_zh}。", "它是一个 TOML 文件，每行一项，例如 port = 8700。"),
+    en=("The settings file {path} cannot be read: {why_en}.", "It is a TOML file with one setting a line, for example: port = 8700."),
+)
+UNKNOWN = declare(
+    "settings.unknown",
+    "invalid",
+    zh=("设置文件 {path} 里的 {name} 不是本程序的设置。", "可用的设置：{known}。"),
+    en=("{name} in the settings file {path} is no setting of this program.", "The settings are: {known}."),
+)
+FILE = "settings"
+"""What names the settings file: `--settings`, or `ZS_SETTINGS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +78,29 @@ class Settings:
 
 
 def read(given: Mapping[str, Any] | None = None) -> Settings:
-    """Return the settings: what is given, else the environment's, else the defaults."""
+    """Return the settings: what is given, else the environment's, else the file's, else the defaults. Raises `settings.unreadable`, `settings.unknown`."""
+    given = given or {}
+    written = _written(given.get(FILE) or os.environ.get(f"ZS_{FILE.upper()}"))
     held: dict[str, Any] = {}
     for setting in SETTINGS:
-        value = (given or {}).get(setting.name)
-        held[setting.name] = value if value is not None else os.environ.get(f"ZS_{setting.name.upper()}", setting.default)
+        value = given.get(setting.name)
+        held[setting.name] = value if value is not None else os.environ.get(f"ZS_{setting.name.upper()}", written.get(setting.name, setting.default))
     for name in ("port", "merge_files", "disk_floor_mb"):
         held[name] = int(held[name])
     return Settings(**{**held, "data": Path(held["data"]).absolute(), "commit_s": float(held["commit_s"])})
+
+
+def _written(path: str | Path | None) -> dict[str, str]:
+    """Return what a settings file says; a folder in it is meant from where the file lies."""
+    if not path:
+        return {}
+    file = Path(path)
+    try:
+        found = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UNREADABLE(path=file, **why(error, "内容不是 TOML，或没有这个文件")) from error
+    known = {setting.name for setting in SETTINGS}
+    for name in found:
+        if name not in known:
+            raise UNKNOWN(path=file, name=name, known=", ".join(sorted(known)))
+    return {name: str(file.absolute().parent / value) if name == "data" else str(value) for name, value in found.items()}

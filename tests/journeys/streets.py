@@ -38,8 +38,10 @@ class Town:
     """A small city that is served on this machine without its simulated life, two of its streets, and a client for each role in them."""
 
     def __init__(self, folder: Path, **more: str) -> None:
-        """Make it, open it with these settings, and let it be served."""
-        make(folder, 20_000, 7)
+        """Make it with its people where there is none, open it with these settings, and let it be served."""
+        new = not (folder / "city.toml").exists()
+        if new:
+            make(folder, 20_000, 7)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -67,7 +69,7 @@ class Town:
             ("neighbour", "citizen", self.city),
             ("writer", "source_writer:sandbox.devices", self.city),
             ("admin", "admin", self.city),
-        ):
+        ) * new:
             self.clients[name] = self._client({"authorization": f"Bearer {self.token(name, role, area)}"})
 
     def token(self, name: str, role: str, area: int) -> str:

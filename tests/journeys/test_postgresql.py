@@ -1,8 +1,10 @@
 """A city whose desk stands on PostgreSQL: dispatchers who act at once, a backup brought back, and a folder that knows where its desk is."""
 
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from sqlalchemy import text
 
 from zhongshu.kernel.area import show_area
 from zhongshu.kernel.problem import Problem
+from zhongshu.settings import read
 
 from .city import command, opened
 from .streets import DRAINAGE, Town
@@ -84,3 +87,42 @@ def test_it_is_backed_up_brought_back_and_found_again(town: Town, database: str,
     monkeypatch.setenv("ZS_DESK", "")
     with pytest.raises(Problem, match=r"desk\.elsewhere"), opened(folder):
         pass
+
+
+def test_a_city_moves_to_postgresql_with_all_it_holds_and_goes_on_there(tmp_path: Path, postgresql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, file = tmp_path / "city", tmp_path / "settings.toml"
+    here = Town(folder)
+    here.join("duty", here.token("duty", "duty_officer", here.city))
+    case = ready(here, 1)
+    here.close()
+    desk = postgres.new_database(postgresql)
+    file.write_text(f'data = "city"\ndesk = "{desk}"\n')
+    told = command("move", "--to", file, "--data", folder)
+    with closing(sqlite3.connect(folder / "desk.moved.sqlite")) as store:
+        counts = {line.split(":")[0]: int(line.split()[1].replace(",", "")) for line in told.splitlines()}
+        assert counts == {table: store.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in counts}
+        steps = store.execute("SELECT subject, verb, at FROM case_step ORDER BY seq").fetchall()
+    assert counts["case_step"] and counts["ledger"] and counts["party"] and counts["duty_row"]
+    assert not (folder / "desk.sqlite").exists()
+    monkeypatch.setenv("ZS_SETTINGS", str(file))
+    command("verify")
+    there = Town(folder, desk=desk)
+    try:
+        there.join("dispatcher", there.token("dispatcher-2", "dispatcher", there.city))
+        sent = there.ok("dispatcher", "POST", f"/api/cases/{case['id']}/dispatch", json={"version": case["version"], "unit": DRAINAGE})
+        assert sent["unit"] == DRAINAGE
+        kept = there.owner.parts.desk.read(lambda c: c.execute(text("SELECT subject, verb, at FROM case_step ORDER BY seq")).tuples().all())
+        assert [tuple(row) for row in kept[: len(steps)]] == steps
+        assert len(kept) > len(steps)
+    finally:
+        there.close()
+    # once more, into what is no longer empty: refused, and the city stays where it is
+    command("move", "--to", file, "--data", folder, code=2)
+
+
+def test_a_settings_file_that_says_what_nobody_knows_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    for said, code in (("prot = 1", "settings.unknown"), ("port", "settings.unreadable")):
+        file.write_text(said)
+        with pytest.raises(Problem, match=code):
+            read({"settings": file})

@@ -16,7 +16,7 @@ import shapely
 from zhongshu.act import consume, consumed, relay
 from zhongshu.app.assembly import Assembly, open_city
 from zhongshu.app.installed import installed_packs
-from zhongshu.app.stores import desk_file, restore_desk
+from zhongshu.app.stores import desk_file, move_desk, restore_desk
 from zhongshu.engines.owner_lock import OwnerLock, holder, is_owned, owner_token
 from zhongshu.govern import read_anchor
 from zhongshu.govern import verify as verify_ledger
@@ -25,7 +25,7 @@ from zhongshu.kernel.area import Area, Level, show_area, unplaced
 from zhongshu.kernel.journal import Batch, Receipt
 from zhongshu.kernel.problem import Problem, ProblemKind, declare
 from zhongshu.sense import UNKNOWN_SOURCE, Pipe, read_file, receive_own
-from zhongshu.settings import Settings
+from zhongshu.settings import Settings, read
 from zhongshu.survey import Areas
 from zhongshu.survey import City as About
 
@@ -256,6 +256,17 @@ def restore(source: Path, settings: Settings) -> None:
     except Problem:
         shutil.rmtree(folder)
         raise
+
+
+def move(settings: Settings, to: Path, tell: Tell) -> list[str]:
+    """Move a city that nobody runs onto the stores of another settings file; return a line for each table, compared before the switch."""
+    target = read({"settings": to, "data": settings.data})
+    lock = OwnerLock(settings.data).take()
+    try:
+        moved = move_desk(settings, target, tell)
+    finally:
+        lock.release()
+    return [f"{one.table}: {one.rows:,} rows, sha256 {one.sha256[:16]} equal" for one in moved]
 
 
 BAD_BACKUP = declare(

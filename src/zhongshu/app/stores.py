@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from zhongshu.engines.desk_move import Moved, Tell, move
 from zhongshu.engines.postgres_desk import PostgresDesk, fill
 from zhongshu.engines.sqlite_desk import SqliteDesk
 from zhongshu.kernel.desk import Desk
@@ -19,7 +20,16 @@ ELSEWHERE = declare(
     zh=("这座城市的业务库在 {there}，设置里写的是 {here}。", "请用 ZS_DESK 给出它原来的业务库，或另开一座城市。"),
     en=("This city's desk is at {there}; the settings say {here}.", "Give its own desk by ZS_DESK, or open another city."),
 )
-EMBEDDED, MARK, FILE, DUMP = "desk.sqlite", "desk.at", "desk.sqlite", "desk.dump"
+NOWHERE = declare(
+    "move.nowhere",
+    "invalid",
+    zh=("业务库现在在 {here}，设置文件里写的是 {there}：没有可搬的。", '请在设置文件里写 desk = "postgresql://…"，由 SQLite 搬过去。'),
+    en=(
+        "The desk is at {here}, and the settings file says {there}: there is nothing to move.",
+        'Write desk = "postgresql://…" into the settings file; the move goes from SQLite to there.',
+    ),
+)
+EMBEDDED, MARK, FILE, MOVED, DUMP = "desk.sqlite", "desk.at", "desk.sqlite", "desk.moved.sqlite", "desk.dump"
 
 
 def open_desk(settings: Settings) -> Desk:
@@ -46,6 +56,26 @@ def restore_desk(settings: Settings) -> None:
         fill(settings.desk, dump)
         dump.unlink()
         (settings.data / MARK).write_text(_shown(settings.desk), encoding="utf-8")
+
+
+def move_desk(settings: Settings, target: Settings, tell: Tell) -> list[Moved]:
+    """Move the desk of a city that nobody runs to where the target's settings say, and return each table; the old file stays beside it under another name.
+
+    Raises `move.nowhere`, `move.not_empty`, `move.not_equal` and what the target's store refuses; then nothing was switched.
+    """
+    _own(settings)
+    if settings.desk or not target.desk:
+        raise NOWHERE(here=_shown(settings.desk) or EMBEDDED, there=_shown(target.desk) or EMBEDDED)
+    desk = PostgresDesk(target.desk)
+    try:
+        moved = move(settings.data / FILE, desk, tell)
+    finally:
+        desk.close()
+    (settings.data / MARK).write_text(_shown(target.desk), encoding="utf-8")
+    for path in settings.data.glob(f"{FILE}*"):
+        if path.name in {FILE, f"{FILE}-wal", f"{FILE}-shm"}:
+            path.rename(path.with_name(path.name.replace(FILE, MOVED)))
+    return moved
 
 
 def _own(settings: Settings) -> None:
