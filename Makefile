@@ -88,6 +88,7 @@ programs:
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing="chromium"; \
 	fc-list :lang=zh 2>/dev/null | grep -q . || missing="$$missing fonts-noto-cjk"; \
 	command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing="$$missing mosquitto"; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "· getting $$missing by apt"; \
 		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing >/dev/null; } \
@@ -98,3 +99,4 @@ programs:
 
 bench: .venv/dev
 	@for file in benchmarks/bench_*.py; do [ -f "$$file" ] || continue; echo "· $$file"; $(BIN)/python "$$file" || exit 1; done
+	@echo "· benchmarks/crash.py"; $(BIN)/python benchmarks/crash.py --kills 200

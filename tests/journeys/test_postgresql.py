@@ -79,7 +79,7 @@ def test_it_is_backed_up_brought_back_and_found_again(town: Town, database: str,
     command("restore", archive, "--data", tmp_path / "again")
     command("verify", "--data", tmp_path / "again")
     with opened(tmp_path / "again") as parts:
-        assert dict(parts.desk.read(lambda c: c.execute(text("SELECT id, version FROM case_file")).tuples().all())) == held
+        assert dict(map(tuple, parts.desk.read(lambda c: c.execute(text("SELECT id, version FROM case_file")).all()))) == held
     # into a desk that is not empty: refused, and nothing of the folder stays
     command("restore", archive, "--data", tmp_path / "twice", code=2)
     assert not (tmp_path / "twice").exists()
@@ -111,7 +111,7 @@ def test_a_city_moves_to_postgresql_with_all_it_holds_and_goes_on_there(tmp_path
         there.join("dispatcher", there.token("dispatcher-2", "dispatcher", there.city))
         sent = there.ok("dispatcher", "POST", f"/api/cases/{case['id']}/dispatch", json={"version": case["version"], "unit": DRAINAGE})
         assert sent["unit"] == DRAINAGE
-        kept = there.owner.parts.desk.read(lambda c: c.execute(text("SELECT subject, verb, at FROM case_step ORDER BY seq")).tuples().all())
+        kept = there.owner.parts.desk.read(lambda c: c.execute(text("SELECT subject, verb, at FROM case_step ORDER BY seq")).all())
         assert [tuple(row) for row in kept[: len(steps)]] == steps
         assert len(kept) > len(steps)
     finally:

@@ -34,6 +34,7 @@ NOT_EQUAL = declare(
     ),
 )
 
+_KINDS = "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = %(t)s"
 AT_ONCE = 5_000
 """So many rows are read at a time."""
 Tell = Callable[[str, int], None]
@@ -77,11 +78,7 @@ def _table(store: Any, connection: Connection, table: str, tell: Tell) -> Moved:
     info = store.execute(f"PRAGMA table_info({table})").fetchall()
     columns = [row[1] for row in info]
     keys = [row[1] for row in sorted(info, key=lambda row: int(row[5])) if row[5]]
-    kinds: dict[str, str] = dict(
-        connection.exec_driver_sql("SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = %(t)s", {"t": table})
-        .tuples()
-        .all()
-    )
+    kinds: dict[str, str] = {column: kind for column, kind in connection.exec_driver_sql(_KINDS, {"t": table})}  # noqa: C416 (rows are no pairs to the types)
     flags = [kinds[column] == "boolean" for column in columns]
     named = ", ".join(f'"{column}"' for column in columns)
     order = ", ".join(f'"{key}"' for key in keys)
