@@ -7,7 +7,8 @@ from typing import Any
 import openpyxl
 import pytest
 
-from zhongshu.act import Span, behind, evaluate, evaluation_page, evaluation_workbook
+from zhongshu.act import Span, behind, duty, evaluate, evaluation_page, evaluation_workbook
+from zhongshu.act.evaluation import MEASURES
 from zhongshu.kernel.clock import DAY, HOUR, MINUTE
 from zhongshu.kernel.grade import EVERYWHERE, Scope
 from zhongshu.kernel.problem import Problem
@@ -74,6 +75,12 @@ def test_what_a_ruling_leaves_out_is_listed_and_can_be_counted_again(city: Any) 
     city.do("duty_officer", case, "include", reason="申诉成立")
     found = told(city)
     assert (found["items"][0]["values"]["on_time"], found["left_out"]) == (50.0, [])
+
+
+def test_every_share_can_be_weighed_and_nothing_else(city: Any) -> None:
+    assert {each.key for each in MEASURES if each.unit == "%"} == set(duty.SHARES)
+    told = city.refused("duty.bad_row", lambda: city.table("weights", "object,indicator,weight,basis,valid_from\narea,nonsense,40,办法 9,2026-01-01\n"))
+    assert all(share in told.sentence(language) for share in duty.SHARES for language in ("zh", "en")), "it says what is allowed"
 
 
 def test_there_is_a_score_only_by_the_citys_own_weights(city: Any) -> None:

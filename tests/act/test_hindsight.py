@@ -64,6 +64,34 @@ def test_the_word_of_someone_who_is_not_the_holder_is_left_out(city: Any) -> Non
     assert (line["happened"], "said" in line["detail"], "at" in line["detail"]["ended"]) == (city.clock.at, False, False)
 
 
+def test_what_time_alone_brings_about_came_when_it_was_due_however_long_nobody_looked(city: Any) -> None:
+    city.table("limits", LIMITS + "ponding,sign,,1m,wall,,,test,2025-01-01\nponding,handle,,3m,wall,,,test,2025-01-01\n")
+    case = sent(city)
+    began = city.clock.at
+    city.clock.at += 20 * MINUTE
+    assert city.as_("duty_officer", sweep) > 0
+    line = next(line for line in city.lines_of(case) if line["verb"] == "take")
+    assert (line["at"], line["happened"], line["detail"]["ended"]["s"]) == (city.clock.at, began + MINUTE, 60)
+    held = now(city, case)
+    assert (held["part"], held["held_since"], held["held_due"]) == ("handle", began + MINUTE, began + 4 * MINUTE)
+    city.as_("duty_officer", sweep)
+    assert next(line for line in city.lines_of(case) if line["verb"] == "overdue")["happened"] == began + 4 * MINUTE
+
+
+def test_a_pause_is_as_long_as_was_granted_however_long_nobody_looked(city: Any) -> None:
+    case = city.do("handler", sent(city), "take")
+    due = now(city, case)["due"]
+    case = city.do("handler", case, "ask", what="park", reason="等料", until=city.clock.at + HOUR)
+    city.clock.at += MINUTE
+    paused, until = city.clock.at, now(city, case)["asked"].get("until", city.clock.at - MINUTE + HOUR)
+    case = city.do("duty_officer", case, "park", reason="等料", until=until)
+    city.clock.at += 5 * HOUR
+    city.as_("duty_officer", sweep)
+    held = now(city, case)
+    assert (held["parked"], held["paused"], held["due"]) == (None, until - paused, due + until - paused)
+    assert next(line for line in city.lines_of(case) if line["verb"] == "resume")["happened"] == until
+
+
 def test_the_same_word_sent_twice_is_one_step(city: Any) -> None:
     case = sent(city)
     city.clock.at += 30 * MINUTE

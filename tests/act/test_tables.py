@@ -67,7 +67,7 @@ def test_an_open_case_keeps_what_it_was_opened_under(city: Any) -> None:
         ("wishes", "class\n", "duty.no_kind"),
         ("limits", b"\xff\xfe\x00\x01" * 10, "duty.unreadable"),
         ("limits", b"PK\x03\x04 no zip", "duty.unreadable"),
-        ("weights", "object,indicator,weight,basis,valid_from\narea,CA03,nan,办法,2026-01-01\n", "duty.bad_row"),
+        ("weights", "object,indicator,weight,basis,valid_from\narea,closing,nan,办法,2026-01-01\n", "duty.bad_row"),
     ],
 )
 def test_what_contradicts_or_cannot_be_read_is_refused_whole(city: Any, kind: str, text: str | bytes, code: str) -> None:

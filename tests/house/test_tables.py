@@ -4,12 +4,14 @@ import ast
 import inspect
 import re
 import string
+import typing
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
 import pytest
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from zhongshu.app import installed_packs
 from zhongshu.govern import ACTIONS, KINDS, PLACELESS, ROLES, Guard, Policy
@@ -54,6 +56,20 @@ def test_nothing_is_served_outside_the_table(tmp_path: Path) -> None:
     assert len(table) == len(ROUTES), "a route stands twice"
     spec = app.openapi()
     assert {(m.upper(), p) for p, methods in spec["paths"].items() for m in methods} == table
+
+
+def test_the_specification_says_of_every_body_what_its_handler_takes(tmp_path: Path) -> None:
+    spec = build(cast("Any", None), tmp_path).openapi()
+    schemas, seen = spec["components"]["schemas"], 0
+    for route in ROUTES:
+        body = next((t for t in typing.get_type_hints(route.handler).values() if isinstance(t, type) and issubclass(t, BaseModel)), None)
+        if route.raw or body is None:
+            continue
+        told = spec["paths"][route.url][route.method.lower()]["requestBody"]["content"]["application/json"]["schema"]
+        told = schemas[told["$ref"].rpartition("/")[2]] if "$ref" in told else told
+        assert set(told["properties"]) == {field.alias or name for name, field in body.model_fields.items()}, called(route)
+        seen += 1
+    assert seen > 15
 
 
 def test_every_role_and_kind_has_both_names() -> None:

@@ -229,6 +229,8 @@ def test_nothing_divided_by_nothing_is_nothing_and_tables_interpolate() -> None:
 
     divided = Call("/", (Number("1"), Name("x")))
     assert np.isnan(value(divided)) and value(divided, 4) == 0.25 and value(Call("if_null", (divided, Number("9")))) != value(divided)
+    assert np.isnan(value(Call("min_of", (Number("100"), divided)))), "a bound is no value"
+    assert value(Call("max_of", (Number("7"), divided))) == 7, "the largest of what there is"
     piece = Call("piecewise", (Text("t"), Name("x")))
     assert [value(piece, x) for x in (0, 5, 10, 15, 20)] == [0, 50, 100, 100, 100] and np.isnan(value(piece, -1)) and np.isnan(value(piece, 21))
     assert value(Call("total", (Text("length"),))) == 7 and [value(Call("round", (Name("x"),)), x) for x in (0.5, 1.5, 2.5)] == [0, 2, 2]

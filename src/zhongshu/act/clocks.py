@@ -57,10 +57,10 @@ def task_due(deed: Deed, class_: str, step: str) -> int | None:
     return term(held, limit_of(held, class_, step, deed.now), deed.now, deed.zone).due
 
 
-def resumed(deed: Deed, case: Mapping[str, Any]) -> Columns:
-    """Return the columns after a pause: what was left of the whole case's limit is left again; the holder's part begins anew."""
-    shifted = moved(book(deed.connection), _term("due", case), case["parked"], deed.now, deed.zone)
-    changes = {"parked": None, "parked_until": None, "paused": case["paused"] + deed.now - case["parked"]}
+def resumed(deed: Deed, case: Mapping[str, Any], at: int) -> Columns:
+    """Return the columns after a pause that ended at a time: what was left of the whole case's limit is left again; the holder's part begins anew."""
+    shifted = moved(book(deed.connection), _term("due", case), case["parked"], at, deed.zone)
+    changes = {"parked": None, "parked_until": None, "paused": case["paused"] + at - case["parked"]}
     return changes if case["due_counted"] or case["due"] is None else changes | _columns("due", shifted)
 
 

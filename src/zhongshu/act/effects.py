@@ -89,8 +89,8 @@ def _pause(deed: Deed, case: Case, given: Given) -> Changes:
     return {"parked": deed.now, "parked_until": given.until, "asked": {}}
 
 
-def _resume(deed: Deed, case: Case, _given: Given) -> Changes:
-    return clocks.resumed(deed, case)
+def _resume(deed: Deed, case: Case, given: Given) -> Changes:
+    return clocks.resumed(deed, case, deed.now if given.happened is None else given.happened)
 
 
 def _urge(_deed: Deed, case: Case, _given: Given) -> Changes:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, false, or_, select
 
-from zhongshu.act import duty
+from zhongshu.act import duty, sought
 from zhongshu.act.relay import readings_of
 from zhongshu.act.states import RESULTS
 from zhongshu.act.tables import case_file, case_step, request
@@ -132,7 +132,8 @@ def evaluate(connection: Connection, scope: Scope, span: Span, area: int, party:
 
 def behind(connection: Connection, scope: Scope, span: Span, area: int, of: str, name: str, measure: str) -> list[dict[str, Any]]:
     """Return the cases behind a figure: number, title, step; those above the line of a share and those below it alike."""
-    wanted = next((each for each in MEASURES if each.key == measure), MEASURES[0])
+    sought.known("measure", measure, [each.key for each in MEASURES])
+    wanted = next(each for each in MEASURES if each.key == measure)
     out = {row["id"] for row in left_out(connection, scope, area)}
     group = _groups(connection, scope, span, area, of, out).get(name, Group())
     numbers = sorted(set().union(*(group.cases.get(part.removesuffix("#"), set()) for part in (wanted.of, wanted.over, wanted.less_of) if part)))
@@ -246,7 +247,7 @@ def _shown(connection: Connection, of: str, name: str, told: Mapping[str, Mappin
 
 def _score(values: Mapping[str, float | None], weights: Iterable[Mapping[str, Any]]) -> float | None:
     """Reckon the weighted mean of the shares the city weighs; a measure where less is better counts as what is left of 100. None without weights."""
-    known = {each.key: each for each in MEASURES if each.unit == "%"}
+    known = {each.key: each for each in MEASURES if each.key in duty.SHARES}
     parts = [
         (row["weight"], value if known[row["indicator"]].more else 100 - value) for row in weights if row["indicator"] in known and (value := values[row["indicator"]]) is not None
     ]

@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from zhongshu.act import duty
-from zhongshu.act.deed import Deed
+from zhongshu.act.deed import SYSTEM, Deed
 from zhongshu.act.docket import Case
 from zhongshu.act.given import Given
 from zhongshu.act.tables import case_step
@@ -37,7 +37,12 @@ _OVERDUE = (
 
 
 def heard(deed: Deed, verb: str, case: Case, given: Given) -> Given:
-    """Return what was given with the time it was done at, as far as that can be; without a word of it, or if it is no deed of a holder's, as it was."""
+    """Return what was given with the time it was done at, as far as that can be; without a word of it, or if it is no deed of a holder's, as it was.
+
+    What time alone brings about came when it was due, however long the program was down.
+    """
+    if deed.actor.id == SYSTEM.id and given.did is not None:
+        return replace(given, happened=given.did)
     if given.did is None or verb not in OWN:
         return replace(given, did=None) if given.did is not None else given
     return replace(given, happened=within(deed, given.did, case["held_since"]))

@@ -50,7 +50,7 @@ def sweep(deed: Deed) -> int:
     for case in _cases(own, c.due_counted.is_(False), c.due <= deed.now, c.parked.is_(None), c.step.in_(states.OPEN)):
         count += _alone(own, case, lambda case: cases.count_due(own, case))
     for case in _cases(own, c.parked_until <= deed.now, c.parked.is_not(None)):
-        count += _alone(own, case, lambda case: cases.do(own, case["id"], "resume", Given(note="暂停到期 · the pause has expired")))
+        count += _alone(own, case, lambda case: cases.do(own, case["id"], "resume", Given(note="暂停到期 · the pause has expired", did=case["parked_until"])))
     for case in _cases(own, c.held_due <= deed.now, c.held_told < OVER, c.parked.is_(None)):
         count += _alone(own, case, lambda case: _over(own, case))
     for case in _cases(own, c.held_warn <= deed.now, c.held_due > deed.now, c.held_told < NEAR, c.parked.is_(None)):
@@ -88,7 +88,7 @@ def _over(deed: Deed, case: Case) -> None:
     """Act on a part that is over its limit: sign for what was not signed for; note, tell and lift anything else, once."""
     docket.touch(deed, case["id"], held_told=OVER)
     if (verb := _BY_ITSELF.get(case["part"])) is not None:
-        cases.do(deed, case["id"], verb, Given(note="超过签收时限，自动签收 · signed for by itself"))
+        cases.do(deed, case["id"], verb, Given(note="超过签收时限，自动签收 · signed for by itself", did=case["held_due"]))
         return
     docket.note(deed, case, "overdue", happened=case["held_due"], detail={"part": case["part"], "holder": case["holder"]})
     if case["tier"] == 0:

@@ -4,6 +4,7 @@ A shape is written as a person would: `name: type, …`. A type is `str`, `int`,
 another shape's name, `[type]` for a list, `{type}` for an object of such values; `?` behind a type means it may be null, behind a name that it may be absent.
 """
 
+import json
 import re
 from typing import Any
 
@@ -197,8 +198,19 @@ def answer(gives: str) -> Schema:
     return {"description": "Well", "content": {"application/json": {"schema": schema(gives)}}}
 
 
+def _bodies_apart(spec: dict[str, Any]) -> dict[str, Any]:
+    """Give a body that is named like an answer's shape a name of its own."""
+    held = spec.get("components", {}).get("schemas", {})
+    for name in SHAPES.keys() & held.keys():
+        spec = json.loads(json.dumps(spec).replace(f'"#/components/schemas/{name}"', f'"#/components/schemas/{name}Body"'))
+        held = spec["components"]["schemas"]
+        held[f"{name}Body"] = held.pop(name)
+    return spec
+
+
 def reword(spec: dict[str, Any], rows: list[tuple[str, str, str, int]]) -> dict[str, Any]:
     """Complete a specification: the rows' answers (method, address, shape, status), problems, and no sentence said twice."""
+    spec = _bodies_apart(spec)
     schemas = spec.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)

@@ -40,6 +40,8 @@ FIGURES = {
 voices and findings of a class within 200 m and 60 minutes are proposed as one, and filing without a person needs 30 reviewed leads, more than 90 % of them true; what a mode puts off goes on
 after 72 hours at the latest, and one extension is of 30 days at most. What a holder did without a network
 may reach the desk 24 hours later and still stop their clock when it was done."""
+SHARES = ("closing", "on_time", "redo", "right_dispatch", "reopened", "solved", "satisfied")
+"""The shares of the evaluation that a city may weigh into a score."""
 WEEKDAYS = {"weekdays": (1, 2, 3, 4, 5), "weekend": (6, 7), "daily": (1, 2, 3, 4, 5, 6, 7)} | {str(n): (n,) for n in range(1, 8)}
 YEARS = range(1970, 2200)
 """The years a working calendar may name."""
@@ -98,8 +100,16 @@ def _truth(text: str) -> bool:
     return {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False, "是": True, "否": False}[text.lower()]
 
 
-def _one_of(*words: str) -> Callable[[str], str]:
-    return lambda text: words[words.index(text)]
+@dataclass(frozen=True, slots=True)
+class _OneOf:
+    words: tuple[str, ...]
+
+    def __call__(self, text: str) -> str:
+        return self.words[self.words.index(text)]
+
+
+def _one_of(*words: str) -> _OneOf:
+    return _OneOf(words)
 
 
 def _area(text: str) -> str:
@@ -143,6 +153,27 @@ def day(written: str, zone: tzinfo) -> int:
     """Read a day or a time of the city as µs of UTC. Raises ValueError."""
     moment = datetime.fromisoformat(written)
     return to_us(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+
+
+_FORMS: dict[Callable[[str], Any], tuple[str, str]] = {
+    _positive: ("大于 0 的整数", "a whole number above 0"),
+    _percent: ("0 到 100 的整数", "a whole number from 0 to 100"),
+    _number: ("不小于 0 的数", "a number that is not below 0"),
+    _truth: ("yes 或 no", "yes or no"),
+    _area: ("15 位区域代码", "a 15-digit area"),
+    _date: ("日期，例如 2026-01-01", "a day, such as 2026-01-01"),
+    _shift_day: ("日期，或 weekdays、weekend、daily、1 到 7", "a day, or weekdays, weekend, daily, 1 to 7"),
+    _hour: ("时刻，例如 08:30", "a time of day, such as 08:30"),
+    _degrees: ("经纬度，单位为度", "degrees"),
+}
+
+
+def form(column: Column) -> tuple[str, str]:
+    """Return what a column's cells look like, in both languages; empty where any text will do."""
+    if isinstance(column.read, _OneOf):
+        return f"可以是 {'、'.join(column.read.words)}", f"it can be {', '.join(column.read.words)}"
+    zh, en = _FORMS.get(column.read, ("", ""))
+    return (f"应为{zh}", f"it should be {en}") if zh else ("", "")
 
 
 _CLASS = Column("class", _text, wanted=True)
@@ -255,7 +286,12 @@ KINDS = {
             "综合评价权重",
             "weights of the evaluation",
             ("object", "indicator"),
-            (Column("object", _one_of("area", "department", "post"), wanted=True), Column("indicator", _text, wanted=True), Column("weight", _number, wanted=True), *_BASIS),
+            (
+                Column("object", _one_of("area", "department", "post"), wanted=True),
+                Column("indicator", _one_of(*SHARES), wanted=True),
+                Column("weight", _number, wanted=True),
+                *_BASIS,
+            ),
         ),
         Kind(
             "plans",

@@ -9,7 +9,7 @@ from typing import Any
 
 import openpyxl
 
-from zhongshu.act.duty.kinds import KINDS, Column, Kind, day
+from zhongshu.act.duty.kinds import KINDS, Column, Kind, day, form
 from zhongshu.act.duty.pages import Row
 from zhongshu.kernel.problem import declare
 
@@ -89,7 +89,9 @@ def _cell(column: Column, source: str, line: int, text: str) -> Any:  # noqa: AN
     try:
         return column.read(text)
     except (ValueError, KeyError):
-        raise BAD_ROW(source=source, line=line, why_zh=f"看不懂 {column.name}“{text[:80]}”", why_en=f"{column.name} '{text[:80]}' cannot be read") from None
+        zh, en = form(column)
+        said_zh, said_en = f"看不懂 {column.name}“{text[:80]}”", f"{column.name} '{text[:80]}' cannot be read"
+        raise BAD_ROW(source=source, line=line, why_zh=f"{said_zh}，{zh}" if zh else said_zh, why_en=f"{said_en}: {en}" if en else said_en) from None
 
 
 def _day(source: str, line: int, name: str, text: str, zone: tzinfo) -> int | None:
