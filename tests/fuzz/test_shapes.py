@@ -122,6 +122,7 @@ def test_every_answer_has_the_declared_shape(app: Any, client: Any, owner: Any) 
     of_case = [f"/api/cases/{case}{tail}" for tail in ("", "/review", "/review.pdf")]
     for url in ("/api/cases", *of_case, f"/api/requests/{request}", f"/api/evidence/{photo}", "/api/leads", "/api/requests?limit=5", "/api/assist"):
         dispatcher("GET", url)
+    Checked(spec, client("department"))("GET", f"/api/cases/{case}/people")
     called = acceptor("POST", "/api/requests", json={"text": "路灯不亮", "caller": "13800001111"})["number"]
     for url in (f"/api/requests/{called}", f"/api/requests/{called}/caller", "/api/requests?waits=accept"):
         acceptor("GET", url)
