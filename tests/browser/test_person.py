@@ -28,7 +28,7 @@ def test_seat_officer_assigns_and_the_named_person_has_it_first(city: Any, page_
     expect(phone.locator("a.task").first).to_contain_text(TITLE)
     expect(phone.get_by_role("heading", name="本单位未指派")).to_be_visible()
     phone.locator("a.task", has_text=TITLE).click()
-    expect(phone.locator("main")).to_contain_text("部门经办人（排水处） 指派给你：带上水泵")
+    expect(phone.locator("main")).to_contain_text("部门经办人（排水处）指派给你：带上水泵")
     expect(phone.get_by_role("button", name="接单")).to_be_visible()
     city.until(lambda: city.get(f"/api/cases/{case}", "duty")["receipt"] == "read", "that they read it")
 
