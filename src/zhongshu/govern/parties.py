@@ -211,7 +211,7 @@ def staff(conn: Connection, unit: str, now: int) -> list[dict[str, Any]]:
     found = conn.execute(select(party).where(party.c.unit == unit, party.c.active == 1)).mappings().all()
     held: dict[str, list[tuple[str, int]]] = {row["id"]: [] for row in found}
     lasting = and_(role_grant.c.valid_from <= now, or_(role_grant.c.valid_to.is_(None), role_grant.c.valid_to > now))
-    for grant in conn.execute(select(role_grant).where(role_grant.c.party.in_(held), lasting)):
+    for grant in conn.execute(select(role_grant).where(role_grant.c.party.in_([*held]), lasting)):
         held[grant.party].append((grant.role, grant.area))
     return [{name: row[name] for name in ("id", "name_zh", "name_en", "kind")} | {"roles": held[row["id"]]} for row in found]
 
