@@ -175,7 +175,7 @@ def test_whatever_is_tried_nothing_leaves_the_table(city: Any, acts: list[tuple[
     case = city.open(verb="report", who="citizen")
     for who, wild, full, pick in acts:
         before, actor = case, city.people[who]
-        likely = [row.verb for row in machine.offered(case["step"], case["mark"], actor, case["area"], case["unit"]) if row.verb not in {"void", "acknowledge"}]
+        likely = [row.verb for row in machine.offered(case, actor) if row.verb not in {"void", "acknowledge"}]
         verb = likely[pick % len(likely)] if likely and pick < 90 else wild
         given_ = {"reason": "理由", "unit": "dept-drainage", "evidence": (city.pump,), "until": city.clock.at + HOUR, "place": Place(city.cell)} if full or likely else {}
         try:
@@ -232,9 +232,7 @@ def test_wandering_at_random_reaches_every_place_of_a_living_case(city: Any) -> 
     for _ in range(150):
         case = city.open(verb="report", who="citizen")
         while states.STEPS[case["step"]].open:
-            moves = [
-                (who, row.verb) for who in PEOPLE for row in machine.offered(case["step"], case["mark"], city.people[who], case["area"], case["unit"]) if row.verb != "acknowledge"
-            ]
+            moves = [(who, row.verb) for who in PEOPLE for row in machine.offered(case, city.people[who]) if row.verb != "acknowledge"]
             verb = dice.choices(verbs := sorted({verb for _, verb in moves}), [9 if verb in FORWARD else 1 for verb in verbs])[0]
             who = dice.choice([who for who, may in moves if may == verb])
             until = max(case["due"] or 0, city.clock.at) + HOUR

@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from zhongshu.govern import Grant, Party
 from zhongshu.kernel.clock import rfc3339
 from zhongshu.serve.page import documentation
 from zhongshu.serve.routes import ROUTES
@@ -122,6 +123,9 @@ def test_every_answer_has_the_declared_shape(app: Any, client: Any, owner: Any) 
     of_case = [f"/api/cases/{case}{tail}" for tail in ("", "/review", "/review.pdf")]
     for url in ("/api/cases", *of_case, f"/api/requests/{request}", f"/api/evidence/{photo}", "/api/leads", "/api/requests?limit=5", "/api/assist"):
         dispatcher("GET", url)
+    of_unit = owner.parts.identity.add_party(Party("fuzz-officer", "经办人", "Officer", (Grant("department", int(city)),), "dept-drainage", kind="service"), actor="test")
+    officer = Checked(spec, client(authorization=f"Bearer {owner.parts.identity.issue_token(of_unit, 'fuzz-officer', actor='test')[1]}"))
+    officer("GET", f"/api/cases/{case}/people")
     called = acceptor("POST", "/api/requests", json={"text": "路灯不亮", "caller": "13800001111"})["number"]
     for url in (f"/api/requests/{called}", f"/api/requests/{called}/caller", "/api/requests?waits=accept"):
         acceptor("GET", url)
@@ -157,7 +161,7 @@ def test_every_answer_has_the_declared_shape(app: Any, client: Any, owner: Any) 
     admin("GET", "/api/readings?from=nonsense")
     every = {f"{r.method} {r.url}" for r in ROUTES} - SHOWN_ELSEWHERE - {"GET /api/live"}
     assert (
-        every - (admin.seen | acceptor.seen | dispatcher.seen | nobody.seen)
+        every - (admin.seen | acceptor.seen | dispatcher.seen | officer.seen | nobody.seen)
         == {f"POST {r.url}" for r in ROUTES if r.url.endswith("{verb}") and f"POST {r.url}" in every} - dispatcher.seen
     )
 

@@ -108,7 +108,7 @@ CASE_VERBS = {
         *("dispute", "rule", "extend", "deny", "urge", "supervise", "escalate", "make_safe", "reopen", "launch", "exclude", "include"),
     },
     "handler": HANDLES,
-    "department": HANDLES,
+    "department": HANDLES | {"assign"},
     "checker": {"check_pass", "check_fail"},
     "collector": {"verify", "check_pass", "check_fail"},
 }

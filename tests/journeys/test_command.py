@@ -36,11 +36,11 @@ def bring(town: Town, name: str) -> None:
     town.ok("steward", "POST", "/api/tables/command?apply=true", files=sample)
 
 
-def opened(town: Town, who: str = "acceptor") -> Any:
-    """Return a case that waits to be dispatched."""
-    number = town.report("citizen", town.here, "路口积水，请来看看。")["number"]
+def opened(town: Town, street: int) -> Any:
+    """Return a case in a street that waits to be dispatched."""
+    number = town.report("citizen", street, "路口积水，请来看看。")["number"]
     lead = next(row for row in town.ok("acceptor", "GET", "/api/leads?state=open")["items"] if number in {heard["number"] for heard in row["heard"]})
-    made = town.ok(who, "POST", f"/api/leads/{lead['id']}/confirm", json={})
+    made = town.ok("acceptor", "POST", f"/api/leads/{lead['id']}/confirm", json={})
     return town.ok("dispatcher", "GET", f"/api/cases/{made['case']}")
 
 
@@ -54,7 +54,7 @@ def verbs(case: Any) -> set[str]:
 
 def test_down_to_a_person_of_a_street_and_up_again(town: Town) -> None:
     bring(town, "one-tier")
-    case, street = opened(town), f"street-{show_area(town.here)}"
+    case, street = opened(town, town.here), f"street-{show_area(town.here)}"
     assert case["chain"] | {"basis": ""} == case["chain"] | {"below": False, "supervision": "city", "basis": ""}
     over = town.as_("dispatcher", "POST", f"/api/cases/{case['id']}/dispatch", json={"unit": street})
     assert (over.status_code, over.json()["code"]) == (403, "command.through_centre")
@@ -99,3 +99,40 @@ def test_two_tiers_let_the_district_file_and_command_what_is_its_own(town: Town)
     assert case["chain"]["below"] and "dispatch" in verbs(case)
     town.refused("dispatcher", "POST", f"/api/cases/{case['id']}/dispatch", 403, json={"unit": DRAINAGE})
     assert step(town, "district", case, "dispatch", unit=f"street-{show_area(town.here)}")["step"] == "handle"
+
+
+def test_the_officer_of_a_unit_assigns_a_case_to_a_person_of_it(town: Town) -> None:
+    identity, colleague = town.owner.parts.identity, []
+    for name, street in (("one", town.there), ("two", town.there), ("far", town.here)):
+        party = identity.add_party(Party(name, f"模拟{name}", name, (Grant("handler", street),), DRAINAGE), actor="test")
+        town.join(name, identity.issue_token(party, name, actor="test")[1])
+        colleague.append(party)
+    bring(town, "one-tier")
+    case = step(town, "dispatcher", opened(town, town.there), "dispatch", unit=DRAINAGE)
+    url = f"/api/cases/{case['id']}"
+    assert [(one["name_en"], one["open"]) for one in town.ok("drainage-office", "GET", f"{url}/people")["items"]] == [("one", 0), ("two", 0)]
+    for who in ("one", "dispatcher", "roads-office", "citizen"):
+        town.refused(who, "GET", f"{url}/people")
+        town.refused(who, "POST", f"{url}/assign", json={"person": colleague[1]})
+    town.refused("drainage-office", "POST", f"{url}/assign", 422, 400, json={"person": colleague[2]})
+    case = step(town, "drainage-office", case, "assign", person=colleague[0], note="带上水泵", version=case["version"])
+    assert (case["person"], case["person_name_zh"], case["holder"]) == (colleague[0], "模拟one", DRAINAGE)
+    line = case["history"][-1]
+    assert (line["verb"], line["actor_name_en"], line["person_name_en"], line["note"]) == ("assign", "drainage-office", "one", "带上水泵")
+    assert [one["open"] for one in town.ok("drainage-office", "GET", f"{url}/people")["items"]] == [1, 0]
+    assert [row["id"] for row in town.ok("one", "GET", "/api/cases?mine=true&state=open")["items"]][:1] == [case["id"]]
+    assert case["id"] not in [row["id"] for row in town.ok("two", "GET", "/api/cases?mine=true&state=open")["items"]]
+    assert not verbs(town.ok("two", "GET", url)) & {"take", "return", "ask", "assign"}
+    refused = town.as_("two", "POST", f"{url}/take", json={"version": case["version"]})
+    assert (refused.status_code, refused.json()["code"]) == (403, "case.assigned_elsewhere")
+    town.refused("two", "POST", f"{url}/read", json={})
+    step(town, "one", case, "read")
+    case = step(town, "one", town.ok("one", "GET", url), "take")
+    assert (case["receipt"], case["mark"]) == ("", "taken")
+    case = step(town, "drainage-office", case, "assign", person=colleague[1])
+    assert (case["person_name_en"], case["mark"], case["clocks"]["part"]["part"]) == ("two", "", "handle")
+    identity.set_active(colleague[1], active=False, actor="test")
+    town.refused("drainage-office", "POST", f"{url}/assign", 409, json={"person": colleague[1], "version": case["version"] - 1})
+    case = step(town, "drainage-office", case, "assign", person=colleague[0])
+    case = step(town, "one", case, "return", code="not-our-duty")
+    assert (case["person"], case["mark"]) == ("", "returned")

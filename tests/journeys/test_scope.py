@@ -366,7 +366,7 @@ def test_a_department_sees_what_is_with_it_in_every_street_and_nothing_else(town
     town.refused("drainage-office", "GET", "/api/leads", 403)
     town.refused("drainage-office", "POST", f"/api/cases/{ours['id']}/close", 403, json={})
     assert town.as_("drainage-office", "GET", f"/api/evidence/{theirs['photo']}").status_code == 200
-    assert {row["verb"] for row in town.ok("drainage-office", "GET", f"/api/cases/{ours['id']}")["verbs"]} == {"take", "return", "ask", "launch"}
+    assert {row["verb"] for row in town.ok("drainage-office", "GET", f"/api/cases/{ours['id']}")["verbs"]} == {"take", "assign", "return", "ask", "launch"}
 
 
 def test_a_department_is_told_only_of_what_is_with_it(town: Town) -> None:

@@ -31,6 +31,7 @@ from zhongshu.act.links import split as split_links
 from zhongshu.act.machine import lead_offered, mermaid, offered
 from zhongshu.act.nearness import near
 from zhongshu.act.office import Office
+from zhongshu.act.person import people
 from zhongshu.act.place import Place
 from zhongshu.act.record import CaseFilter
 from zhongshu.act.rounds import sign_normal, sweep
@@ -95,6 +96,7 @@ __all__ = [
     "nobody",
     "offered",
     "open_case",
+    "people",
     "playbook_body",
     "playbooks",
     "postponed",

@@ -36,6 +36,7 @@ _BLANK: Case = {
     "tier": 0,
     "command": "",
     "receipt": "",
+    "person": "",
     "supervised": None,
     "supervised_until": None,
     "reopened": 0,
@@ -87,6 +88,7 @@ def do(deed: Deed, case_id: str, verb: str, given: Given) -> Case:
     machine.allow(row, deed.actor, case["area"])
     given = hindsight.heard(deed, verb, case, guards.check(deed, row, case, given))
     changes: Changes = {"step": row.to[0], "mark": row.to[1], "version": case["version"] + 1, "changed": deed.now}
+    changes["person"] = "" if row.to[0] == "dispatch" else case["person"]
     if given.class_ and given.class_ != case["class"] and verb in {"verify", "file", "dispatch"}:
         guards.classed(deed, given.class_)
         changes |= _of_class(deed, given.class_, case["opened"] + case["paused"], case["area"])
@@ -96,7 +98,7 @@ def do(deed: Deed, case_id: str, verb: str, given: Given) -> Case:
         given = replace(given, undoes=line["seq"])
     elif row.effect:
         changes |= effects.EFFECTS[row.effect](deed, case | changes, given)
-    moves = row.effect != "undo" and (row.at != row.to or changes.get("command", case["command"]) != case["command"])
+    moves = _moves(row, case, changes)
     if moves:
         changes["receipt"] = ""
         changes |= docket.holder(deed, row.to, case | changes)
@@ -108,6 +110,13 @@ def do(deed: Deed, case_id: str, verb: str, given: Given) -> Case:
     _history(deed, row, after, given, once, detail | hindsight.said(given) | (hindsight.ended(deed, case, given) | _held(deed, after) if moves else {}))
     tell(deed, after, verb, case["unit"] if after["unit"] != case["unit"] else "")
     return _of_itself(deed, row, after)
+
+
+def _moves(row: states.Row, case: Case, changes: Changes) -> bool:
+    """Tell whether a step begins another part of the work; from hand to hand within a unit it is the same one, with the same limit."""
+    if row.effect in {"undo", "assign"} or (row.verb == "take" and case["part"] == clocks.PARTS[row.to]):
+        return False
+    return row.at != row.to or changes.get("command", case["command"]) != case["command"]
 
 
 def _receipt(deed: Deed, case: Case, row: states.Row) -> Case:
@@ -214,7 +223,7 @@ def _history(deed: Deed, row: states.Row, case: Case, given: Given, once: str | 
     if row.effect == "close":
         detail |= {"again": True} if case["reopened"] else {"on_time": (case["due"] is not None or given.happened is None) and not case["late"]}
     told = {"result": given.result or None, "undoes": given.undoes, "code": given.code or None, "what": given.what or None, "until": given.until}
-    detail |= {name: value for name, value in told.items() if value is not None}
+    detail |= {name: value for name, value in told.items() if value is not None} | ({"person": given.person} if row.effect == "assign" else {})
     line = Entry(
         *("case", case["id"], case["number"], case["area"], row.verb, case["version"], row.at, row.to),
         reason=given.reason,

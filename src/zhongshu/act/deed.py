@@ -37,13 +37,13 @@ def nobody(connection: Connection, action: str, subject: str, detail: dict[str, 
     """Witness nothing (trials and tests)."""
 
 
-Seated = Callable[[Connection, str], bool]
-"""Tells whether an account belongs to a unit."""
+Staff = Callable[[Connection, str], list[dict[str, Any]]]
+"""Returns the accounts of a unit that are let in: {id, name_zh, name_en, kind, roles}, the roles in force as (role, area)."""
 
 
-def no_seat(_connection: Connection, _unit: str) -> bool:
+def no_staff(_connection: Connection, _unit: str) -> list[dict[str, Any]]:
     """Know no account."""
-    return False
+    return []
 
 
 @dataclass(slots=True)
@@ -57,11 +57,11 @@ class Deed:
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     news: list[News] = field(default_factory=list)
     assistant: Assistant | None = None
-    seated: Seated = no_seat
+    staff: Staff = no_staff
 
     def by(self, actor: Principal) -> "Deed":
         """Return the same deed in another's name; both share their news."""
-        return Deed(self.connection, self.now, actor, self.witness, self.zone, self.news, self.assistant, self.seated)
+        return Deed(self.connection, self.now, actor, self.witness, self.zone, self.news, self.assistant, self.staff)
 
 
 @dataclass(frozen=True, slots=True)

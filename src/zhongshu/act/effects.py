@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sqlalchemy import select
 
-from zhongshu.act import clocks, command, docket, duty, joint, machine, place, refusals, tasks, voice
+from zhongshu.act import clocks, command, docket, duty, joint, machine, person, place, refusals, tasks, voice
 from zhongshu.act.deed import MISSING, SYSTEM, Deed
 from zhongshu.act.docket import Case, Changes
 from zhongshu.act.given import Given
@@ -159,6 +159,8 @@ EFFECTS: dict[str, Effect] = {
     "pass_down": _pass_down,
     "send_back": _send_back,
     "hold": _hold,
+    "assign": person.assign,
+    "own": person.own,
     "uphold": _uphold,
     "reject": _reject,
     "recall": _recall,

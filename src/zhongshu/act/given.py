@@ -35,7 +35,7 @@ class NewCase:
 class Given:
     """What a person gives with a verb. `version`: the one they acted on; `once`: a key that makes sending twice harmless; `until` in µs.
 
-    `code`: a listed reason's; `did`: when a holder says they did it (µs; `hindsight` says what becomes of that); `what`: which leave is asked for (extend, park, defer, supplement), or which playbook is begun; `choices`: a task's answers. `undoes` is never a person's to give: the
+    `code`: a listed reason's; `did`: when a holder says they did it (µs; `hindsight` says what becomes of that); `what`: which leave is asked for (extend, park, defer, supplement), or which playbook is begun; `person`: who is to do it; `choices`: a task's answers. `undoes` is never a person's to give: the
     line of the history that this step takes back.
     """
 
@@ -48,6 +48,7 @@ class Given:
     result: str = ""
     class_: str = ""
     what: str = ""
+    person: str = ""
     until: int | None = None
     answer: str = ""
     once: str | None = None

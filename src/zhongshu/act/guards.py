@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import ColumnElement, bindparam, select
 
-from zhongshu.act import command, docket, duty, joint, place, refusals, states, tasks, units
+from zhongshu.act import command, docket, duty, joint, machine, person, place, refusals, states, tasks, units
 from zhongshu.act.deed import MISSING, SYSTEM, Deed
 from zhongshu.act.docket import Case
 from zhongshu.act.given import Given
@@ -23,6 +23,7 @@ FIELDS = {
     "note": "会商纪要 note",
     "evidence": "证据 evidence",
     "what": "申请事项 what",
+    "person": "办理人 person",
 }
 
 _WORKED = (
@@ -81,9 +82,10 @@ def _needs(deed: Deed, row: states.Row, case: Case, given: Given) -> None:
         "place": given.place is None,
         "note": not given.note.strip(),
         "what": not given.what if row.verb == "launch" else given.what not in LEAVES,
+        "person": not given.person,
         "evidence": not given.evidence and row.verb in case["evidence_at"].split(),
     }
-    for name in ("reason", "unit", "until", "place", "note", "what", "evidence"):
+    for name in ("reason", "unit", "until", "place", "note", "what", "person", "evidence"):
         if name in row.needs and lacking[name]:
             raise MISSING(field=FIELDS[name])
     docket.known(deed, given.evidence)
@@ -110,10 +112,16 @@ def classed(deed: Deed, class_: str) -> None:
         raise refusals.NO_CLASS(class_=class_[:100])
 
 
-def _holder(deed: Deed, row: states.Row, case: Case, _given: Given) -> None:
-    sender = row.verb == "launch" and deed.actor.role_names & states.SENDERS
-    if deed.actor.unit != case["unit"] and deed.actor.id != SYSTEM.id and not sender:
+def _holder(deed: Deed, row: states.Row, case: Case, given: Given) -> None:
+    """Refuse whoever is of another unit, whose colleague has the case, and who would do a step in a colleague's name."""
+    if deed.actor.id == SYSTEM.id:
+        return
+    if not machine.holds(row, deed.actor, case):
+        if deed.actor.unit == case["unit"]:
+            raise person.theirs(deed, case, row.verb, case["person"])
         raise refusals.NOT_HELD(unit_zh=case["holder_zh"] or case["unit"], unit_en=case["holder_en"] or case["unit"])
+    if row.verb != "assign" and given.person not in {"", deed.actor.id}:
+        raise person.theirs(deed, case, row.verb, given.person)
 
 
 def _other(deed: Deed, row: states.Row, case: Case, _given: Given) -> None:

@@ -8,6 +8,8 @@ from zhongshu.act.states import (
     LEAD_STATES,
     MARKS,
     NOTED,
+    OFFICERS,
+    PERSONAL,
     RECEIPTS,
     REQUEST_ROWS,
     REQUEST_STATES,
@@ -96,17 +98,29 @@ def allow(row: Row, actor: Principal, area: int) -> None:
 
 def covers(row: Row, actor: Principal, area: int) -> bool:
     """Tell whether someone holds one of a row's roles in an area that holds `area`."""
-    return any(role in row.roles and (place == 0 or place <= area < interval(place)[1]) for role, place in actor.roles)
+    return holds_role(actor.roles, row.roles, area)
 
 
-def offered(step: str, mark: str, actor: Principal, area: int, unit: str) -> list[Row]:
+def holds_role(held: Iterable[tuple[str, int]], wanted: frozenset[str], area: int) -> bool:
+    """Tell whether one of the wanted roles is held in an area that holds `area`."""
+    return any(role in wanted and (place == 0 or place <= area < interval(place)[1]) for role, place in held)
+
+
+def holds(row: Row, actor: Principal, case: Mapping[Any, Any]) -> bool:
+    """Tell whether a move that is the holder's is this person's: of the unit, and, where the case is a person's, that person; `PERSONAL` says what their officer may."""
+    if actor.unit != case["unit"]:
+        return row.verb == "launch" and bool(actor.role_names & SENDERS)
+    return case["person"] in {"", actor.id} or (row.verb not in PERSONAL and holds_role(actor.roles, OFFICERS, case["area"]))
+
+
+def offered(case: Mapping[Any, Any], actor: Principal) -> list[Row]:
     """Return the moves this person could make now, in the table's order; what the history forbids them is refused when they try.
 
     To take the last step back and to say how it ended are no work of the place: whether they may be done is told apart.
     """
     apart = {"undo", *RECEIPTS, *RESULTS}
-    mine = [row for row in ROWS if row.at == (step, mark) and row.verb not in apart and covers(row, actor, area)]
-    return [row for row in mine if "holder" not in row.guards or actor.unit == unit or (row.verb == "launch" and actor.role_names & SENDERS)]
+    mine = [row for row in ROWS if row.at == (case["step"], case["mark"]) and row.verb not in apart and covers(row, actor, case["area"])]
+    return [row for row in mine if "holder" not in row.guards or holds(row, actor, case)]
 
 
 def replay(history: Iterable[Mapping[str, Any]]) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from zhongshu.act.assistant import Assistant
-from zhongshu.act.deed import Deed, Seated, Witness, no_seat
+from zhongshu.act.deed import Deed, Staff, Witness, no_staff
 from zhongshu.kernel.bus import Bus, News
 from zhongshu.kernel.clock import Clock
 from zhongshu.kernel.desk import Desk
@@ -30,7 +30,7 @@ class Office:
         """Work at this desk, by this clock, in this zone."""
         self._desk, self._bus, self.clock, self.zone, self._witness_for = desk, bus, clock, zone, witness_for
         self.assistant = assistant
-        self.seated: Seated = no_seat
+        self.staff: Staff = no_staff
 
     def submit(self, actor: Principal, work: Callable[[Deed], T]) -> "Future[T]":
         """Queue a deed; its future is done when it is durable and its news is out, or holds the Problem that undid it."""
@@ -38,7 +38,7 @@ class Office:
         told.set_running_or_notify_cancel()
 
         def run(connection: Connection) -> tuple[T, list[News]]:
-            deed = Deed(connection, self.clock.now(), actor, self._witness_for(actor), self.zone, assistant=self.assistant, seated=self.seated)
+            deed = Deed(connection, self.clock.now(), actor, self._witness_for(actor), self.zone, assistant=self.assistant, staff=self.staff)
             return work(deed), deed.news
 
         def finish(done: "Future[tuple[T, list[News]]]") -> None:

@@ -98,7 +98,7 @@ def get_case(connection: Connection, scope: Scope, case_id: str, viewer: Princip
     chain = command.centre(connection, row["area"], now)
     so = _commanded(chain, row, viewer) | {"placed": placed, "danger": row["danger"], "asked": row["asked"], "rejected": row["rejected"]}
     so["apart"] = not (any(step["actor"] == viewer.id and step["verb"] in states.BROUGHT for step in steps) or {voice["reporter"] for voice in told} == {viewer.id})
-    offered = [move for move in machine.offered(row["step"], row["mark"], viewer, row["area"], row["unit"]) if all(so.get(guard, True) for guard in move.guards)]
+    offered = [move for move in machine.offered(row, viewer) if all(so.get(guard, True) for guard in move.guards)]
     listed = [held.cells for held in duty.book(connection).all_at("reasons", now)]
     proposal = duty.suggest(connection, row["class"], row["opened"], row["area"]) if row["step"] in {"file", "dispatch"} else None
     return show_case(row, now, scope) | {
@@ -428,7 +428,7 @@ def _waiting_for(person: Principal, chained: Sequence[int]) -> ColumnElement[boo
         for role, area in person.roles:
             if role in row.roles:
                 low, high = interval(area) if area else (0, FAR)
-                held = [c.unit == person.unit] if "holder" in row.guards else _at_level(area, chained) if "commander" in row.guards else []
+                held = [c.unit == person.unit, c.person.in_(("", person.id))] if "holder" in row.guards else _at_level(area, chained) if "commander" in row.guards else []
                 where.append(and_(c.step == row.at[0], c.mark == row.at[1], within(c.area, low, high), *held))
     return and_(c.closed.is_(None), or_(false(), *where))
 

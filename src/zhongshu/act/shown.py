@@ -26,7 +26,7 @@ _CASE = (
     *("id", "number", "class", "class_zh", "class_en", "title_zh", "title_en", "address", "lon"),
     *("lat", "source", "step", "mark", "unit", "holder", "holder_zh", "holder_en", "level"),
     *("voices", "finding", "lead", "indicator", "version", "flags", "check_mode", "redone", "returned"),
-    *("rejected", "reopened", "extended", "urged", "tier", "part", "helpers", "command", "receipt"),
+    *("rejected", "reopened", "extended", "urged", "tier", "part", "helpers", "command", "receipt", "person"),
 )
 """The columns of a case that its document has as they are."""
 
@@ -95,6 +95,7 @@ def show_step(step: Mapping[Any, Any], files: list[Document], scope: Scope) -> D
             "task": step["detail"].get("task"),
             "what": step["detail"].get("what", ""),
             "until": time_of(step["detail"].get("until")),
+            "person": step["detail"].get("person", ""),
         },
         scope,
     )

@@ -104,6 +104,7 @@ VERBS = {
         Verb("delivered", "送达", "Delivered"),
         Verb("read", "已读", "Read"),
         Verb("take", "接单", "Take", "1"),
+        Verb("assign", "指派", "Assign", "5"),
         Verb("handle", "处置", "Handle", "1"),
         Verb("feedback", "反馈", "Report back", "1"),
         Verb("check_pass", "核查通过", "Pass the check", "1"),
@@ -187,6 +188,10 @@ SENDERS = _SENDER
 _RULER = frozenset({"duty_officer"})
 _CITIZEN = frozenset({"citizen"})
 _HANDLER = frozenset({"handler", "department"})
+OFFICERS = frozenset({"department"})
+"""Who says which person of the unit does a case."""
+PERSONAL = frozenset({"delivered", "read", "take", "handle", "feedback"})
+"""What only the person does who has a case; the rest of what a holder may, their unit's officer may too."""
 _CHECKER = frozenset({"checker", "collector", "instrument"})
 _ANYONE = frozenset({"citizen", "collector", "acceptor", "dispatcher", "duty_officer", "handler", "system"})
 _STAFF = frozenset({"acceptor", "dispatcher", "duty_officer"})
@@ -219,9 +224,11 @@ ROWS = (
     *(Row(("dispatch", mark), "send_back", ("dispatch", ""), _SENDER, _REASON, frozenset({"commander", "below"}), "send_back") for mark in ("", "down")),
     *(Row(("dispatch", mark), "take_up", ("dispatch", ""), _SENDER, _REASON, frozenset({"above"}), "send_back") for mark in ("", "down")),
     *(Row(("handle", ""), verb, ("handle", ""), _HANDLER, guards=_HOLDER) for verb in ("delivered", "read")),
-    Row(("handle", ""), "take", ("handle", "taken"), _HANDLER | _SYSTEM, guards=_HOLDER),
-    Row(("handle", "taken"), "handle", ("feedback", ""), _HANDLER, _EVIDENCE, _HOLDER | {"settled"}),
+    Row(("handle", ""), "take", ("handle", "taken"), _HANDLER | _SYSTEM, guards=_HOLDER, effect="own"),
+    Row(("handle", "taken"), "handle", ("feedback", ""), _HANDLER, _EVIDENCE, _HOLDER | {"settled"}, "own"),
     Row(("feedback", ""), "feedback", ("check", ""), _HANDLER, _EVIDENCE, _HOLDER),
+    # from the unit to a person of it, who has to take it as whoever had it before did
+    *(Row(at, "assign", (at[0], ""), OFFICERS, frozenset({"person"}), _HOLDER, "assign") for at in _SENT),
     Row(("check", ""), "check_pass", ("check", "passed"), _CHECKER | _SYSTEM, guards=_OTHER),
     Row(("check", ""), "check_fail", ("handle", ""), frozenset({"checker", "collector"}), _REASON, _OTHER, "redo"),
     Row(("check", "passed"), "close", ("closed", ""), _INTAKE, guards=_OTHER | _APART | _SUPERVISOR, effect="close"),

@@ -210,6 +210,7 @@ case_file = Table(
     Column("helpers", JSON, nullable=False),
     _text("command"),
     _text("receipt"),
+    _text("person"),
     Index("case_file_held", "held_due", sqlite_where=text("held_due IS NOT NULL"), postgresql_where=text("held_due IS NOT NULL")),
     Index("case_file_near", "held_warn", sqlite_where=text("held_warn IS NOT NULL"), postgresql_where=text("held_warn IS NOT NULL")),
     Index("case_file_number", "number", unique=True),

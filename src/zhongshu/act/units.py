@@ -26,7 +26,7 @@ MOST = 40
 
 def check(deed: Deed, unit: str, area: int = 0) -> None:
     """Refuse a unit that nobody knows; `area`: one of the city. Raises `unit.unknown`."""
-    if duty.names_unit(deed.connection, unit) or _office(unit, area) or deed.seated(deed.connection, unit):
+    if duty.names_unit(deed.connection, unit) or _office(unit, area) or deed.staff(deed.connection, unit):
         return
     known = duty.units(deed.connection)[:MOST]
     raise UNKNOWN(unit=unit, **{f"known_{language}": ", ".join(f"{row['unit']} {row[f'unit_{language}']}" for row in known) or "—" for language in ("zh", "en")})

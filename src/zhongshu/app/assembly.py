@@ -93,7 +93,7 @@ class Assembly:
         self.hub = Hub()
         self.zone = ZoneInfo(self.about.time_zone)
         self.office = Office(self.desk, self.hub, clock, self.zone, lambda principal: self.ledger.witness_of(principal.id))
-        self.office.seated = self.identity.seats
+        self.office.staff = self.identity.staff
         self.office.write(SYSTEM, self._bring_playbooks)
         for pack in self.packs:
             self._bring_duties(pack)

@@ -28,6 +28,7 @@ BUILT_IN = (
         for kind in ("case", "request", "lead", "evidence")
         for name in ("reporter", "reporter_id", "reporter_name", "reporter_phone", "caller", "phone", "contact", "id_number", "home")
     ),
+    Grading("case", "person", INTERNAL, "who works on what"),
     *(Grading("evidence", name, SENSITIVE, _PERSONAL) for name in ("gps", "exif")),
     Grading("request", "text", SENSITIVE, _RAW),
     *(Grading("quarantine", name, SENSITIVE, _RAW) for name in ("raw",)),

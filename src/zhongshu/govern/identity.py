@@ -193,10 +193,9 @@ class Identity:
         """Return a party's account; '' for one that is not known."""
         return str(self._desk.read(lambda conn: conn.execute(select(party.c.account).where(party.c.id == id_)).scalar_one_or_none()) or "")
 
-    @staticmethod
-    def seats(conn: Connection, unit: str) -> bool:
-        """Tell whether anyone's account belongs to a unit."""
-        return conn.execute(select(party.c.id).where(party.c.unit == unit).limit(1)).first() is not None
+    def staff(self, conn: Connection, unit: str) -> list[dict[str, Any]]:
+        """Return the accounts of a unit that are let in, with the roles in force."""
+        return parties.staff(conn, unit, self._clock.now())
 
     # keeping parties
 

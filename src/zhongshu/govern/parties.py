@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
 
 from zhongshu.govern.roles import ROLES, split
 from zhongshu.govern.tables import party, role_grant, secret, session, token
@@ -204,6 +204,16 @@ def principal(conn: Connection, id_: str, means: str, now: int) -> tuple[Princip
     roles = dict.fromkeys((g.role, g.area) for g in grants if g.valid_from <= now and (g.valid_to is None or now < g.valid_to))
     changes = [at for g in grants for at in (g.valid_from, g.valid_to) if at is not None and at > now]
     return Principal(row.id, row.name_zh, tuple(roles), means, row.unit), bool(row.demo), min(changes, default=None)
+
+
+def staff(conn: Connection, unit: str, now: int) -> list[dict[str, Any]]:
+    """Return the parties of a unit that are not shut out: {id, name_zh, name_en, kind, roles}, the roles in force as (role, area)."""
+    found = conn.execute(select(party).where(party.c.unit == unit, party.c.active == 1)).mappings().all()
+    held: dict[str, list[tuple[str, int]]] = {row["id"]: [] for row in found}
+    lasting = and_(role_grant.c.valid_from <= now, or_(role_grant.c.valid_to.is_(None), role_grant.c.valid_to > now))
+    for grant in conn.execute(select(role_grant).where(role_grant.c.party.in_([*held]), lasting)):
+        held[grant.party].append((grant.role, grant.area))
+    return [{name: row[name] for name in ("id", "name_zh", "name_en", "kind")} | {"roles": held[row["id"]]} for row in found]
 
 
 def listing(conn: Connection) -> list[dict[str, Any]]:

@@ -51,6 +51,7 @@ VERBS: dict[str, tuple[str, ...]] = {
         "delivered",
         "read",
         "take",
+        "assign",
         "handle",
         "feedback",
         "check_pass",

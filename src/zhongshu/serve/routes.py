@@ -86,6 +86,7 @@ ROUTES = (
     Route("GET", "/api/cases", cases.cases, "read", "case", "Cases"),
     Route("POST", "/api/cases", cases.add_case, "write", "case", "Case"),
     Route("GET", "/api/cases/{id}", cases.case, "read", "case", "Case"),
+    Route("GET", "/api/cases/{id}/people", cases.assignable, "read", "case", "Colleagues"),
     Route("POST", "/api/cases/{id}/{verb}", cases.act, "act", "case", "Case"),
     Route("POST", "/api/cases/{id}/tasks/{task}/{verb}", cases.act_on_task, "act", "case", "Case"),
     Route("GET", "/api/classes", tables.classes, "read", "table", "Classes"),

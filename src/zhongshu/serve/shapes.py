@@ -23,7 +23,7 @@ _NAMES = "name_zh: str, name_en: str"
 _CASE = (
     "id: str, number: str, class: str, class_zh: str, class_en: str, title_zh: str?, title_en: str?, address: str?, area: area, area_name_zh: str, area_name_en: str, lon: num?, lat: num?, "
     "source: str, step: str, step_zh: str, step_en: str, mark: str, holder: str?, holder_zh: str?, holder_en: str?, unit: str?, opened: time, due: time?, closed: time?, late: bool, level: str?, "
-    "finding: str?, lead: str?, indicator: str?, version: int, flags: [str]"
+    "finding: str?, lead: str?, indicator: str?, version: int, flags: [str], person: str?, person_name_zh: str?, person_name_en: str?"
 )
 _VITAL = "indicator: str, area: area, value: num?, unit: str, level: str, native: str?, band: Band?, as_of: time?, age_s: num?, owner: str"
 _INDICATOR = (
@@ -89,7 +89,9 @@ SHAPES: dict[str, str] = {
     "CaseCounts": "received: int, open: int, overdue: int, closed: int",
     "Case": f"{_CASE}, voices: [Voice], history: [Done], verbs: [Verb], suggestion: any, clocks: any, tasks: [Task], playbook: any, holdings: [Holding], rulings: [any], chain: Chain?, links: [Link], lead_may: [str]",
     "Chain": "unit: str, unit_zh: str, unit_en: str, supervision: str, basis: str, below: bool",
-    "Done": "seq: int, verb: str, verb_zh: str, verb_en: str, actor: str, actor_name: str?, at: time, reason: str?, evidence: [File], from_step: str?, to_step: str?",
+    "Done": "seq: int, verb: str, verb_zh: str, verb_en: str, actor: str, actor_name: str?, at: time, reason: str?, evidence: [File], from_step: str?, to_step: str?, person: str?",
+    "Colleagues": "items: [Colleague]",
+    "Colleague": "id: str, name_zh: str, name_en: str, open: int",
     "File": "sha256: str, content_type: str, url: str, taken: time?, lon: num?, lat: num?",
     "Verb": "verb: str, zh: str, en: str, needs: [str], shortcut: str?, aside: bool, reasons: [any]",
     "Task": "id: str, kind: str, kind_zh: str, kind_en: str, key: str, title_zh: str, title_en: str, unit: str, unit_zh: str, unit_en: str, state: str, state_zh: str, state_en: str, "

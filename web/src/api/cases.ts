@@ -44,6 +44,10 @@ export interface Case {
   mark_zh?: string
   mark_en?: string
   unit?: string | null
+  /** Who of the unit does it: '' for nobody yet; nothing where the reader may not know. */
+  person?: string | null
+  person_name_zh?: string | null
+  person_name_en?: string | null
   helpers?: string[]
   danger?: boolean
   tier?: number
@@ -97,6 +101,10 @@ export interface Deed {
   what?: string
   until?: string | null
   task?: { title_zh: string; title_en: string; unit: string } | null
+  /** Whom it was assigned to. */
+  person?: string | null
+  person_name_zh?: string | null
+  person_name_en?: string | null
 }
 
 export interface Verb {
@@ -260,6 +268,16 @@ export interface Deal extends Spot {
   /** Which leave is asked for, or which playbook is begun. */
   what?: string
   choices?: Record<string, string>
+  /** Whom it is assigned to. */
+  person?: string
+}
+
+/** Someone of the unit that holds a case, and how many cases they have in hand. */
+export interface Colleague {
+  id: string
+  name_zh: string
+  name_en: string
+  open: number
 }
 
 export interface CaseQuery {
@@ -298,6 +316,7 @@ export const listCases = (query: CaseQuery) => get<CasePage>('/api/cases', query
 export const readCase = async (id: string) => settled(await get<Told>(`/api/cases/${part(id)}`))
 export const openCase = (body: Record<string, unknown>) => send<Case>('POST', '/api/cases', body)
 export const dealCase = async (id: string, verb: string, deal: Deal) => settled(await send<Told>('POST', `/api/cases/${part(id)}/${part(verb)}`, deal))
+export const listColleagues = async (id: string) => (await get<{ items: Colleague[] }>(`/api/cases/${part(id)}/people`)).items
 
 /** A leave that waits for an answer, or nothing. */
 export const leaveOf = (one: Case): Leave | null => (one.asked && 'what' in one.asked ? (one.asked as Leave) : null)

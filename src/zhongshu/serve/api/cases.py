@@ -23,6 +23,7 @@ from zhongshu.act import (
     keep_evidence,
     lead_offered,
     open_case,
+    people,
     record,
     sought,
     split_links,
@@ -74,6 +75,7 @@ class Step(Located):
     reason: str = Field(default="", max_length=1000)
     code: str = Field(default="", max_length=100)
     what: str = Field(default="", max_length=20)
+    person: str = Field(default="", max_length=64)
     unit: str = Field(default="", max_length=100)
     evidence: list[str] = Field(default_factory=list, max_length=20)
     note: str = Field(default="", max_length=2000)
@@ -98,6 +100,7 @@ class Step(Located):
             note=self.note or self.result,
             class_=self.class_,
             what=self.what,
+            person=self.person,
             until=until,
             did=did,
             answer=self.answer,
@@ -132,7 +135,11 @@ def _named(city: City, row: dict[str, Any], read: Read | None = None) -> dict[st
     code = int(row["area"])
     out = row | {"area_name_zh": city.areas.name(code, "zh"), "area_name_en": city.areas.name(code, "en")}
     steps = out.get("history", [])
-    known = city.identity.names({step["actor"] for step in steps}, read) if steps else {}
+    persons = {each["person"] for each in (row, *steps) if each.get("person")}
+    known = city.identity.names({step["actor"] for step in steps} | persons, read) if steps or persons else {}
+    for each in (out, *steps):
+        if "person" in each:
+            each["person_name_zh"], each["person_name_en"] = known.get(each["person"] or "", ("", ""))
     for step in steps:
         if step["moved"]:
             step["moved"] |= {f"{end}_name_{language}": city.areas.name(int(step["moved"][end]), language) for end in ("from", "to") for language in ("zh", "en")}
@@ -324,6 +331,18 @@ def heard(voices: list[dict[str, Any]], hidden: frozenset[str]) -> list[dict[str
     """Return what people said, with addresses of their photographs; who may not read the words does not see the photographs either."""
     shown = [{key: None if key in hidden else value for key, value in voice.items()} for voice in voices]
     return [voice | {"photos": [] if "text" in hidden else [{"sha256": name, "url": f"/api/evidence/{name}"} for name in voice["photos"] or ()]} for voice in shown]
+
+
+def assignable(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
+    """List whom the asker, an officer of the unit that holds a case, may assign it to: by name, with how many cases each has in hand."""
+    city = asked.city
+
+    def look(conn: Connection) -> list[dict[str, Any]]:
+        case_id, area = record.outline(conn, asked.scope, id)
+        city.guard.require(asked.principal, "act", "case", area, verb="assign")
+        return people(conn, city.office.staff, case_id, asked.principal)
+
+    return {"items": city.office.read(look)}
 
 
 async def act(asked: Door, id: str, verb: str, body: Step) -> dict[str, Any]:  # noqa: A002 (a path parameter)

@@ -37,6 +37,7 @@ SEATS = (
     Seat("acceptor", "受理员", "Acceptor", "acceptor", shown=True),
     Seat("dispatcher", "派遣员", "Dispatcher", "dispatcher", shown=True),
     Seat("handler", "处置员（排水处）", "Handler (drainage office)", "handler", unit="dept-drainage", shown=True),
+    Seat("handler-2", "处置员（排水处二班）", "Handler (drainage office, second crew)", "handler", unit="dept-drainage"),
     Seat("crew", "处置员（环卫处）", "Handler (sanitation office)", "handler", unit="dept-sanitation"),
     Seat("drainage-office", "部门经办人（排水处）", "Department officer (drainage office)", "department", unit="dept-drainage"),
     Seat("traffic-office", "部门经办人（交通管理处）", "Department officer (traffic office)", "department", unit="dept-traffic"),

@@ -1,0 +1,3 @@
+-- Who of the unit that holds a case is to do it: a party's id, '' for nobody yet.
+
+ALTER TABLE case_file ADD COLUMN person TEXT NOT NULL DEFAULT '';
