@@ -122,7 +122,8 @@ def permit(action: str, kind: str) -> Callable[[Request], Awaitable[None]]:
         scope = city.guard.require(principal, action, kind, source=source) if source else city.guard.require(principal, action, kind)
         kept = action == "read" and principal.means != ANONYMOUS.means and kind not in UNKEPT
         query = tuple(request.query_params.multi_items()) if kept else ()
-        request.state.asked = Asked(city, principal, scope, secret, kind if kept else "", request.scope["path"], query)
+        path, opens = request.scope["path"], str(request.path_params.get("secret", ""))
+        request.state.asked = Asked(city, principal, scope, secret, kind if kept else "", path.replace(opens, digest(opens.encode())) if opens else path, query)
 
     return check
 

@@ -35,11 +35,12 @@ FIGURES = {
     "postpone_hours": 72,
     "extend_days": 30,
     "late_hours": 24,
+    "follow_days": 14,
 }
 """The figures of handling and what holds where a city sets none: 3 returns or redoings lift a case (12345 practice), a citizen may ask again for 30 days,
 voices and findings of a class within 200 m and 60 minutes are proposed as one, and filing without a person needs 30 reviewed leads, more than 90 % of them true; what a mode puts off goes on
 after 72 hours at the latest, and one extension is of 30 days at most. What a holder did without a network
-may reach the desk 24 hours later and still stop their clock when it was done."""
+may reach the desk 24 hours later and still stop their clock when it was done; and family looks on by a link for 14 days after the end."""
 WEEKDAYS = {"weekdays": (1, 2, 3, 4, 5), "weekend": (6, 7), "daily": (1, 2, 3, 4, 5, 6, 7)} | {str(n): (n,) for n in range(1, 8)}
 YEARS = range(1970, 2200)
 """The years a working calendar may name."""
