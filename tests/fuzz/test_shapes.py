@@ -148,7 +148,7 @@ def test_every_answer_has_the_declared_shape(app: Any, client: Any, owner: Any) 
     look_on(nobody, seen["number"], receipt)
     for url in ("/api/evaluation?of=department", "/api/evaluation/cases?name=dept-drainage&measure=opened&of=department", "/api/evaluation.xlsx"):
         dispatcher("GET", url)
-    for url in ("/api/classes", "/api/tables", "/api/tables/classes"):
+    for url in ("/api/samples/manhole", "/api/classes", "/api/tables", "/api/tables/classes"):
         admin("GET", url)
     admin("POST", "/api/sources", json={"name": "shapes", "entities": "register"})
     for url in (

@@ -64,6 +64,7 @@ def test_nobody_gets_no_further_than_the_door(outside: Owner, route: Any) -> Non
         version="x",
         form="pdf",
         secret="x",
+        name="manhole",
     )
     sent: dict[str, Any] = (
         {"files": {"file": ("a.png", png(1), "image/png")}} if url == "/api/evidence" else {"json": {"account": "x", "password": "y"}} if route.method == "POST" else {}

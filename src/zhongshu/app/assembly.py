@@ -144,6 +144,7 @@ class Assembly:
             self.about.sandbox,
             add_source=self.add_source,
             roads=Roads(self.folder),
+            samples={name: drawn for pack in self.packs for name, drawn in pack.samples.items()},
         )
 
     def facets(self) -> pa.Table:

@@ -98,3 +98,5 @@ class City:
     """How often someone without an account reports, by network address."""
     roads: Roads = field(default_factory=Roads)
     commands: dict[str, Command] = field(default_factory=dict)
+    samples: dict[str, bytes] = field(default_factory=dict)
+    """The packs' drawings (SVG) of how a place looks when its case may be closed, by name."""

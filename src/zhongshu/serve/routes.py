@@ -94,6 +94,7 @@ ROUTES = (
     Route("POST", "/api/cases/{id}/{verb}", cases.act, "act", "case", "Case"),
     Route("POST", "/api/cases/{id}/tasks/{task}/{verb}", cases.act_on_task, "act", "case", "Case"),
     Route("GET", "/api/classes", tables.classes, "read", "table", "Classes"),
+    Route("GET", "/api/samples/{name}", tables.sample, "read", "table", "image/*"),
     Route("GET", "/api/playbooks", tables.playbooks, "read", "table", "Playbooks"),
     Route("GET", "/api/playbooks/{version}", tables.playbook, "read", "table", "application/xml"),
     Route("POST", "/api/playbooks", tables.deploy, "write", "table", "Playbook"),

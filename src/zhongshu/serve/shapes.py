@@ -98,7 +98,7 @@ SHAPES: dict[str, str] = {
     "needs: [str], checklist: [str], choices: [any], made: time, due: time?, arrived: time?, ended: time?, late: bool, verbs: [any]",
     "Holding": "part: str, holder: str, charged: str, from: time, to: time?, due: time?, spent_s: int, late: bool",
     "Classes": "items: [Class]",
-    "Class": "class: str, zh: str, en: str, unit: str, unit_zh: str, unit_en: str, limit: any, check_mode: str, sample: int, danger: bool, basis: str, basis_en: str",
+    "Class": "class: str, zh: str, en: str, unit: str, unit_zh: str, unit_en: str, limit: any, check_mode: str, sample: int, danger: bool, basis: str, basis_en: str, condition: str, condition_en: str, picture: str, picture_url: str",
     "Playbooks": "items: [Playbook]",
     "Playbook": "key: str, version: str, name_zh: str, name_en: str, source: str, parties: [str], tasks: int",
     "Tables": "items: [TableKind]",

@@ -1,5 +1,6 @@
 """The kinds of duty tables, as rows: which columns a table has, what its key is, and how a cell is read. It knows no store and no file."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
@@ -45,6 +46,8 @@ WEEKDAYS = {"weekdays": (1, 2, 3, 4, 5), "weekend": (6, 7), "daily": (1, 2, 3, 4
 YEARS = range(1970, 2200)
 """The years a working calendar may name."""
 _EVIDENCE_AT = "handle feedback"
+_PICTURE = re.compile(r"[a-z][a-z0-9-]{0,39}|[0-9a-f]{64}")
+"""The name of a drawing that a pack ships (`samples/<name>.svg`), or the sha256 of a photograph kept as evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,12 @@ def _evidence(text: str) -> str:
     return text.removeprefix("none")
 
 
+def _picture(text: str) -> str:
+    if _PICTURE.fullmatch(text) is None:
+        raise ValueError(text)
+    return text
+
+
 def _masked(text: str) -> str:
     """Keep of a telephone number what tells it apart, no more: the first three and the last four figures."""
     figures = text.replace(" ", "").replace("-", "")
@@ -170,6 +179,7 @@ KINDS = {
                 Column("evidence", _evidence, _EVIDENCE_AT),
                 Column("condition", _text),
                 Column("condition_en", _text),
+                Column("picture", _picture),
                 Column("playbook", _text),
                 Column("homes", _truth, empty=False),
                 *_BASIS,
