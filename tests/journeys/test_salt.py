@@ -30,7 +30,7 @@ def test_the_salt_is_the_city_s_own_and_stays_with_it(tmp_path: Path) -> None:
     copy = tmp_path / "copy.tar.gz"
 
     def first(held: Owner) -> bytes:
-        backup(held.parts, copy)
+        backup(held.parts, copy, lambda *_: None)
         return held.city.salt
 
     salt = opened(folder, first)
