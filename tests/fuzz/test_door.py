@@ -25,12 +25,28 @@ HEADERS = {
 
 def test_every_answer_has_the_security_headers(client: Any) -> None:
     visitor = client()
-    for path in ("/health", "/api/city", "/api/cases", "/api/nothing", "/api/areas/x", "/", "/screen", "/docs", "/openapi.json", "/map/city.pmtiles", "/map/none", "/assets/none"):
+    for path in (
+        "/health",
+        "/api/city",
+        "/api/cases",
+        "/api/samples/manhole",
+        "/api/nothing",
+        "/api/areas/x",
+        "/",
+        "/screen",
+        "/docs",
+        "/openapi.json",
+        "/map/city.pmtiles",
+        "/map/none",
+        "/assets/none",
+    ):
         answer = visitor.request("GET", path)
         for name, value in HEADERS.items():
-            assert answer.headers.get(name, "").startswith(value), f"{path} lacks {name}"
+            assert value in answer.headers.get(name, ""), f"{path} lacks {name}"
         assert "server" not in answer.headers
-        if path.startswith("/api"):
+        if path.startswith("/api/samples"):
+            assert (answer.headers["content-type"], answer.headers["cache-control"]) == ("image/svg+xml", "public, max-age=300")
+        elif path.startswith("/api"):
             assert answer.headers["cache-control"] == "no-store"
     answer = visitor.request("OPTIONS", "/api/city", headers={"origin": "https://elsewhere.example", "access-control-request-method": "POST"})
     assert "access-control-allow-origin" not in answer.headers

@@ -107,6 +107,16 @@ def case_of(acceptor: Any, dispatcher: Any, lon: float, lat: float) -> tuple[str
     return told["number"], case, photo
 
 
+def look_on(nobody: Any, number: str, receipt: str) -> None:
+    """Make a link for family, look on by it, and revoke it."""
+    links, own = f"/api/requests/{number}/links", {"headers": {"zs-receipt": receipt}}
+    link = nobody("POST", links, **own)
+    assert nobody("GET", f"/api/shared/{link['secret']}")["number"] == number
+    nobody("GET", f"/api/shared/{link['secret']}/photos/{'0' * 64}")
+    nobody("GET", links, **own)
+    nobody("DELETE", f"{links}/{link['id']}", **own)
+
+
 def test_every_answer_has_the_declared_shape(app: Any, client: Any, owner: Any) -> None:
     spec = app.openapi()
     admin, acceptor, dispatcher = (Checked(spec, client(role)) for role in ("admin", "acceptor", "dispatcher"))
@@ -139,9 +149,10 @@ def test_every_answer_has_the_declared_shape(app: Any, client: Any, owner: Any) 
     receipt = nobody("POST", "/api/requests", data={"text": "灯不亮"}, files={"photo": ("a.png", picture(), "image/png")})["follow"]
     seen = nobody("GET", f"/api/follow/{receipt}")
     nobody("GET", f"/api/follow/{receipt}/photos/{seen['photos'][0]['sha256'] if isinstance(seen['photos'][0], dict) else seen['photos'][0]}")
+    look_on(nobody, seen["number"], receipt)
     for url in ("/api/evaluation?of=department", "/api/evaluation/cases?name=dept-drainage&measure=opened&of=department", "/api/evaluation.xlsx"):
         dispatcher("GET", url)
-    for url in ("/api/classes", "/api/tables", "/api/tables/classes"):
+    for url in ("/api/samples/manhole", "/api/classes", "/api/tables", "/api/tables/classes"):
         admin("GET", url)
     admin("POST", "/api/sources", json={"name": "shapes", "entities": "register"})
     for url in (

@@ -146,12 +146,28 @@ def instruct(town: Town, say: Shapes, case: Any) -> None:
     assert {row["post"] for row in sheet["on_duty"]} == {"leader", "duty_officer", "watch"}
 
 
+def _only_who_may_keep_the_watch_is_named(town: Town) -> str:
+    """Return the id of who may be named: a sheet is made out to nobody who could not sign it: a handler, a citizen, one whose account is closed, nor to who hands over."""
+    identity = town.owner.parts.identity
+    held = {row["account"]: row["id"] for row in identity.parties()}
+    for who in ("handler-here", "citizen", "steward"):
+        answer = town.as_("duty", "POST", "/api/duty/handover", json={"to": held[who]})
+        assert (answer.status_code, answer.json()["code"]) == (403, "handover.cannot_keep"), answer.text
+        assert who in answer.json()["zh"]["sentence"]
+    assert town.as_("duty", "POST", "/api/duty/handover", json={"to": held["duty"]}).json()["code"] == "handover.own"
+    assert town.as_("duty", "POST", "/api/duty/handover", json={"to": "nobody"}).json()["code"] == "request.invalid"
+    assert town.ok("duty", "GET", "/api/duty")["waiting"] is None, "nothing was frozen"
+    return str(held["night"])
+
+
 def hand_over(town: Town, say: Shapes) -> None:
     """Open the watch, and hand it over by two signatures."""
     opened = say.ok("duty", "POST", "/api/duty/handover", json={})
     say.ok("duty", "POST", f"/api/duty/handover/{opened['id']}/sign", json={})
     town.refused("night", "POST", "/api/duty/handover", json={})
-    made = say.ok("duty", "POST", "/api/duty/handover", json={"memo": "注意 3 号泵"})
+    night = _only_who_may_keep_the_watch_is_named(town)
+    made = say.ok("duty", "POST", "/api/duty/handover", json={"memo": "注意 3 号泵", "to": night})
+    assert made["expected"] == night
     assert say.ok("night", "GET", "/api/duty")["in_charge"]["name"] == "duty"
     assert say.ok("handler-here", "GET", "/api/duty")["waiting"]["document"] is None
     town.refused("duty", "POST", f"/api/duty/handover/{made['id']}/sign", json={})

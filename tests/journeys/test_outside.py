@@ -18,7 +18,7 @@ from zhongshu.survey import make
 from .streets import png
 
 pytestmark = pytest.mark.journey
-NOTHING_THERE = {(404, "playbook.unknown"), (404, "request.not_here"), (404, "evidence.not_here"), (400, "request.invalid")}
+NOTHING_THERE = {(404, "playbook.unknown"), (404, "request.not_here"), (404, "evidence.not_here"), (400, "request.invalid"), (404, "follow.link_unknown")}
 """What who is let in is told of an address with nothing behind it."""
 OPEN_KINDS = {"health", "city", "session", "follow", "voice"}
 
@@ -64,6 +64,7 @@ def test_nobody_gets_no_further_than_the_door(outside: Owner, route: Any) -> Non
         version="x",
         form="pdf",
         secret="x",
+        name="manhole",
     )
     sent: dict[str, Any] = (
         {"files": {"file": ("a.png", png(1), "image/png")}} if url == "/api/evidence" else {"json": {"account": "x", "password": "y"}} if route.method == "POST" else {}

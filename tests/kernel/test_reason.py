@@ -30,6 +30,8 @@ class Asked(BaseModel):
     id: int
     level: str = Field(default="city", max_length=4)
     share: float = Field(default=1, ge=0, lt=2)
+    names: list[str] = Field(default_factory=list)
+    more: dict[str, int] = Field(default_factory=dict)
 
 
 def error_of(make: Callable[[], object]) -> Exception:
@@ -97,3 +99,24 @@ def test_what_nobody_knows_stays_out_of_the_chinese(said: str) -> None:
 def test_what_says_nothing_is_told_by_its_name() -> None:
     assert why(ValueError()) == {"why_zh": FOREIGN, "why_en": "ValueError"}
     assert why(OSError("who knows"), "磁盘没有应答") == {"why_zh": "磁盘没有应答", "why_en": "who knows"}
+
+
+@pytest.mark.parametrize(
+    ("body", "at", "zh", "en"),
+    [
+        (b"1", (), "应为对象", "expected an object"),
+        (b"[]", (), "应为对象", "expected an object"),
+        (b'{"id":{}}', ("id",), "应为整数", "expected a whole number"),
+        (b'{"id":1,"share":{}}', ("share",), "应为数字", "expected a number"),
+        (b'{"id":1,"level":{}}', ("level",), "应为文字", "expected text"),
+        (b'{"id":1,"names":{}}', ("names",), "应为列表", "expected a list"),
+        (b'{"id":1,"more":3}', ("more",), "应为对象", "expected an object"),
+    ],
+)
+def test_what_is_wrong_with_a_body_of_json_is_told_in_both_languages(body: bytes, at: tuple[str, ...], zh: str, en: str) -> None:
+    """Of JSON a library says it in other words than of values: `an object`, `a valid array`."""
+    with pytest.raises(ValidationError) as told:
+        Asked.model_validate_json(body)
+    (error,) = told.value.errors()
+    assert error["loc"] == at
+    assert why(error["msg"]) == {"why_zh": zh, "why_en": en}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import zhongshu.packs
+from zhongshu.app import check_pack
 from zhongshu.judge.indicator import read_band, read_indicator
 from zhongshu.judge.rule import read_rule
 from zhongshu.kernel.area import city_of
@@ -18,7 +19,7 @@ from zhongshu.kernel.area import city_of
 HOME = Path(zhongshu.packs.__file__).parent
 PACKS = sorted(p.name for p in HOME.iterdir() if (p / "pack.toml").is_file())
 MUST = {"pack.toml", "README.md", "__init__.py", "entities.py", "words.zh.toml", "words.en.toml", "sample"}
-MAY = {"sources.py", "indicators.toml", "rules.toml", "playbooks", "dispatch.csv", "tables", "services.toml", "forecasts.py", "views.toml", "policies.cedar"}
+MAY = {"sources.py", "indicators.toml", "rules.toml", "playbooks", "samples", "dispatch.csv", "tables", "services.toml", "forecasts.py", "views.toml", "policies.cedar"}
 OWN = {"sandbox": {"life"}}
 FIRST_25 = set("EM01 EM02 EM03 DR02 DR03 DR04 DR06 EN01 EN02 EN05 TR01 TR03 TR04 TR05 HL01 HL02 HL06 HL08 HL09 CA02 CA03 CA04 CA05 CA08 IN01".split())
 LEFT_UNSET = {"HL01", "HL08", "HL09", "CA05", "CA08"}
@@ -178,6 +179,24 @@ def test_the_dispatch_catalogue_is_dated_and_has_a_basis() -> None:
     assert (ponding["unit"], ponding["check"], ponding["normal_minutes"]) == ("dept-drainage", "instrument", "2")
     words = [word for row in all_rows for word in row["words"].split(";") if word]
     assert len(set(words)) == len(words), "a word must lead to one class"
+
+
+def test_every_sample_picture_is_drawn_named_and_put_in_words() -> None:
+    drawn = {path.stem: path for pack in PACKS for path in (HOME / pack / "samples").glob("*")}
+    named = [row for pack in PACKS for row in duty(pack) if row.get("picture")]
+    assert {row["picture"] for row in named} == drawn.keys()
+    assert len(drawn) == sum(len(list((HOME / pack / "samples").glob("*"))) for pack in PACKS), "a name is one drawing's"
+    assert all(row["condition"] and row["condition_en"].isascii() for row in named), "who sees no picture is told in words"
+    assert [wrong for pack in PACKS for wrong in check_pack(HOME / pack) if "samples" in wrong] == []
+
+
+@pytest.mark.parametrize(
+    "bad", ["<script>x()</script>", '<path onload="x()"/>', '<image href="x"/>', "<text>a</text>", '<rect fill="url(#a)"/>', "<!ENTITY a 'b'>", "<style>*{}</style>"]
+)
+def test_a_drawing_that_is_more_than_lines_is_refused(tmp_path: Path, bad: str) -> None:
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "a.svg").write_text(f'<svg xmlns="http://www.w3.org/2000/svg">{bad}</svg>')
+    assert any("samples/a.svg" in wrong for wrong in check_pack(tmp_path))
 
 
 def test_the_judge_reads_every_declaration() -> None:

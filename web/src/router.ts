@@ -37,6 +37,7 @@ export const router = createRouter({
     { path: '/field', component: () => import('./views/field/FieldView.vue'), meta: { title: 'title.field', theme: 'light', bare: true, staff: true, phone: true } },
     { path: '/field/task/:id', component: () => import('./views/field/TaskView.vue'), meta: { title: 'title.task', theme: 'light', bare: true, staff: true, phone: true } },
     { path: '/citizen', component: () => import('./views/citizen/CitizenView.vue'), meta: { title: 'title.citizen', theme: 'light', bare: true, phone: true } },
+    { path: '/follow/:secret', component: () => import('./views/citizen/FollowView.vue'), meta: { title: 'title.follow', theme: 'light', bare: true } },
     { path: '/lab', component: () => import('./views/lab/LabView.vue'), meta: { title: 'title.lab', theme: 'light' } },
     { path: '/login', component: () => import('./views/login/LoginView.vue'), meta: { title: 'title.login', theme: 'light' } },
     { path: '/:lost(.*)*', component: () => import('./views/login/LostView.vue'), meta: { title: 'title.lost', theme: 'light' } },

@@ -3,7 +3,7 @@
 The desk is the truth of it. A write is a `Deed`, handed in at the `Office`; what it changed goes out as news, and as readings by the relay.
 """
 
-from zhongshu.act import callers, centre, record, relay, sought, voice, voices
+from zhongshu.act import callers, centre, family, record, relay, sought, voice, voices
 from zhongshu.act.adoption import report as assist_report
 from zhongshu.act.adoption import taught
 from zhongshu.act.assistant import Assistant
@@ -85,6 +85,7 @@ __all__ = [
     "evaluate",
     "evaluation_page",
     "evaluation_workbook",
+    "family",
     "finding_ended",
     "guess",
     "keep_evidence",

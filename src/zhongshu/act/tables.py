@@ -145,6 +145,19 @@ request = Table(
 caller = Table("caller", ACT, Column("id", Text, primary_key=True), _text("number"), Index("caller_number", "number", unique=True))
 """The one place where a caller's number stands; a request's `reporter` is `tel:` and the id."""
 
+follow_link = Table(
+    "follow_link",
+    ACT,
+    Column("id", Text, primary_key=True),
+    _text("digest"),
+    _text("request"),
+    _int("made"),
+    Column("revoked", INT),
+    Index("follow_link_digest", "digest", unique=True),
+    Index("follow_link_request", "request", "made"),
+)
+"""By which family looks on at a report; of its secret the digest alone."""
+
 case_file = Table(
     "case_file",
     ACT,

@@ -15,6 +15,7 @@ from zhongshu.app.stores import open_desk
 from zhongshu.engines.ducklake import DuckLake
 from zhongshu.engines.evidence_files import EvidenceFiles
 from zhongshu.engines.live_cells import LiveCells
+from zhongshu.engines.owner_lock import city_salt
 from zhongshu.engines.sentence_vectors import chosen
 from zhongshu.engines.sqlite_journal import SqliteJournal
 from zhongshu.govern import Guard, Identity, Ledger, Policy
@@ -144,6 +145,8 @@ class Assembly:
             self.about.sandbox,
             add_source=self.add_source,
             roads=Roads(self.folder),
+            salt=city_salt(self.folder),
+            samples={name: drawn for pack in self.packs for name, drawn in pack.samples.items()},
         )
 
     def facets(self) -> pa.Table:

@@ -60,6 +60,11 @@ class Installed:
         return {path.name: path.read_bytes() for path in sorted((self.folder / "playbooks").glob("*.bpmn"))}
 
     @property
+    def samples(self) -> dict[str, bytes]:
+        """Return its drawings of how a place looks when its case may be closed, by name."""
+        return {path.stem: path.read_bytes() for path in sorted((self.folder / "samples").glob("*.svg"))}
+
+    @property
     def duties(self) -> str:
         """Return its dispatch catalogue as CSV, or nothing."""
         path = self.folder / "dispatch.csv"

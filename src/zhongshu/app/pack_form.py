@@ -1,5 +1,6 @@
 """The check of a pack's form: its files, its words, and its declarations read the way the city reads them."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -15,6 +16,7 @@ OPTIONAL = {
     "dispatch.csv",
     "tables",
     "playbooks",
+    "samples",
     "services.toml",
     "forecasts.py",
     "views.toml",
@@ -25,6 +27,11 @@ OPTIONAL = {
     "__pycache__",
 }
 LONGEST_DOOR = 30
+LARGEST_DRAWING = 4096
+_DRAWING = re.compile(r"[a-z][a-z0-9-]{0,39}\.svg")
+_ELEMENT = re.compile(r"<(?!/)([^\s>/]*)")
+_PLAIN = {"svg", "g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon"}
+_LIVELY = re.compile(r"\son[a-z]+\s*=|href|url\(|style|&", re.IGNORECASE)
 
 
 def check_pack(folder: Path) -> list[str]:
@@ -35,7 +42,18 @@ def check_pack(folder: Path) -> list[str]:
     wrong = [f"missing: {name}" for name in sorted(REQUIRED - held)] + [f"not part of a pack: {name}" for name in sorted(held - REQUIRED - OPTIONAL)]
     if (folder / "__init__.py").exists() and len((folder / "__init__.py").read_text("utf-8").splitlines()) > LONGEST_DOOR:
         wrong.append(f"__init__.py is longer than {LONGEST_DOOR} lines")
-    return wrong + _words(folder) + _declarations(folder)
+    return wrong + _samples(folder) + _words(folder) + _declarations(folder)
+
+
+def _samples(folder: Path) -> list[str]:
+    """Hold the drawings to plain lines: nothing that runs, loads, links or is to be read."""
+    drawn = {path.name: path.read_text("utf-8", "replace") for path in sorted((folder / "samples").glob("*"))}
+    wrong = [f"samples/{name}: a drawing is a small file named like drain-grate.svg" for name, text in drawn.items() if not _DRAWING.fullmatch(name) or len(text) > LARGEST_DRAWING]
+    return wrong + [
+        f"samples/{name}: more than plain lines and fills"
+        for name, text in drawn.items()
+        if not set(_ELEMENT.findall(text)) <= _PLAIN or not text.startswith("<svg ") or _LIVELY.search(text)
+    ]
 
 
 def _words(folder: Path) -> list[str]:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import secrets
 import tomllib
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +25,7 @@ NEWER = declare(
 
 FORMAT = 1
 TOKEN_FILE = "owner.token"  # noqa: S105 (a file's name)
+SALT_FILE = "ledger.salt"
 
 
 class OwnerLock:
@@ -88,6 +90,21 @@ def is_owned(folder: Path) -> bool:
     finally:
         os.close(handle)
     return False
+
+
+def city_salt(folder: Path) -> bytes:
+    """Return the secret by which words sought are digested for the ledger; made once, readable by this user only, kept beside the desk and in no backup."""
+    path = folder / SALT_FILE
+    if not path.exists():
+        draft = path.with_suffix(".draft")
+        draft.unlink(missing_ok=True)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(32))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    return path.read_bytes()
 
 
 def owner_token(folder: Path) -> str:

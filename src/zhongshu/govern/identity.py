@@ -189,6 +189,11 @@ class Identity:
             self._names |= dict.fromkeys(new) | {row[0]: (row[1], row[2]) for row in (read or self._desk.read)(lambda conn: conn.execute(query).all())}
         return {id_: known for id_ in wanted if (known := self._names.get(id_)) is not None}
 
+    def standing(self, id_: str) -> Principal | None:
+        """Return a party with the roles it has now, as they are asked about, not as they ask; None for one that is shut out, not known, or for show elsewhere."""
+        found = self._desk.read(lambda conn: parties.principal(conn, id_, "named", self._clock.now()))
+        return None if found is None or (found[1] and not self._loopback) else found[0]
+
     def account(self, id_: str) -> str:
         """Return a party's account; '' for one that is not known."""
         return str(self._desk.read(lambda conn: conn.execute(select(party.c.account).where(party.c.id == id_)).scalar_one_or_none()) or "")

@@ -62,7 +62,7 @@ _SAID = tuple(
         (r"Unsupported cast from (?P<name>[^ ]+)", "有一列的类型不对（{name}）", "a column is of the wrong type ({name})"),
         (r"Field required", "缺少这一项", "it is missing"),
         (r"Extra inputs|unexpected keyword", "不认识这一项", "it is not known here"),
-        (r"should be a (?:valid )?(?P<wanted>integer|number|string|boolean|list|dictionary)", "应为{wanted}", "expected {wanted}"),
+        (r"should be an? (?:valid )?(?P<wanted>integer|number|string|boolean|list|dictionary|array|object)", "应为{wanted}", "expected {wanted}"),
         (r"should be a finite number", "应为有限的数字", "expected a finite number"),
         (r"should be (?P<bound>(?:greater|less) than(?: or equal to)?) (?P<limit>\S+)", "应{bound} {limit}", "expected {bound} {limit}"),
         (r"String should have (?P<bound>at least|at most) (?P<limit>\d+)", "应有{bound} {limit} 个字", "expected {bound} {limit} characters"),

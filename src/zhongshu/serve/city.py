@@ -98,3 +98,7 @@ class City:
     """How often someone without an account reports, by network address."""
     roads: Roads = field(default_factory=Roads)
     commands: dict[str, Command] = field(default_factory=dict)
+    salt: bytes = b""
+    """The secret by which words that were sought stand in the ledger as digests, so that nobody who reads it can try names."""
+    samples: dict[str, bytes] = field(default_factory=dict)
+    """The packs' drawings (SVG) of how a place looks when its case may be closed, by name."""

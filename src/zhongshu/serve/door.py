@@ -1,6 +1,7 @@
 """The door: who asks, what the guard allows, and the ledger's line of a read. Every route goes through it, with its own permission."""
 
 import hashlib
+import hmac
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ class Asked:
     def note(self, **told: object) -> None:
         """Leave the ledger's line of a read: what was asked, and what came of it."""
         if self.reads:
-            asked = {f"query.{name}": digest(value.encode()) if name == "q" else value for name, value in self.query}
+            asked = {f"query.{name}": salted(self.city.salt, value) if name == "q" else value for name, value in self.query}
             self.city.ledger.note_read(self.principal.id, self.reads, self.path, asked | told)
 
     def narrow(self, area: str | None) -> int | None:
@@ -80,8 +81,13 @@ def known_verb(verb: str, verbs: Iterable[str]) -> str:
 
 
 def digest(content: bytes) -> str:
-    """Return the digest of an answer or of words sought, as the ledger keeps it."""
+    """Return the digest of an answer, as the ledger keeps it."""
     return hashlib.sha256(content).hexdigest()[:16]
+
+
+def salted(salt: bytes, words: str) -> str:
+    """Return what the ledger keeps of words sought: the same for the same words in this city, and no way back, not even by trying them."""
+    return hmac.new(salt, words.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32]
 
 
 def principal_of(request: Request, city: City) -> tuple[Principal, str]:
@@ -122,7 +128,8 @@ def permit(action: str, kind: str) -> Callable[[Request], Awaitable[None]]:
         scope = city.guard.require(principal, action, kind, source=source) if source else city.guard.require(principal, action, kind)
         kept = action == "read" and principal.means != ANONYMOUS.means and kind not in UNKEPT
         query = tuple(request.query_params.multi_items()) if kept else ()
-        request.state.asked = Asked(city, principal, scope, secret, kind if kept else "", request.scope["path"], query)
+        path, opens = request.scope["path"], str(request.path_params.get("secret", ""))
+        request.state.asked = Asked(city, principal, scope, secret, kind if kept else "", path.replace(opens, digest(opens.encode())) if opens else path, query)
 
     return check
 

@@ -29,7 +29,7 @@ NO_STORE = (b"cache-control", b"no-store")
 
 
 class SecurityHeaders:
-    """Puts the security headers on every answer; API answers are never cached."""
+    """Puts the security headers on every answer; API answers are not cached, but those that say they are public: drawings."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Wrap an application."""
@@ -43,7 +43,8 @@ class SecurityHeaders:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                cache = [NO_STORE] if scope["path"].startswith("/api") else []
+                kept = any(name == b"cache-control" and value.startswith(b"public") for name, value in message.get("headers", []))
+                cache = [NO_STORE] if scope["path"].startswith("/api") and not kept else []
                 message["headers"] = [*message.get("headers", []), *HEADERS, *cache]
             await send(message)
 

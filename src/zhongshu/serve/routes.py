@@ -22,7 +22,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from zhongshu import __version__
 from zhongshu.kernel.problem import Problem
-from zhongshu.serve.api import cases, centre, cities, duty, evaluation, incidents, owner, readings, requests, sandbox, sessions, tables, vitals
+from zhongshu.serve.api import cases, centre, cities, duty, evaluation, family, incidents, owner, readings, requests, sandbox, sessions, tables, vitals
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, digest, permit
 from zhongshu.serve.hot import HotRoutes, body_of
@@ -78,6 +78,11 @@ ROUTES = (
     Route("GET", "/api/requests/{id}/caller", requests.caller, "read", "request", "Caller"),
     Route("POST", "/api/assist", requests.proposed, "read", "request", "Proposed"),
     Route("GET", "/api/requests/{id}", requests.request, "read", "request", "Request"),
+    Route("GET", "/api/requests/{id}/links", family.links, "read", "follow", "page of FamilyLink"),
+    Route("POST", "/api/requests/{id}/links", family.make_link, "act", "follow", "FamilyLink"),
+    Route("DELETE", "/api/requests/{id}/links/{link}", family.revoke_link, "act", "follow", "page of FamilyLink"),
+    Route("GET", "/api/shared/{secret}", family.shared, "read", "follow", "Shared"),
+    Route("GET", "/api/shared/{secret}/photos/{sha256}", family.shared_photo, "read", "follow", "image/*"),
     Route("POST", "/api/requests/{id}/{verb}", requests.act, "act", "request", "Request"),
     Route("GET", "/api/follow/{secret}", requests.follow, "read", "follow", "Request"),
     Route("GET", "/api/follow/{secret}/photos/{sha256}", requests.follow_photo, "read", "follow", "image/*"),
@@ -90,6 +95,7 @@ ROUTES = (
     Route("POST", "/api/cases/{id}/{verb}", cases.act, "act", "case", "Case"),
     Route("POST", "/api/cases/{id}/tasks/{task}/{verb}", cases.act_on_task, "act", "case", "Case"),
     Route("GET", "/api/classes", tables.classes, "read", "table", "Classes"),
+    Route("GET", "/api/samples/{name}", tables.sample, "read", "table", "image/*"),
     Route("GET", "/api/playbooks", tables.playbooks, "read", "table", "Playbooks"),
     Route("GET", "/api/playbooks/{version}", tables.playbook, "read", "table", "application/xml"),
     Route("POST", "/api/playbooks", tables.deploy, "write", "table", "Playbook"),

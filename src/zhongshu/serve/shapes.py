@@ -84,6 +84,9 @@ SHAPES: dict[str, str] = {
     "Assisted": "since: time, adoption: any, first_dispatch: any",
     "Taken": "id: str, number: str, follow: str?",
     "Request": "id: str, number: str, text: str?, area: area, created: time, answer: str?, answered: time?, case: any, result: any, waiting: any, notices: [any], proposed?: [any], knowledge?: [any], links?: [any], may?: [any], together?: int, heard?: [Voice], joined?: [Link], lead_may?: [str], by?: str, caller?: str",
+    "FamilyLink": "id: str, made: time, revoked: time?, secret?: str",
+    "Shared": "number: str, area: area, area_name_zh: str, area_name_en: str, class_zh: str, class_en: str, created: time, state: str, state_zh: str, state_en: str, answer: str, answered: time?, "
+    "waiting: any, case: any, result: any, until: time?",
     "CaseRow": f"{_CASE}, voices: int",
     "Cases": "items: [CaseRow], next: str?, counts: CaseCounts",
     "CaseCounts": "received: int, open: int, overdue: int, closed: int",
@@ -98,7 +101,7 @@ SHAPES: dict[str, str] = {
     "needs: [str], checklist: [str], choices: [any], made: time, due: time?, arrived: time?, ended: time?, late: bool, verbs: [any]",
     "Holding": "part: str, holder: str, charged: str, from: time, to: time?, due: time?, spent_s: int, late: bool",
     "Classes": "items: [Class]",
-    "Class": "class: str, zh: str, en: str, unit: str, unit_zh: str, unit_en: str, limit: any, check_mode: str, sample: int, danger: bool, basis: str, basis_en: str",
+    "Class": "class: str, zh: str, en: str, unit: str, unit_zh: str, unit_en: str, limit: any, check_mode: str, sample: int, danger: bool, basis: str, basis_en: str, condition: str, condition_en: str, picture: str, picture_url: str",
     "Playbooks": "items: [Playbook]",
     "Playbook": "key: str, version: str, name_zh: str, name_en: str, source: str, parties: [str], tasks: int",
     "Tables": "items: [TableKind]",

@@ -86,17 +86,17 @@ async function ask<T>(path: string, init: RequestInit): Promise<T> {
   }
 }
 
-export function get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> {
-  return ask<T>(withQuery(path, query), { method: 'GET', headers: { accept: 'application/json' }, signal })
+export function get<T>(path: string, query?: Query, signal?: AbortSignal, more: Record<string, string> = {}): Promise<T> {
+  return ask<T>(withQuery(path, query), { method: 'GET', headers: { accept: 'application/json', ...more }, signal })
 }
 
 export async function getText(path: string, accept: string): Promise<string> {
   return (await fetched(path, { method: 'GET', headers: { accept } })).text()
 }
 
-export function send<T>(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
+export function send<T>(method: 'POST' | 'DELETE', path: string, body?: unknown, more: Record<string, string> = {}): Promise<T> {
   const form = body instanceof FormData
-  const headers: Record<string, string> = { accept: 'application/json' }
+  const headers: Record<string, string> = { accept: 'application/json', ...more }
   if (body !== undefined && !form) headers['content-type'] = 'application/json'
   return ask<T>(path, { method, headers, body: body === undefined ? undefined : form ? body : JSON.stringify(body) })
 }

@@ -15,6 +15,8 @@ export interface CaseClass {
   danger: boolean
   condition: string
   condition_en: string
+  /** Where the sample picture stands; '' if the class names none. */
+  picture_url: string
   playbook: string
   basis: string
   basis_en: string

@@ -3,6 +3,15 @@ import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 import { listClasses, listRows, type CaseClass } from '@/api/tables'
 import { take } from '@/say/pick'
+import { store } from './stored'
+
+interface Kept {
+  id: string
+  classes: CaseClass[]
+}
+/** The classes as they were last heard, for a phone without a network. */
+const kept = store<Kept>('zs.catalogue', 'classes', { keyPath: 'id' })
+const CLASSES = 'classes'
 
 export const useCatalogue = defineStore('catalogue', () => {
   const classes = ref<CaseClass[]>([])
@@ -11,11 +20,21 @@ export const useCatalogue = defineStore('catalogue', () => {
   let asked: Promise<unknown> | null = null
 
   function load(): Promise<unknown> {
-    asked ??= Promise.all([listClasses().then((found) => (classes.value = found)), listRows('reasons').then((found) => (reasons.value = found))]).catch((error) => {
+    asked ??= Promise.all([listClasses().then(heard, remembered), listRows('reasons').then((found) => (reasons.value = found))]).catch((error) => {
       asked = null
       console.warn(error)
     })
     return asked
+  }
+
+  function heard(found: CaseClass[]) {
+    classes.value = found
+    void kept.put({ id: CLASSES, classes: found }).catch(() => {})
+  }
+  /** Tells the error on, so that it is asked again. */
+  async function remembered(error: unknown) {
+    if (!classes.value.length) classes.value = (await kept.all().catch(() => [])).find((one) => one.id === CLASSES)?.classes ?? []
+    throw error
   }
 
   const of = (name: string | null | undefined) => (name ? byCode.value.get(name) : undefined)

@@ -88,11 +88,13 @@ def in_charge(connection: Connection, at: int) -> Document | None:
 def begin(deed: Deed, area: int, scope: Scope, silent: Outside = nothing, memo: str = "", expected: str = "") -> Row:
     """Freeze the sheet with the outgoing officer's signature. Only whoever is in charge hands over; where nobody is yet, the first officer opens the watch and is named as its signer.
 
-    A leader may sign for an officer who cannot; the sheet says so, and the leader does not take over with it. `expected`: the id of who is to take over, '' for anyone on duty. A sheet that waits is made out anew. Raises `handover.not_in_charge`.
+    A leader may sign for an officer who cannot; the sheet says so, and the leader does not take over with it. `expected`: the id of who is to take over, '' for anyone on duty. A sheet that waits is made out anew. Raises `handover.not_in_charge`, `handover.own`.
     """
     now = in_charge(deed.connection, deed.now)
     if now is not None and now["id"] != deed.actor.id and LEADS not in deed.actor.role_names:
         raise NOT_IN_CHARGE(name=now["name"])
+    if now is not None and expected in {now["id"], deed.actor.id}:
+        raise OWN_HANDOVER()
     waiting = deed.connection.execute(select(handover).where(handover.c.state == "frozen")).mappings().all()
     for old in waiting:
         _said(deed, line.change(deed, "handover", dict(old), {"state": "superseded"}), "supersede")

@@ -122,6 +122,15 @@ OWN_HANDOVER = declare(
     zh=("交班人不能自己接班。", "请接班人员登录后签字。"),
     en=("Who hands over may not take over.", "Let the incoming officer sign in and sign."),
 )
+CANNOT_KEEP = declare(
+    "handover.cannot_keep",
+    "refused",
+    zh=("{name_zh}不能接班：没有值守的权限，或账户已停用。", "请另选一位值班长；该由这位接班的，请系统管理员先授权。"),
+    en=(
+        "{name_en} cannot take the watch over: they have no right to keep it, or their account is closed.",
+        "Choose another duty officer, or have the administrator give them the role first.",
+    ),
+)
 OTHER_EXPECTED = declare(
     "handover.other_expected",
     "refused",

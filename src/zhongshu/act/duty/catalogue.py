@@ -19,7 +19,7 @@ from zhongshu.act.tables import playbook
 from zhongshu.kernel.clock import rfc3339
 
 COLUMNS = ("class", "zh", "en", "unit", "helpers", "limit_minutes", "check", "normal_minutes", "danger", "basis", "valid_from")
-OPTIONAL = ("unit_zh", "unit_en", "words", "warn_minutes", "evidence", "basis_en", "sample", "kind", "list", "playbook", "homes")
+OPTIONAL = ("unit_zh", "unit_en", "words", "warn_minutes", "evidence", "basis_en", "sample", "kind", "list", "playbook", "homes", "condition", "condition_en", "picture")
 
 _Row = dict[str, Any]
 
@@ -81,6 +81,7 @@ def _merged(held: Book, class_: str, at: int, area: int) -> _Row | None:
         {name: cells[name] for name in ("class", "zh", "en", "words", "normal_minutes", "danger", "evidence", "sample", "condition", "condition_en", "kind", "playbook")}
         | unit
         | {
+            "picture": cells.get("picture", ""),
             "limit": None if limit is None else {"amount": limit.amount, "mode": limit.mode, "calendar": limit.calendar, "warn": limit.warn},
             "check_mode": cells["check"],
             "basis": basis["basis"],

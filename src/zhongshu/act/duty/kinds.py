@@ -1,5 +1,6 @@
 """The kinds of duty tables, as rows: which columns a table has, what its key is, and how a cell is read. It knows no store and no file."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
@@ -35,17 +36,20 @@ FIGURES = {
     "postpone_hours": 72,
     "extend_days": 30,
     "late_hours": 24,
+    "follow_days": 14,
 }
 """The figures of handling and what holds where a city sets none: 3 returns or redoings lift a case (12345 practice), a citizen may ask again for 30 days,
 voices and findings of a class within 200 m and 60 minutes are proposed as one, and filing without a person needs 30 reviewed leads, more than 90 % of them true; what a mode puts off goes on
 after 72 hours at the latest, and one extension is of 30 days at most. What a holder did without a network
-may reach the desk 24 hours later and still stop their clock when it was done."""
+may reach the desk 24 hours later and still stop their clock when it was done; and family looks on by a link for 14 days after the end."""
 SHARES = ("closing", "on_time", "redo", "right_dispatch", "reopened", "solved", "satisfied")
 """The shares of the evaluation that a city may weigh into a score."""
 WEEKDAYS = {"weekdays": (1, 2, 3, 4, 5), "weekend": (6, 7), "daily": (1, 2, 3, 4, 5, 6, 7)} | {str(n): (n,) for n in range(1, 8)}
 YEARS = range(1970, 2200)
 """The years a working calendar may name."""
 _EVIDENCE_AT = "handle feedback"
+_PICTURE = re.compile(r"[a-z][a-z0-9-]{0,39}|[0-9a-f]{64}")
+"""The name of a drawing that a pack ships (`samples/<name>.svg`), or the sha256 of a photograph kept as evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,12 @@ def _area(text: str) -> str:
 
 def _evidence(text: str) -> str:
     return text.removeprefix("none")
+
+
+def _picture(text: str) -> str:
+    if _PICTURE.fullmatch(text) is None:
+        raise ValueError(text)
+    return text
 
 
 def _masked(text: str) -> str:
@@ -200,6 +210,7 @@ KINDS = {
                 Column("evidence", _evidence, _EVIDENCE_AT),
                 Column("condition", _text),
                 Column("condition_en", _text),
+                Column("picture", _picture),
                 Column("playbook", _text),
                 Column("homes", _truth, empty=False),
                 *_BASIS,

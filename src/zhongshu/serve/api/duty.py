@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from zhongshu.act import record
 from zhongshu.act.centre import handover, instruction, roster
+from zhongshu.act.centre.refusals import CANNOT_KEEP
 from zhongshu.judge import record as findings
 from zhongshu.kernel.area import interval, parse_area
 from zhongshu.kernel.clock import parse_time, to_datetime
@@ -89,12 +90,23 @@ def hand_over(asked: Door, body: HandOver) -> dict[str, Any]:
     """Hand the watch over: the sheet is frozen with the outgoing officer's signature; until someone else signs it they stay in charge."""
     city = asked.city
     city.guard.require(asked.principal, "act", "duty", verb="hand_over")
-    if body.to and not city.identity.names({body.to}):
-        raise BAD_REQUEST(field="to", why_zh="没有这个人", why_en="nobody has this id")
+    if body.to:
+        _may_keep(asked, body.to)
     cases = city.guard.scope(asked.principal, "read", "case")
     quiet = silent(asked)
     row = city.office.write(asked.principal, lambda deed: handover.begin(deed, city.about.code, cases, quiet, body.memo, body.to))
     return _signed(city, [handover.show(row)])[0]
+
+
+def _may_keep(asked: Asked, id_: str) -> None:
+    """Hold the named one to what whoever signs must have. Raises `request.invalid`, `handover.cannot_keep`."""
+    city = asked.city
+    named = city.identity.names({id_}).get(id_)
+    if named is None:
+        raise BAD_REQUEST(field="to", why_zh="没有这个人", why_en="nobody has this id")
+    there = city.identity.standing(id_)
+    if there is None or not city.guard.scope(there, "act", "duty", verb="sign"):
+        raise CANNOT_KEEP(name_zh=named[0] or named[1], name_en=named[1] or named[0])
 
 
 def take_over(asked: Door, id: str, body: Said) -> dict[str, Any]:  # noqa: A002 (a path parameter)

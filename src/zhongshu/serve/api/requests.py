@@ -141,7 +141,7 @@ def _follower(secret: str) -> str:
 
 def follow(asked: Door, secret: str) -> dict[str, Any]:
     """Follow a report by its receipt alone: who holds it, since when, due when, and the result."""
-    who = _nameless(asked, secret)
+    who = by_receipt(asked, secret)
     number = asked.city.office.read(lambda conn: voices.of_reporter(conn, who.id))
     found = None if number is None else asked.city.office.read(lambda conn: voices.get_request(conn, number, who, asked.city.zone))
     if found is None:
@@ -153,7 +153,7 @@ def follow(asked: Door, secret: str) -> dict[str, Any]:
 
 def follow_photo(asked: Door, secret: str, sha256: str) -> Response:
     """Return a photograph of the result to who follows by a receipt, bare of place and device."""
-    who = _nameless(asked, secret)
+    who = by_receipt(asked, secret)
     if not asked.city.office.read(lambda conn: record.evidence_visible(conn, Scope(), sha256, who)):
         raise UNKNOWN_FILE()
     kind, content = asked.city.evidence.public(sha256)
@@ -162,13 +162,14 @@ def follow_photo(asked: Door, secret: str, sha256: str) -> Response:
 
 def judge(asked: Door, secret: str, verb: str) -> dict[str, Any]:
     """Say by a receipt alone that it is solved (解决了), or that it is not (没解决): then it is open again."""
-    who, found = _nameless(asked, secret), follow(asked, secret)
+    who, found = by_receipt(asked, secret), follow(asked, secret)
     known_verb(verb, RESULTS)
     asked.city.office.write(who, lambda deed: tell_voice(deed, found["id"], verb))
     return follow(asked, secret)
 
 
-def _nameless(asked: Asked, secret: str) -> Principal:
+def by_receipt(asked: Asked, secret: str) -> Principal:
+    """Return who reported without an account, known by the receipt alone."""
     return Principal(_follower(secret), "反映人", (("citizen", asked.city.about.code),), "receipt")
 
 
