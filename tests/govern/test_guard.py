@@ -243,6 +243,9 @@ def test_the_unsigned_are_asked_to_sign_in_and_the_signed_in_are_told_who_may(gu
     assert problem.sentence() == "Your role (citizen) may not act on cases."
     assert "dispatcher, duty officer" in problem.remedy()
     with pytest.raises(Problem) as caught:
+        Guard(Policy(), verbs={"close": ("结案", "Close")}).require(someone(("dispatcher", CITY)), "act", "case", verb="close")
+    assert (caught.value.sentence("zh"), caught.value.sentence()) == ("您的角色（派遣员）不能“结案”案件。", "Your role (dispatcher) may not 'Close' cases.")
+    with pytest.raises(Problem) as caught:
         guard.require(guest(CITY), "write", "case")
     assert caught.value.kind.code == "guard.refused"
     with pytest.raises(Problem) as caught:

@@ -7,7 +7,7 @@ import pytest
 
 from zhongshu.kernel.area import show_area
 
-from .streets import Town
+from .streets import Town, png
 
 pytestmark = pytest.mark.journey
 
@@ -43,6 +43,15 @@ def test_a_case_that_nobody_could_handle_is_not_opened(town: Town, more: dict[st
     assert len(town.ok("dispatcher", "GET", "/api/cases?limit=500")["items"]) == before
 
 
+def test_a_voice_needs_words_or_a_photograph_and_a_class_that_is_known(town: Town) -> None:
+    lon, lat = town.place(town.here)
+    for body, code in (({"text": "路灯不亮", "class": "no.such"}, "case.unknown_class"), ({"text": ""}, "request.no_words"), ({}, "request.no_words")):
+        answer = town.as_("citizen", "POST", "/api/requests", json=body | {"lon": lon, "lat": lat})
+        assert answer.json()["code"] == code, answer.text
+    told = town.as_("citizen", "POST", "/api/requests", data={"lon": str(lon), "lat": str(lat)}, files={"photo": ("a.png", png(7), "image/png")})
+    assert told.status_code == 202, told.text
+
+
 def test_half_a_point_is_no_point_and_a_reporter_is_not_offered_what_would_be_refused(town: Town) -> None:
     made = town.ok("dispatcher", "POST", "/api/cases", json=entered(town, lat=None))
     assert (made["lon"], made["lat"]) == (None, None)
@@ -59,7 +68,7 @@ def decide(town: Town, lead: dict[str, Any], verb: str) -> Any:
 
 
 def test_a_voice_that_was_not_helped_can_become_a_case_though_its_lead_was_decided(town: Town) -> None:
-    number = town.report("citizen", town.here, "路灯不亮", **{"class": "hotline.lighting"})["number"]
+    number = town.report("citizen", town.here, "路灯不亮", **{"class": "hotline.streetlight"})["number"]
     decide(town, lead_of(town, number), "false_alarm")
     town.ok("acceptor", "POST", f"/api/requests/{number}/answer", json={"answer": "已查看，正常。"})
     assert lead_of(town, number)["state"] == "false"
@@ -79,7 +88,7 @@ def test_a_voice_that_was_not_helped_can_become_a_case_though_its_lead_was_decid
 
 
 def test_only_who_reported_it_says_whether_an_answer_helped(town: Town) -> None:
-    number = town.report("citizen", town.here, "几点停水", **{"class": "hotline.water"})["number"]
+    number = town.report("citizen", town.here, "几点停水", **{"class": "hotline.water_supply"})["number"]
     town.ok("acceptor", "POST", f"/api/requests/{number}/answer", json={"answer": "今晚十点。"})
     town.refused("neighbour", "POST", f"/api/requests/{number}/solved")
     asked = town.ok("citizen", "GET", f"/api/requests/{number}")["result"]

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 
-from zhongshu.act import Deed, Office, bring_in, deploy_playbook, taught
+from zhongshu.act import VERBS, Deed, Office, bring_in, deploy_playbook, taught
 from zhongshu.act import load as load_duties
 from zhongshu.app.installed import Installed, installed_packs
 from zhongshu.app.rhythms import Rhythms
@@ -59,7 +59,7 @@ class Assembly:
         # govern
         self.ledger = Ledger(self.desk, folder / "ledger.anchor")
         policies = [p.policy for p in self.packs if p.policy is not None]
-        self.guard = Guard(Policy(policies))
+        self.guard = Guard(Policy(policies), verbs={verb: (word.zh, word.en) for verb, word in VERBS.items()})
         self.identity = Identity(self.desk, self.ledger, loopback=settings.loopback, demo_password=settings.demo_password)
         # sense
         self.registry = Registry(self.about.code, properties.values(), entities)

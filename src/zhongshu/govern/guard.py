@@ -53,9 +53,9 @@ _BOUND = 50_000
 class Guard:
     """`adopt` puts another policy in force; everything decided before is forgotten at once."""
 
-    def __init__(self, policy: Policy, catalogue: Catalogue | None = None) -> None:
-        """Take the policy in force and the gradings."""
-        self.catalogue = catalogue or Catalogue()
+    def __init__(self, policy: Policy, catalogue: Catalogue | None = None, verbs: Mapping[str, tuple[str, str]] | None = None) -> None:
+        """Take the policy in force, the gradings, and how verbs are called in Chinese and English."""
+        self.catalogue, self._verbs = catalogue or Catalogue(), verbs or {}
         self._state: tuple[Policy, dict[tuple[Principal, str, str, str, str], Scope]] = (policy, {})
 
     @property
@@ -118,6 +118,8 @@ class Guard:
     def _refusal(self, principal: Principal, action: str, kind: str, area: int | None, verb: str) -> Problem:
         name = kind.partition(":")[0]
         action_zh, action_en = ACTIONS.get(action, (action, action))
+        if verb in self._verbs:
+            action_zh, action_en = f"“{self._verbs[verb][0]}”", f"'{self._verbs[verb][1]}'"
         kind_zh, kind_en = KINDS.get(name, (name, name))
         roles = [split(role)[0] for role, _ in principal.roles]
         able = self.able(action, kind, verb)

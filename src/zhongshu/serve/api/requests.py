@@ -20,6 +20,7 @@ from zhongshu.act import (
     VoiceFilter,
     assist_report,
     callers,
+    classed,
     do_request,
     keep_evidence,
     propose,
@@ -55,7 +56,7 @@ UNKNOWN_REQUEST = declare(
 class Report(Located):
     """A citizen's report. `caller`: the number they telephone from, given by whoever takes the call at the desk."""
 
-    text: str = Field(min_length=1, max_length=4000)
+    text: str = Field(default="", max_length=4000)
     class_: str = Field(default="", alias="class", max_length=100)
     photo: str | None = Field(default=None, max_length=64)
     external: str | None = Field(default=None, max_length=100)
@@ -113,6 +114,7 @@ def report(asked: Door, told: Annotated[Said, Depends(said)], request: Request, 
     photos = (*((body.photo,) if body.photo and not nameless else ()), *(one.sha256 for one in kept))
 
     def work(deed: Deed) -> dict[str, Any]:
+        classed(deed, body.class_)
         for one in kept:
             keep_evidence(deed, one)
         reporter = callers.veiled(deed, who)
