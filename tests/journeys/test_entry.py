@@ -1,15 +1,20 @@
 """What is entered wrongly is refused at once, what is opened again waits for somebody, and nobody goes round the posts by a second voice."""
 
 from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from zhongshu.app import bare_city
 from zhongshu.kernel.area import show_area
 
+from .city import command
 from .streets import Town, png
 
 pytestmark = pytest.mark.journey
+SAMPLES = files("zhongshu.packs.hotline") / "sample"
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +120,11 @@ def test_a_second_voice_of_ones_own_making_does_not_open_the_way_round(town: Tow
 @pytest.mark.parametrize("limit", ["%2B%2B0", "%2B-0", "-0", "0", "+", "1e9"])
 def test_a_limit_is_a_number_or_refused(town: Town, limit: str) -> None:
     town.refused("acceptor", "GET", f"/api/cases?limit={limit}", 400)
+
+
+@pytest.mark.parametrize("city", ["one", "two"])
+def test_the_samples_of_two_cities_are_brought_in_by_the_command_line(tmp_path: Path, city: str) -> None:
+    bare_city(tmp_path, "Asia/Shanghai")  # the sandbox has limits of its own
+    for name, kind in (("calendar.2026", "calendar"), ("calendar.2027", "calendar"), ("classes.two-cities", "classes"), (f"limits.city-{city}", "limits")):
+        assert "已装入" in command("tables", "import", SAMPLES / f"{name}.csv", "--as", kind, "--yes", "--data", tmp_path)
+        assert "没有变化" in command("tables", "import", SAMPLES / f"{name}.csv", "--as", kind, "--yes", "--data", tmp_path)
