@@ -239,19 +239,50 @@ def test_a_review_is_the_history_s_own_and_names_no_reporter(city: Any) -> None:
         city.as_("handler", lambda deed, verb=verb: order.step(deed, room["id"], told["id"], verb))
     city.to_check(sent) if sent["step"] == "dispatch" else city.do("handler", sent, "take")
     row = city.desk.read(lambda conn: handover.line.find(conn, "incident", room["id"]))
-    found = city.desk.read(lambda conn: review.of_incident(conn, row, city.zone))
+    found = city.desk.read(lambda conn: review.of_incident(conn, row))
     at = {moment["key"]: moment["at"] for moment in found["moments"]}
     assert (at["sent"], at["arrived"], at["done"], at["closed"]) == ("2026-07-01T00:10:00Z", "2026-07-01T00:14:00Z", "2026-07-01T00:22:00Z", None)
     (late,) = [limit for limit in found["limits"] if limit["number"] == told["number"]]
     assert (late["late"], late["over_s"]) == (True, 7 * 60)
     assert [entry["at"] for entry in found["timeline"]] == sorted(entry["at"] for entry in found["timeline"])
     assert {"order", "incident", "case", "report"} == {entry["kind"] for entry in found["timeline"]}
-    pages, text = words_of(paper.render(found["title_zh"], found["number"], found["sections"]["zh"]))
+    pages, text = words_of(paper.render(found["title_zh"], found["number"], review.sections(found, city.zone)["zh"]))
     assert pages >= 1
     assert "关键时刻" in text
-    alone = city.desk.read(lambda conn: review.of_case(conn, sent, city.zone))
+    alone = city.desk.read(lambda conn: review.of_case(conn, sent))
     assert [entry["verb"] for entry in alone["timeline"]][:2] == ["confirm", "dispatch"]
     assert {gap["from"] for gap in alone["gaps"]} <= set(review.MOMENTS)
+
+
+def test_an_incident_was_seen_when_the_first_of_its_cases_was(city: Any) -> None:
+    case = city.open()
+    city.clock.at += 10 * MINUTE
+    room = city.as_("duty_officer", lambda deed: incident.open_room(deed, incident.NewIncident("flood", "积水", "Flooding", (city.street,))))
+    city.as_("duty_officer", lambda deed: incident.add(deed, room["id"], "link", case["id"]))
+    row = city.desk.read(lambda conn: handover.line.find(conn, "incident", room["id"]))
+    found = city.desk.read(lambda conn: review.of_incident(conn, row))
+    at = {moment["key"]: moment["at"] for moment in found["moments"]}
+    assert (at["seen"], at["told"], at["closed"]) == ("2026-07-01T00:00:00Z", "2026-07-01T00:00:00Z", None)
+    assert all(gap["s"] >= 0 for gap in found["gaps"])
+
+
+def test_a_report_that_was_dropped_is_not_owed_in_the_review(city: Any) -> None:
+    def step(verb: str, at: int, due: int) -> Any:
+        return {"kind": "report", "verb": verb, "subject": verb and "r", "number": "S1", "at": at, "detail": {"kind": "next", "due": due}}
+
+    assert review._limits([step("draft", 0, HOUR), step("drop", MINUTE, HOUR)]) == []
+    (late,) = review._limits([step("draft", 0, HOUR), step("drop", 2 * HOUR, HOUR)])
+    assert late["end"] == 2 * HOUR, "what ran out before it was dropped stays late"
+
+
+def test_a_review_on_paper_calls_people_as_its_language_does(city: Any) -> None:
+    case = city.open()
+    found = city.desk.read(lambda conn: review.of_case(conn, case))
+    for line in found["timeline"]:
+        line |= {"by_zh": "派遣员", "by_en": "Dispatcher"}
+    said = review.sections(found, city.zone)
+    assert {row[3] for row in said["zh"][2]["tables"][0][1:]} == {"派遣员"}
+    assert {row[3] for row in said["en"][2]["tables"][0][1:]} == {"Dispatcher"}
 
 
 def test_the_sheet_of_a_great_record_needs_no_typing(city: Any) -> None:

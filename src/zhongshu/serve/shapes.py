@@ -130,7 +130,8 @@ SHAPES: dict[str, str] = {
     "Instruction": "id: str, number: str, leader: str, leader_name: str, text: str, case: str, case_number: str, area: area, made: time, until: time?, late: bool, "
     "step?: str, step_zh?: str, step_en?: str, open?: bool, closed?: time?",
     "IncidentRow": _INCIDENT,
-    "Incident": f"{_INCIDENT}, orders: [Order], reports: [Report], log: [Logged], cases: [any], supplies: [any], verbs: [any]",
+    "Incident": f"{_INCIDENT}, orders: [Order], reports: [Report], log: [Logged], cases: [any], supplies: [any], unfinished: [Unfinished], verbs: [any]",
+    "Unfinished": "kind: str, id: str, number: str, zh: str, en: str",
     "Order": "id: str, number: str, incident: str, task: str, title_zh: str, title_en: str, unit: str, unit_zh: str, unit_en: str, basis: str, state: str, state_zh: str, state_en: str, "
     "note: str, drill: bool, sent: time, due: time?, read: time?, accepted: time?, ended: time?, late: bool, verbs: [any], version: int",
     "Report": "id: str, number: str, incident: str, kind: str, kind_zh: str, kind_en: str, state: str, state_zh: str, state_en: str, text_zh: str, text_en: str, sent_to: str, made: time, "

@@ -128,6 +128,18 @@ OTHER_EXPECTED = declare(
     zh=("这份交接单是交给另一位人员的。", "请由指定的接班人签字，或请交班人重新交接。"),
     en=("This sheet was made out to someone else.", "Let them sign, or ask the outgoing officer to hand over anew."),
 )
+NOT_ENDED = declare(
+    "report.not_ended",
+    "conflict",
+    zh=("事件 {number} 还没有结束，不能起草终报。", "请先报续报；事件结束时会自动起草终报。"),
+    en=("Incident {number} has not ended: there is no final report yet.", "Send the next report; the final one is drafted when the incident is closed."),
+)
+UNFILLED = declare(
+    "report.unfilled",
+    "invalid",
+    zh=("报告里还有没填的内容：{places_zh}。", "请把这些地方填写好或删去，再报送。中英文填好一种即可，另一种随之。"),
+    en=("The report still has places to fill in: {places_en}.", "Fill them in or take them out, then send. One language is enough: the other follows it."),
+)
 NO_FINAL = declare(
     "report.after_final",
     "conflict",

@@ -209,11 +209,15 @@ def _review(asked: Asked, id_: str) -> dict[str, Any]:
     def read(conn: Connection) -> dict[str, Any]:
         held = incident.get(conn, asked.scope, id_, asked.principal, city.clock.now(), cases)
         row = line.find(conn, "incident", id_)
-        return review.of_incident(conn, row | {"cases": [case["id"] for case in held["cases"]]}, city.zone)
+        return review.of_incident(conn, row | {"cases": [case["id"] for case in held["cases"]]})
 
-    found = city.office.read(read)
+    return _told(asked, city.office.read(read))
+
+
+def _told(asked: Asked, found: dict[str, Any]) -> dict[str, Any]:
+    """Add to a review what those who acted are called in each language, and what goes on paper."""
     _signed(asked, found["timeline"], "by")
-    return found
+    return found | {"sections": review.sections(found, asked.city.zone)}
 
 
 def case_review(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
@@ -231,11 +235,9 @@ def _case_review(asked: Asked, id_: str) -> dict[str, Any]:
 
     def read(conn: Connection) -> dict[str, Any]:
         held = record.get_case(conn, asked.scope, id_, asked.principal, city.clock.now())
-        return review.of_case(conn, held, city.zone)
+        return review.of_case(conn, held)
 
-    found = city.office.read(read)
-    _signed(asked, found["timeline"], "by")
-    return found
+    return _told(asked, city.office.read(read))
 
 
 def _reviewed(found: dict[str, Any], language: str) -> Response:
