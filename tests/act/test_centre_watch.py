@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from zhongshu.act import Deed, Given, NewCase, do, open_case
-from zhongshu.act.centre import brief, days, handover, incident, instruction, order, paper, review
+from zhongshu.act.centre import brief, days, handover, incident, instruction, order, paper, review, warning
 from zhongshu.act.tables import case_step
 from zhongshu.kernel.area import Level, at_level
 from zhongshu.kernel.clock import DAY, HOUR, MINUTE, parse_time
@@ -43,6 +43,7 @@ def test_the_watch_changes_with_the_second_signature_and_not_before(city: Any) -
     assert charge(city) == ""
     first = sign(city, day, begin(city, day))
     assert (charge(city), first["outgoing"]) == (day.id, day.id), "nobody's watch is opened by who signs first"
+    assert handover.show(first)["first"] and first["document"]["first"], "the sheet says that nobody handed over"
     city.clock.at += HOUR
     city.refused("handover.not_in_charge", lambda: begin(city, night))
     row = begin(city, day, "泵站 3 号泵待修")
@@ -50,6 +51,7 @@ def test_the_watch_changes_with_the_second_signature_and_not_before(city: Any) -
     city.refused("handover.own", lambda: sign(city, day, row))
     city.clock.at += MINUTE
     done = sign(city, night, row)
+    assert not handover.show(done)["first"]
     assert (charge(city), done["signed_in"] - done["signed_out"]) == (night.id, MINUTE)
     city.refused("centre.not_now", lambda: sign(city, other, row))
     named = begin(city, night, to=other.id)
@@ -114,6 +116,8 @@ def test_an_instruction_supervises_a_case_or_opens_one_and_ends_with_it(city: An
         city.as_("duty_officer", lambda deed, each=each: do(deed, each, "void", Given(reason="已另案办理")))
     assert city.desk.read(lambda conn: instruction.unfinished(conn, ALL, city.clock.now())) == []
     city.refused("case.missing", lambda: city.as_(leader, lambda deed: instruction.give(deed, instruction.NewInstruction(" ", until, case["id"]))))
+    gone = instruction.NewInstruction("昨天办结", city.clock.now() - HOUR, area=city.street)
+    city.refused("instruction.past", lambda: city.as_(leader, lambda deed: instruction.give(deed, gone)))
 
 
 def recount(city: Any, day: date) -> dict[str, Counter[int]]:
@@ -182,6 +186,27 @@ def test_a_change_is_told_against_the_city_s_own_days(city: Any) -> None:
     assert closed["day_change"] is None, "nothing to compare with"
     assert made["sections"]["zh"][0]["head"] == "一、昨日运行"
     assert made["todo"]["overdue"] == 9
+
+
+def test_a_warning_that_was_superseded_ends_then_on_the_page_and_on_paper(city: Any) -> None:
+    now = city.clock.now()
+
+    def warn(issued: str, kind: str = "Alert", names: tuple[str, ...] = ()) -> Any:
+        given_ = warning.ByHand("气象台（虚构）", issued, "暴雨", "yellow", (city.street,), city.clock.now(), now + 6 * HOUR, kind=kind, names=names)
+        return city.as_("duty_officer", lambda deed: warning.enter(deed, given_))
+
+    old = warn("1")
+    city.clock.at += 32 * MINUTE
+    warn("2", "Update", (old["id"],))
+    made = city.desk.read(lambda conn: brief.brief(conn, date(2026, 7, 1), brief.Around(city.clock.now() + MINUTE, city.zone)))
+    assert [(one["from"], one["until"], one["over"]) for one in made["holding"]] == [
+        ("2026-07-01T00:32:00Z", "2026-07-01T06:00:00Z", False),
+        ("2026-07-01T00:00:00Z", "2026-07-01T00:32:00Z", True),
+    ]
+    assert [line.endswith("（已结束）") for line in made["sections"]["zh"][1]["lines"]] == [False, True]
+    assert "07-01 08:32（已结束）" in made["sections"]["zh"][1]["lines"][1]
+    assert "在效预警 1 条（另列已结束 1 条）" in made["summary"]["zh"]
+    assert "Warnings in force: 1 (1 more listed have ended)" in made["summary"]["en"]
 
 
 def words_of(pdf: bytes) -> tuple[int, str]:

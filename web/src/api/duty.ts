@@ -142,6 +142,8 @@ export interface Handover {
   signed_by_name_zh?: string
   signed_by_name_en?: string
   expected: string
+  /** Nobody was in charge who could hand over. */
+  first: boolean
   signed_out: string
   signed_in: string | null
   memo: string

@@ -216,7 +216,7 @@ def get(connection: Connection, scope: Scope, id_: str, viewer: Principal, now: 
     orders = order.of_incident(connection, row["id"])
     linked = select(case_file).where(case_file.c.id.in_(row["cases"]), *in_scope(case_file.c, cases)).order_by(case_file.c.opened)
     return show(connection, row) | {
-        "orders": [order.show(each, viewer, now) for each in orders],
+        "orders": [order.show(connection, each, viewer, now) for each in orders],
         "reports": report.of_incident(connection, row["id"], now),
         "log": log_of(connection, row["id"], [each["id"] for each in orders]),
         "cases": [_case(each) for each in connection.execute(linked).mappings()],

@@ -146,6 +146,18 @@ NO_FINAL = declare(
     zh=("事件 {number} 已报送终报。", "需要更正的，请另行报告。"),
     en=("The final report of {number} was sent.", "What must be corrected is reported apart."),
 )
+NOT_YET = declare(
+    "warning.not_yet_issued",
+    "invalid",
+    zh=("发布时间 {issued} 还没有到：现在是 {now}。", "请核对发布时间；以后才生效的，请把生效时间 onset 写成那时。"),
+    en=("The warning's time of issue {issued} lies ahead: it is {now}.", "Check it; for a warning that begins later, give that time as its onset."),
+)
+PAST = declare(
+    "instruction.past",
+    "invalid",
+    zh=("完成期限 {until} 已经过去：现在是 {now}。", "请改为以后的时间。"),
+    en=("The time it is to be done by, {until}, has passed: it is {now}.", "Give a time that is still to come."),
+)
 NO_RULE = declare(
     "warning.no_rule",
     "refused",

@@ -187,8 +187,11 @@ def act_on_order(asked: Door, id: str, order: str, verb: str, body: Receipt) -> 
         scope = asked.city.guard.require(asked.principal, "act", "incident", verb=verb)
         if not line.touches(scope, row):
             asked.city.guard.require(asked.principal, "act", "incident", row["area"], verb=verb)
-    after = asked.city.office.write(asked.principal, lambda deed: orders.step(deed, row["id"], order, verb, body.note, body.version))
-    return orders.show(after, asked.principal, asked.city.clock.now())
+
+    def work(deed: Deed) -> dict[str, Any]:
+        return orders.show(deed.connection, orders.step(deed, row["id"], order, verb, body.note, body.version), asked.principal, deed.now)
+
+    return asked.city.office.write(asked.principal, work)
 
 
 def incident_review(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
