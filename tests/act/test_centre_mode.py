@@ -24,11 +24,11 @@ flood,postpone,garbage,暴露垃圾,Rubbish,,预案 4,2025-01-01
 flood,sample,WaterLevelSensor,水位计,Water level sensor,30,预案 4,2025-01-01
 heat,urgent,consult,咨询,Question,,预案 5,2025-01-01
 """
-PLANS = """theme,level,task,zh,en,unit,limit_minutes,basis,valid_from
-flood,4,watch,值守,Stand by,dept-drainage,60,预案 3,2025-01-01
-flood,3,pumps,泵车预置,Bring pumps,dept-drainage,30,预案 3,2025-01-01
-flood,3,watch,加强值守,Stand by in force,dept-drainage,20,预案 3,2025-01-01
-flood,1,move,转移,Move people,dept-road,,预案 3,2025-01-01
+PLANS = """theme,level,task,zh,en,unit,limit_minutes,basis,basis_en,valid_from
+flood,4,watch,值守,Stand by,dept-drainage,60,预案 3,,2025-01-01
+flood,3,pumps,泵车预置,Bring pumps,dept-drainage,30,预案 3,Plan 3,2025-01-01
+flood,3,watch,加强值守,Stand by in force,dept-drainage,20,预案 3,,2025-01-01
+flood,1,move,转移,Move people,dept-road,,预案 3,,2025-01-01
 """
 ROSTER = """theme,day,shift,first,last,post,name,account,phone,basis,valid_from
 ,daily,白班,08:00,20:00,duty_officer,值班长 甲,duty,13912345678,制度,2025-01-01
@@ -96,6 +96,7 @@ def test_nothing_follows_a_proposal_and_six_things_follow_its_approval(town: Any
     assert orders == ["sent", "sent"]
     room = town.desk.read(lambda conn: incident.get(conn, ALL, row["incident"], leader(town), town.clock.now(), ALL))
     assert {each["task"]: (each["title_zh"], each["unit_zh"]) for each in room["orders"]} == {"watch": ("加强值守", "排水处"), "pumps": ("泵车预置", "排水处")}
+    assert {each["task"]: each["basis_en"] for each in room["orders"]} == {"watch": "预案 3", "pumps": "Plan 3"}, "where the plan has it in English"
     (first,) = room["reports"]
     assert (first["kind"], first["state"]) == ("first", "draft")
     assert first["due"] == "2026-07-01T00:20:00Z", "the theme's own limit"

@@ -43,7 +43,7 @@ def give(deed: Deed, given: NewInstruction) -> Row:
     if not given.text.strip() or (not given.case and not given.area):
         raise MISSING(field="批示内容、案件或区域 text, case or area")
     if given.until <= deed.now:
-        raise PAST(until=rfc3339(given.until), now=rfc3339(deed.now))
+        raise PAST(until=line.told(deed, given.until), now=line.told(deed, deed.now))
     case = docket.get(deed, given.case) if given.case else None
     area = given.area if case is None else case["area"]
     lent = deed.by(replace(deed.actor, roles=(*deed.actor.roles, *((LENDS, held) for role, held in deed.actor.roles if role == "leader"))))

@@ -100,7 +100,7 @@ def _issued(deed: Deed, issued: str) -> None:
         return
     at = to_us(moment if moment.tzinfo else moment.replace(tzinfo=deed.zone))
     if at > deed.now + AHEAD:
-        raise NOT_YET(issued=rfc3339(at), now=rfc3339(deed.now))
+        raise NOT_YET(issued=line.told(deed, at), now=line.told(deed, deed.now))
 
 
 def _add(deed: Deed, facts: Row) -> Row:
