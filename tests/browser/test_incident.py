@@ -154,18 +154,24 @@ def test_incident_from_its_opening_to_its_review(page_of: Any, city: Any) -> Non
     room.keyboard.press("Enter")
     expect(room.locator(".r-log")).to_contain_text("现场已围挡")
     draft = room.locator(".draft").first
-    draft.locator("textarea").first.fill("首报：井盖缺失，已围挡。")
     draft.get_by_label("报送单位").fill("市委值班室")
+    expect(draft).to_contain_text("填好这些地方才能报送：〔地点待核〕")
+    expect(draft.get_by_role("button", name="报送首报")).to_be_disabled()
+    draft.locator("textarea").first.fill("首报：井盖缺失，已围挡。")
+    expect(draft).to_contain_text("按中文稿报送")
     draft.get_by_role("button", name="报送首报").click()
     expect(room.locator(".sent").first).to_contain_text("市委值班室")
     assert faults(room) == []
 
     room.get_by_role("button", name="结束事件").first.click()
+    expect(room.locator(".closing .unfinished")).to_contain_text(case["number"])
     room.locator(".closing").get_by_role("button", name="结束事件").click()
     expect(room.locator(".state").first).to_contain_text("已结束")
     room.get_by_role("button", name="复盘").click()
     review = room.locator(".review")
     expect(review.locator(".moments .done")).to_have_count(6)
+    told = city.as_("duty").get(f"/api/incidents/{room.url.rpartition('/')[2].partition('?')[0]}/review").json()
+    assert all(gap["s"] >= 0 for gap in told["gaps"]), "seen when the case was, not when the room was opened"
     expect(review).to_contain_text("断道并设绕行")
     answer = city.as_("duty").get(str(review.get_by_role("link", name="打印版（PDF）").get_attribute("href")))
     assert answer.content.startswith(b"%PDF-")
