@@ -315,6 +315,8 @@ def test_reports_follow_each_other_within_their_limits(town: Any) -> None:
     assert [(each["kind"], each["state"]) for each in held] == [("first", "sent"), ("next", "draft"), ("final", "draft")], "the end pays no report"
     looked = town.desk.read(lambda conn: incident.get(conn, ALL, room["id"], ANONYMOUS, town.clock.now(), ALL))
     assert [(each["kind"], each["number"]) for each in looked["unfinished"]] == [("report", each["number"]) for each in held[1:]]
+    owed = town.desk.read(lambda conn: report.waiting(conn, town.clock.now()))
+    assert [(each["kind"], each["incident_zh"], each["incident_en"]) for each in owed] == [("next", "一区积水", "Flooding"), ("final", "一区积水", "Flooding")]
     send(held[2]["id"], text_zh="终报：水已退。")
     held = town.desk.read(lambda conn: report.of_incident(conn, room["id"], town.clock.now()))
     assert [(each["kind"], each["state"]) for each in held] == [("first", "sent"), ("next", "dropped"), ("final", "sent")]

@@ -135,7 +135,7 @@ SHAPES: dict[str, str] = {
     "Order": "id: str, number: str, incident: str, task: str, title_zh: str, title_en: str, unit: str, unit_zh: str, unit_en: str, basis: str, basis_en: str, state: str, state_zh: str, state_en: str, "
     "note: str, drill: bool, sent: time, due: time?, read: time?, accepted: time?, ended: time?, late: bool, verbs: [any], version: int",
     "Report": "id: str, number: str, incident: str, kind: str, kind_zh: str, kind_en: str, state: str, state_zh: str, state_en: str, text_zh: str, text_en: str, sent_to: str, made: time, "
-    "due: time?, sent: time?, late: bool, drill: bool, version: int",
+    "due: time?, sent: time?, late: bool, drill: bool, version: int, incident_zh?: str, incident_en?: str",
     "Logged": "seq: int, kind: str, number: str, verb: str, verb_zh: str, verb_en: str, about_zh: str, about_en: str, actor: str, actor_name: str, actor_name_zh: str, actor_name_en: str, note: str, reason: str, unit: str, at: time, drill: bool",
     "Review": "number: str, title_zh: str, title_en: str, drill: bool, moments: [Moment], gaps: [any], limits: [any], timeline: [any], sections: any",
     "Moment": "key: str, zh: str, en: str, at: time?",

@@ -68,6 +68,8 @@ export interface Held {
   unit_zh?: string
   unit_en?: string
   incident?: string | null
+  incident_zh?: string
+  incident_en?: string
   started?: string
   opened?: string
   sent?: string | null

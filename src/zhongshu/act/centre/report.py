@@ -13,6 +13,7 @@ from zhongshu.act import duty
 from zhongshu.act.centre import line, order, response, warning
 from zhongshu.act.centre.line import Document, Row
 from zhongshu.act.centre.refusals import NO_FINAL, NO_VERB, NOT_ENDED, NOT_NOW, UNFILLED
+from zhongshu.act.centre.tables import incident as incidents
 from zhongshu.act.centre.tables import incident_report
 from zhongshu.act.deed import MISSING, SYSTEM, Deed, number
 from zhongshu.act.shown import time_of
@@ -203,10 +204,11 @@ def of_incident(connection: Connection, incident_id: str, now: int) -> list[Docu
 
 
 def waiting(connection: Connection, now: int) -> list[Document]:
-    """Return the drafts that have a limit, the first due first."""
-    c = incident_report.c
-    query = select(incident_report).where(c.state == "draft", c.due.is_not(None)).order_by(c.due, c.id)
-    return [show(row, now) for row in connection.execute(query).mappings()]
+    """Return the drafts that have a limit, the first due first, with what their incidents are called: they are owed after its end too."""
+    c, of = incident_report.c, incidents.c
+    query = select(incident_report, of.title_zh.label("incident_zh"), of.title_en.label("incident_en")).join(incidents, of.id == c.incident)
+    query = query.where(c.state == "draft", c.due.is_not(None)).order_by(c.due, c.id)
+    return [show(row, now) | {name: row[name] for name in ("incident_zh", "incident_en")} for row in connection.execute(query).mappings()]
 
 
 def show(row: Mapping[Any, Any], now: int) -> Document:
