@@ -12,7 +12,7 @@ from zhongshu.act.centre import incident, mode, order, report, response, roster,
 from zhongshu.act.deed import Deed
 from zhongshu.kernel.area import interval
 from zhongshu.kernel.clock import MINUTE, rfc3339
-from zhongshu.kernel.grade import EVERYWHERE, Scope
+from zhongshu.kernel.grade import ANONYMOUS, EVERYWHERE, Scope
 from zhongshu.kernel.problem import Problem
 
 OTHER = 990102001000000
@@ -24,11 +24,11 @@ flood,postpone,garbage,暴露垃圾,Rubbish,,预案 4,2025-01-01
 flood,sample,WaterLevelSensor,水位计,Water level sensor,30,预案 4,2025-01-01
 heat,urgent,consult,咨询,Question,,预案 5,2025-01-01
 """
-PLANS = """theme,level,task,zh,en,unit,limit_minutes,basis,valid_from
-flood,4,watch,值守,Stand by,dept-drainage,60,预案 3,2025-01-01
-flood,3,pumps,泵车预置,Bring pumps,dept-drainage,30,预案 3,2025-01-01
-flood,3,watch,加强值守,Stand by in force,dept-drainage,20,预案 3,2025-01-01
-flood,1,move,转移,Move people,dept-road,,预案 3,2025-01-01
+PLANS = """theme,level,task,zh,en,unit,limit_minutes,basis,basis_en,valid_from
+flood,4,watch,值守,Stand by,dept-drainage,60,预案 3,,2025-01-01
+flood,3,pumps,泵车预置,Bring pumps,dept-drainage,30,预案 3,Plan 3,2025-01-01
+flood,3,watch,加强值守,Stand by in force,dept-drainage,20,预案 3,,2025-01-01
+flood,1,move,转移,Move people,dept-road,,预案 3,,2025-01-01
 """
 ROSTER = """theme,day,shift,first,last,post,name,account,phone,basis,valid_from
 ,daily,白班,08:00,20:00,duty_officer,值班长 甲,duty,13912345678,制度,2025-01-01
@@ -96,6 +96,7 @@ def test_nothing_follows_a_proposal_and_six_things_follow_its_approval(town: Any
     assert orders == ["sent", "sent"]
     room = town.desk.read(lambda conn: incident.get(conn, ALL, row["incident"], leader(town), town.clock.now(), ALL))
     assert {each["task"]: (each["title_zh"], each["unit_zh"]) for each in room["orders"]} == {"watch": ("加强值守", "排水处"), "pumps": ("泵车预置", "排水处")}
+    assert {each["task"]: each["basis_en"] for each in room["orders"]} == {"watch": "预案 3", "pumps": "Plan 3"}, "where the plan has it in English"
     (first,) = room["reports"]
     assert (first["kind"], first["state"]) == ("first", "draft")
     assert first["due"] == "2026-07-01T00:20:00Z", "the theme's own limit"
@@ -293,16 +294,32 @@ def test_reports_follow_each_other_within_their_limits(town: Any) -> None:
 
         return town.as_("duty_officer", work)
 
-    sent = send(first["id"], text_zh="更正后的文字")
-    assert (sent["text_zh"], sent["state"]) == ("更正后的文字", "sent")
+    def draft(kind: str) -> Any:
+        return town.as_("duty_officer", lambda deed: report.draft(deed, incident.line.find(deed.connection, "incident", room["id"]), kind))
+
+    refused = town.refused("report.unfilled", lambda: send(first["id"]))
+    assert "〔地点待核〕〔待核〕〔请填写〕" in str(refused.sentence("zh"))
+    town.refused("report.unfilled", lambda: send(first["id"], text_zh="地点：〔地点待核〕"))
+    sent = send(first["id"], text_zh="依据防指〔2026〕8 号，更正后的文字")
+    assert (sent["text_zh"], sent["state"]) == ("依据防指〔2026〕8 号，更正后的文字", "sent")
+    assert sent["text_en"] == sent["text_zh"], "nothing with holes in it is sent in the other language"
     held = town.desk.read(lambda conn: report.of_incident(conn, room["id"], town.clock.now()))
     assert [(each["kind"], each["state"], each["late"]) for each in held] == [("first", "sent", True), ("next", "draft", False)]
     assert held[1]["due"] == "2026-07-01T01:20:00Z", "an hour after the one before"
     town.refused("centre.not_now", lambda: send(first["id"]))
+    town.refused("report.not_ended", lambda: draft("final"))
+    held = town.desk.read(lambda conn: report.of_incident(conn, room["id"], town.clock.now()))
+    assert [(each["kind"], each["state"]) for each in held] == [("first", "sent"), ("next", "draft")], "what is due stays due"
     town.as_("duty_officer", lambda deed: incident.close(deed, room["id"], "水退"))
     held = town.desk.read(lambda conn: report.of_incident(conn, room["id"], town.clock.now()))
-    assert [(each["kind"], each["state"]) for each in held] == [("first", "sent"), ("next", "dropped"), ("final", "draft")]
-    send(held[2]["id"])
+    assert [(each["kind"], each["state"]) for each in held] == [("first", "sent"), ("next", "draft"), ("final", "draft")], "the end pays no report"
+    looked = town.desk.read(lambda conn: incident.get(conn, ALL, room["id"], ANONYMOUS, town.clock.now(), ALL))
+    assert [(each["kind"], each["number"]) for each in looked["unfinished"]] == [("report", each["number"]) for each in held[1:]]
+    owed = town.desk.read(lambda conn: report.waiting(conn, town.clock.now()))
+    assert [(each["kind"], each["incident_zh"], each["incident_en"]) for each in owed] == [("next", "一区积水", "Flooding"), ("final", "一区积水", "Flooding")]
+    send(held[2]["id"], text_zh="终报：水已退。")
+    held = town.desk.read(lambda conn: report.of_incident(conn, room["id"], town.clock.now()))
+    assert [(each["kind"], each["state"]) for each in held] == [("first", "sent"), ("next", "dropped"), ("final", "sent")]
     town.refused("report.after_final", lambda: town.as_("duty_officer", lambda deed: report.draft(deed, room, "next")))
     town.refused("incident.closed", lambda: town.as_("duty_officer", lambda deed: incident.log(deed, room["id"], "再看")))
 

@@ -219,3 +219,15 @@ def fresh(factory: Any) -> Any:
             return self.desk.write(lambda conn: work(Deed(conn, self.clock.now(), officer, zone=ZoneInfo("Asia/Shanghai"))))
 
     return City()
+
+
+@pytest.mark.parametrize("issued", ["2026-07-01T09:30:00+08:00", "2026-07-01 09:30"])
+def test_a_warning_cannot_have_been_issued_in_time_to_come(city: Any, issued: str) -> None:
+    def enter(issued: str) -> Any:
+        given_ = warning.ByHand("气象台（虚构）", issued, "大风", "blue", (city.street,), city.clock.now())
+        return city.as_("duty_officer", lambda deed: warning.enter(deed, given_))
+
+    city.refused("warning.not_yet_issued", lambda: enter(issued))
+    assert held(city) == []
+    for number in ("2026-07-01T08:04:00+08:00", "20991231-07", "大风 2099 第 1 号"):
+        assert enter(number)["external"] == number

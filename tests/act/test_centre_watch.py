@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from zhongshu.act import Deed, Given, NewCase, do, open_case
-from zhongshu.act.centre import brief, days, handover, incident, instruction, order, paper, review
+from zhongshu.act.centre import brief, days, handover, incident, instruction, order, paper, review, warning
 from zhongshu.act.tables import case_step
 from zhongshu.kernel.area import Level, at_level
 from zhongshu.kernel.clock import DAY, HOUR, MINUTE, parse_time
@@ -43,6 +43,7 @@ def test_the_watch_changes_with_the_second_signature_and_not_before(city: Any) -
     assert charge(city) == ""
     first = sign(city, day, begin(city, day))
     assert (charge(city), first["outgoing"]) == (day.id, day.id), "nobody's watch is opened by who signs first"
+    assert handover.show(first)["first"] and first["document"]["first"], "the sheet says that nobody handed over"
     city.clock.at += HOUR
     city.refused("handover.not_in_charge", lambda: begin(city, night))
     row = begin(city, day, "泵站 3 号泵待修")
@@ -50,6 +51,7 @@ def test_the_watch_changes_with_the_second_signature_and_not_before(city: Any) -
     city.refused("handover.own", lambda: sign(city, day, row))
     city.clock.at += MINUTE
     done = sign(city, night, row)
+    assert not handover.show(done)["first"]
     assert (charge(city), done["signed_in"] - done["signed_out"]) == (night.id, MINUTE)
     city.refused("centre.not_now", lambda: sign(city, other, row))
     named = begin(city, night, to=other.id)
@@ -114,6 +116,8 @@ def test_an_instruction_supervises_a_case_or_opens_one_and_ends_with_it(city: An
         city.as_("duty_officer", lambda deed, each=each: do(deed, each, "void", Given(reason="已另案办理")))
     assert city.desk.read(lambda conn: instruction.unfinished(conn, ALL, city.clock.now())) == []
     city.refused("case.missing", lambda: city.as_(leader, lambda deed: instruction.give(deed, instruction.NewInstruction(" ", until, case["id"]))))
+    gone = instruction.NewInstruction("昨天办结", city.clock.now() - HOUR, area=city.street)
+    city.refused("instruction.past", lambda: city.as_(leader, lambda deed: instruction.give(deed, gone)))
 
 
 def recount(city: Any, day: date) -> dict[str, Counter[int]]:
@@ -184,6 +188,27 @@ def test_a_change_is_told_against_the_city_s_own_days(city: Any) -> None:
     assert made["todo"]["overdue"] == 9
 
 
+def test_a_warning_that_was_superseded_ends_then_on_the_page_and_on_paper(city: Any) -> None:
+    now = city.clock.now()
+
+    def warn(issued: str, kind: str = "Alert", names: tuple[str, ...] = ()) -> Any:
+        given_ = warning.ByHand("气象台（虚构）", issued, "暴雨", "yellow", (city.street,), city.clock.now(), now + 6 * HOUR, kind=kind, names=names)
+        return city.as_("duty_officer", lambda deed: warning.enter(deed, given_))
+
+    old = warn("1")
+    city.clock.at += 32 * MINUTE
+    warn("2", "Update", (old["id"],))
+    made = city.desk.read(lambda conn: brief.brief(conn, date(2026, 7, 1), brief.Around(city.clock.now() + MINUTE, city.zone)))
+    assert [(one["from"], one["until"], one["over"]) for one in made["holding"]] == [
+        ("2026-07-01T00:32:00Z", "2026-07-01T06:00:00Z", False),
+        ("2026-07-01T00:00:00Z", "2026-07-01T00:32:00Z", True),
+    ]
+    assert [line.endswith("（已结束）") for line in made["sections"]["zh"][1]["lines"]] == [False, True]
+    assert "07-01 08:32（已结束）" in made["sections"]["zh"][1]["lines"][1]
+    assert "在效预警 1 条（另列已结束 1 条）" in made["summary"]["zh"]
+    assert "Warnings in force: 1 (1 more listed have ended)" in made["summary"]["en"]
+
+
 def words_of(pdf: bytes) -> tuple[int, str]:
     """Return how many pages a PDF has, and the text that its content streams show: two bytes a character in UTF-16, as its font's encoding says."""
     text = ""
@@ -239,19 +264,50 @@ def test_a_review_is_the_history_s_own_and_names_no_reporter(city: Any) -> None:
         city.as_("handler", lambda deed, verb=verb: order.step(deed, room["id"], told["id"], verb))
     city.to_check(sent) if sent["step"] == "dispatch" else city.do("handler", sent, "take")
     row = city.desk.read(lambda conn: handover.line.find(conn, "incident", room["id"]))
-    found = city.desk.read(lambda conn: review.of_incident(conn, row, city.zone))
+    found = city.desk.read(lambda conn: review.of_incident(conn, row))
     at = {moment["key"]: moment["at"] for moment in found["moments"]}
     assert (at["sent"], at["arrived"], at["done"], at["closed"]) == ("2026-07-01T00:10:00Z", "2026-07-01T00:14:00Z", "2026-07-01T00:22:00Z", None)
     (late,) = [limit for limit in found["limits"] if limit["number"] == told["number"]]
     assert (late["late"], late["over_s"]) == (True, 7 * 60)
     assert [entry["at"] for entry in found["timeline"]] == sorted(entry["at"] for entry in found["timeline"])
     assert {"order", "incident", "case", "report"} == {entry["kind"] for entry in found["timeline"]}
-    pages, text = words_of(paper.render(found["title_zh"], found["number"], found["sections"]["zh"]))
+    pages, text = words_of(paper.render(found["title_zh"], found["number"], review.sections(found, city.zone)["zh"]))
     assert pages >= 1
     assert "关键时刻" in text
-    alone = city.desk.read(lambda conn: review.of_case(conn, sent, city.zone))
+    alone = city.desk.read(lambda conn: review.of_case(conn, sent))
     assert [entry["verb"] for entry in alone["timeline"]][:2] == ["confirm", "dispatch"]
     assert {gap["from"] for gap in alone["gaps"]} <= set(review.MOMENTS)
+
+
+def test_an_incident_was_seen_when_the_first_of_its_cases_was(city: Any) -> None:
+    case = city.open()
+    city.clock.at += 10 * MINUTE
+    room = city.as_("duty_officer", lambda deed: incident.open_room(deed, incident.NewIncident("flood", "积水", "Flooding", (city.street,))))
+    city.as_("duty_officer", lambda deed: incident.add(deed, room["id"], "link", case["id"]))
+    row = city.desk.read(lambda conn: handover.line.find(conn, "incident", room["id"]))
+    found = city.desk.read(lambda conn: review.of_incident(conn, row))
+    at = {moment["key"]: moment["at"] for moment in found["moments"]}
+    assert (at["seen"], at["told"], at["closed"]) == ("2026-07-01T00:00:00Z", "2026-07-01T00:00:00Z", None)
+    assert all(gap["s"] >= 0 for gap in found["gaps"])
+
+
+def test_a_report_that_was_dropped_is_not_owed_in_the_review(city: Any) -> None:
+    def step(verb: str, at: int, due: int) -> Any:
+        return {"kind": "report", "verb": verb, "subject": verb and "r", "number": "S1", "at": at, "detail": {"kind": "next", "due": due}}
+
+    assert review._limits([step("draft", 0, HOUR), step("drop", MINUTE, HOUR)]) == []
+    (late,) = review._limits([step("draft", 0, HOUR), step("drop", 2 * HOUR, HOUR)])
+    assert late["end"] == 2 * HOUR, "what ran out before it was dropped stays late"
+
+
+def test_a_review_on_paper_calls_people_as_its_language_does(city: Any) -> None:
+    case = city.open()
+    found = city.desk.read(lambda conn: review.of_case(conn, case))
+    for line in found["timeline"]:
+        line |= {"by_zh": "派遣员", "by_en": "Dispatcher"}
+    said = review.sections(found, city.zone)
+    assert {row[3] for row in said["zh"][2]["tables"][0][1:]} == {"派遣员"}
+    assert {row[3] for row in said["en"][2]["tables"][0][1:]} == {"Dispatcher"}
 
 
 def test_the_sheet_of_a_great_record_needs_no_typing(city: Any) -> None:

@@ -81,6 +81,12 @@ def test_the_sheet_is_there_by_itself_and_two_signatures_hand_the_watch_over(cit
     warned.click()
     expect(day.locator("#part-warnings details[open]")).to_contain_text(held["warning"]["number"])
 
+    draft = city.get("/api/duty", "duty")["draft"]
+    expect(day.locator("#part-warnings .count")).to_have_text(re.compile(rf"^\s*{len(draft['warnings'])}$"))
+    for key in ("response", "mode", "incident"):
+        chip = day.locator(".jump a", has_text={"response": "响应", "mode": "平急", "incident": "事件"}[key])
+        expect(chip.locator("b")).to_have_text(str(len(draft[f"{key}s"])))
+
     night = page_of("/desk/duty", "duty-night", width=1280, height=720)
     expect(charge(night)).to_have_text("值班长")
     expect(night.locator(".charge")).to_contain_text("您不在值守")
@@ -135,7 +141,7 @@ def test_the_brief_is_one_page_on_screen_and_as_pdf_in_both_languages(city: Any,
         sheet = page.locator("article.page")
         expect(sheet.get_by_role("heading", level=1)).to_contain_text(word)
         expect(sheet).to_contain_text(other)
-        expect(sheet.get_by_role("link", name=re.compile("大风蓝色预警|Gale"))).to_be_visible()
+        expect(sheet.get_by_role("link", name=re.compile("大风蓝色预警|Gale: blue"))).to_be_visible()
         assert pages(page.pdf(prefer_css_page_size=True)) == 1, "printed"
         link = page.get_by_role("link", name=re.compile("PDF"))
         answer = page.request.get(str(link.get_attribute("href")))

@@ -115,6 +115,18 @@ def test_mode_is_proposed_approved_and_ended(page_of: Any) -> None:
     expect(screen.locator(".tile.raised")).to_have_count(0)
 
 
+def send_first(room: Page) -> None:
+    """Send the first report, which does not go before its places are filled in."""
+    draft = room.locator(".draft").first
+    draft.get_by_label("报送单位").fill("市委值班室")
+    expect(draft).to_contain_text("填好这些地方才能报送：〔待核〕")
+    expect(draft.get_by_role("button", name="报送首报")).to_be_disabled()
+    draft.locator("textarea").first.fill("首报：井盖缺失，已围挡。")
+    expect(draft).to_contain_text("按中文稿报送")
+    draft.get_by_role("button", name="报送首报").click()
+    expect(room.locator(".sent").first).to_contain_text("市委值班室")
+
+
 def test_incident_from_its_opening_to_its_review(page_of: Any, city: Any) -> None:
     place = city.get("/api/entities?type=TrashBin&limit=1", "duty")["items"][0]
     body = {"class": "drainage.manhole", "title_zh": "井盖缺失", "title_en": "Manhole cover missing", "area": place["area"], "lon": place["lon"], "lat": place["lat"]}
@@ -153,19 +165,18 @@ def test_incident_from_its_opening_to_its_review(page_of: Any, city: Any) -> Non
     room.get_by_label("记一笔").fill("现场已围挡")
     room.keyboard.press("Enter")
     expect(room.locator(".r-log")).to_contain_text("现场已围挡")
-    draft = room.locator(".draft").first
-    draft.locator("textarea").first.fill("首报：井盖缺失，已围挡。")
-    draft.get_by_label("报送单位").fill("市委值班室")
-    draft.get_by_role("button", name="报送首报").click()
-    expect(room.locator(".sent").first).to_contain_text("市委值班室")
+    send_first(room)
     assert faults(room) == []
 
     room.get_by_role("button", name="结束事件").first.click()
+    expect(room.locator(".closing .unfinished")).to_contain_text(case["number"])
     room.locator(".closing").get_by_role("button", name="结束事件").click()
     expect(room.locator(".state").first).to_contain_text("已结束")
     room.get_by_role("button", name="复盘").click()
     review = room.locator(".review")
     expect(review.locator(".moments .done")).to_have_count(6)
+    told = city.as_("duty").get(f"/api/incidents/{room.url.rpartition('/')[2].partition('?')[0]}/review").json()
+    assert all(gap["s"] >= 0 for gap in told["gaps"]), "seen when the case was, not when the room was opened"
     expect(review).to_contain_text("断道并设绕行")
     answer = city.as_("duty").get(str(review.get_by_role("link", name="打印版（PDF）").get_attribute("href")))
     assert answer.content.startswith(b"%PDF-")

@@ -380,4 +380,4 @@ def named(city: City, case: str, other: str, people: Any) -> None:
     sheet = people("duty", "/desk/duty")
     expect(sheet.locator("#part-open")).to_contain_text(number)
     expect(sheet.locator("#part-voices")).to_contain_text(number)
-    expect(sheet.locator("#part-warnings")).to_contain_text("下穿通道内涝")
+    expect(sheet.locator("#part-raised")).to_contain_text("下穿通道内涝")

@@ -122,7 +122,10 @@ def command(town: Town, say: Shapes, url: str) -> Any:
     say.ok("leader", "POST", f"{url}/order", json={"unit": "dept-road", "title_zh": "清理路面", "limit_minutes": 30})
     first = next(each for each in room["reports"] if each["kind"] == "first")
     assert first["due"] and "防汛Ⅲ级应急响应" in first["text_zh"] and "暴雨橙色预警" in first["text_zh"]
-    after = say.ok("duty", "POST", f"{url}/send", json={"report": first["id"], "to": "市委值班室（虚构）", "version": first["version"]})
+    sent = {"report": first["id"], "to": "市委值班室（虚构）", "version": first["version"]}
+    unfilled = town.as_("duty", "POST", f"{url}/send", json=sent).json()
+    assert (unfilled["code"], "〔地点待核〕" in str(unfilled)) == ("report.unfilled", True)
+    after = say.ok("duty", "POST", f"{url}/send", json=sent | {"text_zh": "首报：路口积水，正在抽排，无人员伤亡。"})
     assert [(each["kind"], each["state"]) for each in after["reports"]] == [("first", "sent"), ("next", "draft")]
     assert [each["note"] for each in after["log"] if each["verb"] == "log"] == ["市领导到场"]
     assert say.ok("", "GET", url)["title_zh"] == "启动防汛应急", "a sandbox's visitor may look on"
@@ -207,8 +210,11 @@ def end(town: Town, say: Shapes, url: str, raised: Any, response: Any) -> None:
     road = next(each for each in say.ok("duty", "GET", url)["orders"] if each["unit"] == "dept-road")
     town.refused("duty", "POST", f"{url}/close", 409, json={})
     say.ok("duty", "POST", f"{url}/orders/{road['id']}/cancel", json={"note": "已不需要"})
+    before = say.ok("duty", "GET", url)["unfinished"]
+    assert {each["kind"] for each in before} == {"report", "case"}, "what the end leaves open is told before it"
+    town.refused("duty", "POST", f"{url}/report", 409, json={"kind": "final"})
     closed = say.ok("duty", "POST", f"{url}/close", json={"note": "水已退"})
-    assert [(each["kind"], each["state"]) for each in closed["reports"]] == [("first", "sent"), ("next", "dropped"), ("final", "draft")]
+    assert [(each["kind"], each["state"]) for each in closed["reports"]] == [("first", "sent"), ("next", "draft"), ("final", "draft")]
 
 
 def look_back(say: Shapes, url: str, case: Any) -> None:

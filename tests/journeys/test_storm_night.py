@@ -150,7 +150,9 @@ def open_room(town: Town, water: Water, case: Any) -> Any:
     }
     room = town.ok("duty", "POST", "/api/incidents", json=opened)
     first = next(each for each in room["reports"] if each["kind"] == "first")
-    return town.ok("duty", "POST", f"/api/incidents/{room['id']}/send", json={"report": first["id"], "to": "市委值班室（虚构）"})
+    return town.ok(
+        "duty", "POST", f"/api/incidents/{room['id']}/send", json={"report": first["id"], "to": "市委值班室（虚构）", "text_zh": "首报：下穿通道积水，正在抽排，无人员伤亡。"}
+    )
 
 
 def handle(town: Town, water: Water, case: Any) -> None:

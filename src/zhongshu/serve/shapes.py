@@ -132,20 +132,22 @@ SHAPES: dict[str, str] = {
     "CasesOf": "count: int, items: [any]",
     "Waiting": "count: int, oldest: time?",
     "Handover": "id: str, number: str, state: str, state_zh: str, state_en: str, outgoing: str, outgoing_name: str, incoming: str, incoming_name: str, expected: str, signed_out: time, "
-    "signed_in: time?, memo: str, document: any, digest: str, version: int",
+    "signed_in: time?, memo: str, document: any, digest: str, first: bool, version: int",
     "Instruction": "id: str, number: str, leader: str, leader_name: str, text: str, case: str, case_number: str, area: area, made: time, until: time?, late: bool, "
     "step?: str, step_zh?: str, step_en?: str, open?: bool, closed?: time?",
     "IncidentRow": _INCIDENT,
-    "Incident": f"{_INCIDENT}, orders: [Order], reports: [Report], log: [Logged], cases: [any], supplies: [any], verbs: [any]",
-    "Order": "id: str, number: str, incident: str, task: str, title_zh: str, title_en: str, unit: str, unit_zh: str, unit_en: str, basis: str, state: str, state_zh: str, state_en: str, "
+    "Incident": f"{_INCIDENT}, orders: [Order], reports: [Report], log: [Logged], cases: [any], supplies: [any], unfinished: [Unfinished], verbs: [any]",
+    "Unfinished": "kind: str, id: str, number: str, zh: str, en: str",
+    "Order": "id: str, number: str, incident: str, task: str, title_zh: str, title_en: str, unit: str, unit_zh: str, unit_en: str, basis: str, basis_en: str, state: str, state_zh: str, state_en: str, "
     "note: str, drill: bool, sent: time, due: time?, read: time?, accepted: time?, ended: time?, late: bool, verbs: [any], version: int",
     "Report": "id: str, number: str, incident: str, kind: str, kind_zh: str, kind_en: str, state: str, state_zh: str, state_en: str, text_zh: str, text_en: str, sent_to: str, made: time, "
-    "due: time?, sent: time?, late: bool, drill: bool, version: int",
+    "due: time?, sent: time?, late: bool, drill: bool, version: int, incident_zh?: str, incident_en?: str",
     "Logged": "seq: int, kind: str, number: str, verb: str, verb_zh: str, verb_en: str, about_zh: str, about_en: str, actor: str, actor_name: str, actor_name_zh: str, actor_name_en: str, note: str, reason: str, unit: str, at: time, drill: bool",
     "Review": "number: str, title_zh: str, title_en: str, drill: bool, moments: [Moment], gaps: [any], limits: [any], timeline: [any], sections: any",
     "Moment": "key: str, zh: str, en: str, at: time?",
     "Brief": "date: str, of: str, title: any, figures: [Figure], districts: [any], topics: [any], warnings: [Warning], responses: [Response], incidents: [IncidentRow], signs: [any], todo: any, "
-    "instructions: [Instruction], sections: any, summary: any",
+    "instructions: [Instruction], holding: [Held], sections: any, summary: any",
+    "Held": "noun: str, id: str, title_zh: str, title_en: str, who: str, from: time, until: time?, over: bool, state_zh: str, state_en: str",
     "Figure": "what: str, zh: str, en: str, value: int, day_before: int, week_before: int, day_change: num?, week_change: num?",
     "Evidence": "sha256: str, content_type: str, size: int, url: str",
     "Story": "started: bool, started_at: time?, phase: str, steps: [StoryStep], rain: any, phone: Phone?, seats: [Seat]",

@@ -26,6 +26,19 @@ export interface Sign {
   level: Level
 }
 
+export interface Holding {
+  noun: 'warning' | 'response' | 'incident'
+  id: string
+  title_zh: string
+  title_en: string
+  who: string
+  from: string
+  until: string | null
+  over: boolean
+  state_zh: string
+  state_en: string
+}
+
 export interface Section {
   head: string
   lines: string[]
@@ -47,6 +60,8 @@ export interface Brief {
   signs: Sign[]
   todo: { due_today: number; overdue: number; reports: number; instructions: number; orders: number; voices: number; voices_oldest: string | null }
   instructions: Instruction[]
+  /** What held, told the same on the page and on paper. */
+  holding: Holding[]
 }
 
 export const readBrief = (date: string) => get<Brief>('/api/brief', { date })

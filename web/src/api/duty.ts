@@ -68,6 +68,8 @@ export interface Held {
   unit_zh?: string
   unit_en?: string
   incident?: string | null
+  incident_zh?: string
+  incident_en?: string
   started?: string
   opened?: string
   sent?: string | null
@@ -142,6 +144,8 @@ export interface Handover {
   signed_by_name_zh?: string
   signed_by_name_en?: string
   expected: string
+  /** Nobody was in charge who could hand over. */
+  first: boolean
   signed_out: string
   signed_in: string | null
   memo: string

@@ -48,6 +48,7 @@ export interface Command {
   unit_zh: string
   unit_en: string
   basis: string
+  basis_en: string
   state: 'sent' | 'read' | 'accepted' | 'done' | 'declined' | 'cancelled'
   state_zh: string
   state_en: string
@@ -132,6 +133,8 @@ export interface Incident extends IncidentRow {
   log: Logged[]
   cases: LinkedCase[]
   supplies: Supply[]
+  /** What an end leaves open: reports not sent, cases not closed, a mode in force. */
+  unfinished: { kind: 'report' | 'case' | 'mode'; id: string; number: string; zh: string; en: string }[]
   verbs: Said[]
 }
 

@@ -19,6 +19,7 @@ from zhongshu.act.centre.line import Document
 from zhongshu.act.centre.response import show as show_response
 from zhongshu.act.centre.tables import incident, response, warning
 from zhongshu.act.centre.warning import show as show_warning
+from zhongshu.act.shown import time_of
 from zhongshu.act.tables import case_file, request
 from zhongshu.kernel.area import show_area
 from zhongshu.kernel.clock import parse_time, to_datetime
@@ -62,6 +63,7 @@ def brief(connection: Connection, day: date, around: Around) -> Document:
         "todo": _todo(connection, day, around),
         "instructions": instruction.unfinished(connection, around.scope, around.now)[:INSTRUCTIONS],
     }
+    found["holding"] = _held_until(found, around.now)
     said = {
         "sections": {language: _sections(found, language, around.zone) for language in ("zh", "en")},
         "summary": {language: _summary(found, language) for language in ("zh", "en")},
@@ -145,12 +147,14 @@ _WORDS: dict[str, dict[str, Any]] = {
         "head": ["指标", "昨日", "前一日", "环比", "上周同日", "同比"],
         "area": "区域",
         "none": "无。",
-        "summary": "昨日受理 {received} 件，结案 {closed} 件，其中按期 {on_time} 件；市民诉求 {requests} 件。在效预警 {warnings} 条，应急响应 {responses} 项，体征异常 {signs} 项。今日到期 {due_today} 件，已超时未结 {overdue} 件。",
+        "summary": "昨日受理 {received} 件，结案 {closed} 件，其中按期 {on_time} 件；市民诉求 {requests} 件。在效预警 {warnings} 条{gone}，应急响应 {responses} 项，体征异常 {signs} 项。今日到期 {due_today} 件，已超时未结 {overdue} 件。",
         "span": "{issuer}，{first} 至 {last}",
         "colon": "：",
         "and": "；",
         "sign": "{area} {value}{unit}（{level}）",
         "open": "另行通知",
+        "over": "（已结束）",
+        "gone": "（另列已结束 {n} 条）",
         "since": "{state}，自 {first}",
         "asked": "批示：{text}（{last} 前）",
         "heard": "待受理诉求 {voices} 件，最早一件收于 {first}。",
@@ -166,8 +170,10 @@ _WORDS: dict[str, dict[str, Any]] = {
         "head": ["Figure", "Yesterday", "Day before", "Change", "Last week", "Change"],
         "area": "Area",
         "none": "None.",
-        "summary": "Yesterday {received} cases were received and {closed} closed, {on_time} of them in time; citizens sent {requests} requests. Warnings in force: {warnings}; responses: {responses}; signs out of the ordinary: {signs}. Due today: {due_today}; overdue and open: {overdue}.",
+        "summary": "Yesterday {received} cases were received and {closed} closed, {on_time} of them in time; citizens sent {requests} requests. Warnings in force: {warnings}{gone}; responses: {responses}; signs out of the ordinary: {signs}. Due today: {due_today}; overdue and open: {overdue}.",
         "span": "{issuer}, {first} to {last}",
+        "over": " (ended)",
+        "gone": " ({n} more listed have ended)",
         "colon": ": ",
         "and": "; ",
         "sign": "{area} {value}{unit} ({level})",
@@ -183,25 +189,39 @@ _WORDS: dict[str, dict[str, Any]] = {
 
 def _summary(found: Document, language: str) -> str:
     """Return the day in a sentence or two, for whoever reads nothing else."""
-    held = {"warnings": sum(one["in_force"] for one in found["warnings"]), "responses": sum(one["ended"] is None for one in found["responses"]), "signs": len(found["signs"])}
+    gone = sum(one["over"] for one in found["holding"] if one["noun"] == "warning")
+    held: Document = {noun: sum(not one["over"] for one in found["holding"] if one["noun"] == noun[:-1]) for noun in ("warnings", "responses")}
+    held |= {"signs": len(found["signs"]), "gone": _WORDS[language]["gone"].format(n=gone) if gone else ""}
     said: str = _WORDS[language]["summary"].format_map({figure["what"]: figure["value"] for figure in found["figures"]} | found["todo"] | held)
     return said
+
+
+def _held_until(found: Document, now: int) -> list[Document]:
+    """Return what held, one by one: whose it is, and from when until when, by its own end or by what ended it before; page and paper tell this."""
+    told: list[tuple[str, Document, str, str, tuple[str | None, ...]]] = [
+        ("warning", one, one["issuer"], one["onset"], (one["ended"], one["expires"])) for one in found["warnings"]
+    ]
+    told += [("response", one, one["ordered_by"], one["started"], (one["ended"],)) for one in found["responses"]]
+    told += [("incident", one, "", one["opened"], (one["closed"],)) for one in found["incidents"]]
+    out = []
+    for noun, one, who, first, ends in told:
+        until = min((parse_time(end) for end in ends if end is not None), default=None)
+        said = {name: one[name] for name in ("id", "title_zh", "title_en")} | {"noun": noun, "who": who, "from": first, "until": time_of(until)}
+        out.append(said | {"over": until is not None and until <= now, "state_zh": one.get("state_zh", ""), "state_en": one.get("state_en", "")})
+    return sorted(out, key=lambda one: one["over"])
 
 
 def _holding(found: Document, language: str, zone: ZoneInfo) -> list[str]:
     """Return what held, a line each: its title, whose it is, and from when until when."""
     words = _WORDS[language]
-    lines = [
-        f"{one[f'title_{language}']}{words['colon']}{words['span'].format(issuer=one['issuer'], first=_when(one['onset'], zone), last=_when(one['ended'] or one['expires'], zone) or words['open'])}"
-        for one in found["warnings"]
-    ]
-    lines += [
-        f"{one[f'title_{language}']}{words['colon']}{words['span'].format(issuer=one['ordered_by'], first=_when(one['started'], zone), last=_when(one['ended'], zone) or words['open'])}"
-        for one in found["responses"]
-    ]
-    return lines + [
-        f"{one[f'title_{language}']}{words['colon']}{words['since'].format(state=one[f'state_{language}'], first=_when(one['opened'], zone))}" for one in found["incidents"]
-    ]
+    lines = []
+    for one in found["holding"]:
+        if one["noun"] == "incident":
+            said = words["since"].format(state=one[f"state_{language}"], first=_when(one["from"], zone))
+        else:
+            said = words["span"].format(issuer=one["who"], first=_when(one["from"], zone), last=_when(one["until"], zone) or words["open"]) + (words["over"] if one["over"] else "")
+        lines.append(f"{one[f'title_{language}']}{words['colon']}{said}")
+    return lines
 
 
 def _when(told: str | None, zone: ZoneInfo) -> str:

@@ -61,7 +61,7 @@ def sheet(connection: Connection, now: int, zone: ZoneInfo, scope: Scope, silent
         "reports": report.waiting(connection, now),
         "silent": silent(),
         "instructions": instruction.unfinished(connection, scope, now),
-        "orders": [order.show(row, ANONYMOUS, now) for row in order.unsigned(connection)],
+        "orders": [order.show(connection, row, ANONYMOUS, now) for row in order.unsigned(connection)],
         "roster": [turn.document() for turn in roster.on_duty(connection, now, zone)],
         "waiting_voices": voices.waiting(connection, scope),
         "memo": memo,
@@ -99,6 +99,7 @@ def begin(deed: Deed, area: int, scope: Scope, silent: Outside = nothing, memo: 
     for old in waiting:
         _said(deed, line.change(deed, "handover", dict(old), {"state": "superseded"}), "supersede")
     document = sheet(deed.connection, deed.now, deed.zone, scope, silent, memo)
+    document["first"] = now is None
     document["signed_by"] = {"id": deed.actor.id, "name": deed.actor.name}
     out = (deed.actor.id, deed.actor.name) if now is None else (now["id"], now["name"])
     row: Row = {"id": uuid7(), "number": number(deed, area, deed.now, LETTER), "area": area, "state": "frozen", "outgoing": out[0], "outgoing_name": out[1], "expected": expected}
@@ -153,14 +154,20 @@ def read(connection: Connection, id_: str) -> Row:
     return line.find(connection, "handover", id_)
 
 
+def _first(row: Mapping[Any, Any]) -> bool:
+    """Tell whether a sheet opened the watch; one signed before sheets said so has one name twice."""
+    return bool(row["document"].get("first", row["outgoing"] == row["incoming"]))
+
+
 def show(row: Mapping[Any, Any], *, whole: bool = True) -> Document:
-    """Turn a handover's row into its document; without `whole`, who signed when, and no sheet."""
+    """Turn a handover's row into its document; without `whole`, who signed when, and no sheet. `first`: nobody was in charge who could hand over."""
     plain = ("id", "number", "state", "outgoing", "outgoing_name", "incoming", "incoming_name", "expected", "digest", "version")
     return {name: row[name] for name in plain} | {
         "state_zh": STATES[row["state"]][0],
         "state_en": STATES[row["state"]][1],
         "signed_out": rfc3339(row["signed_out"]),
         "signed_in": time_of(row["signed_in"]),
+        "first": _first(row),
         "memo": row["memo"] if whole else "",
         "document": row["document"] if whole else None,
     }

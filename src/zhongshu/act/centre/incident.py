@@ -17,6 +17,7 @@ from zhongshu.act.centre.tables import incident
 from zhongshu.act.deed import MISSING, Deed, number
 from zhongshu.act.shown import in_scope, time_of
 from zhongshu.act.tables import case_file, case_step
+from zhongshu.act.urgency import mode as modes
 from zhongshu.kernel.area import show_area
 from zhongshu.kernel.clock import rfc3339
 from zhongshu.kernel.grade import Principal, Scope
@@ -172,7 +173,7 @@ def _said_of(deed: Deed, row: Row, verb: str, what: str | dict[str, Any]) -> Non
 
 
 def close(deed: Deed, id_: str, note: str, version: int | None = None) -> Row:
-    """Close an incident whose orders have all ended, and draft its final report. Raises `incident.closed`, `incident.orders_open`, `centre.stale`."""
+    """Close an incident whose orders have all ended, and draft its final report; reports not sent stay owed. Raises `incident.closed`, `incident.orders_open`, `centre.stale`."""
     row = _open(deed, id_)
     if count := sum(each["state"] in order.OPEN for each in order.of_incident(deed.connection, row["id"])):
         raise ORDERS_OPEN(count=count)
@@ -215,12 +216,24 @@ def get(connection: Connection, scope: Scope, id_: str, viewer: Principal, now: 
     orders = order.of_incident(connection, row["id"])
     linked = select(case_file).where(case_file.c.id.in_(row["cases"]), *in_scope(case_file.c, cases)).order_by(case_file.c.opened)
     return show(connection, row) | {
-        "orders": [order.show(each, viewer, now) for each in orders],
+        "orders": [order.show(connection, each, viewer, now) for each in orders],
         "reports": report.of_incident(connection, row["id"], now),
         "log": log_of(connection, row["id"], [each["id"] for each in orders]),
         "cases": [_case(each) for each in connection.execute(linked).mappings()],
         "supplies": supplies(connection, row["theme"], now),
+        "unfinished": _unfinished(connection, row, cases),
     }
+
+
+def _unfinished(connection: Connection, row: Mapping[Any, Any], cases: Scope) -> list[Document]:
+    """Return what closing an incident leaves open: its reports not sent, its cases not closed (those in the scope), its mode in force."""
+    found = [("report", each["id"], each["number"], report.KINDS[each["kind"]]) for each in report.of_incident(connection, row["id"], 0) if each["state"] == "draft"]
+    c = case_file.c
+    held = connection.execute(select(case_file).where(c.id.in_(row["cases"]), c.step.in_(states.OPEN), *in_scope(c, cases)).order_by(c.opened)).mappings()
+    found += [("case", each["id"], each["number"], (each["title_zh"], each["title_en"])) for each in held]
+    raised = connection.execute(select(modes).where(modes.c.id == row["mode"], modes.c.state == "in_force")).mappings()
+    found += [("mode", each["id"], each["number"], line.titled(each, (each["title_zh"], each["title_en"]))) for each in raised]
+    return [{"kind": kind, "id": id_, "number": number_, "zh": zh, "en": en} for kind, id_, number_, (zh, en) in found]
 
 
 def _case(row: Mapping[Any, Any]) -> Document:

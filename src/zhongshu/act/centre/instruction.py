@@ -10,6 +10,7 @@ from zhongshu.act import case as cases
 from zhongshu.act import docket, states
 from zhongshu.act.centre import line
 from zhongshu.act.centre.line import Document, Row
+from zhongshu.act.centre.refusals import PAST
 from zhongshu.act.centre.tables import instruction
 from zhongshu.act.deed import MISSING, Deed, number
 from zhongshu.act.given import Given, NewCase
@@ -38,9 +39,11 @@ class NewInstruction:
 
 
 def give(deed: Deed, given: NewInstruction) -> Row:
-    """Write an instruction down and have it carried out. Raises `case.missing`, `case.unknown`, `case.not_now`, `case.not_yours`."""
+    """Write an instruction down and have it carried out. Raises `case.missing`, `case.unknown`, `case.not_now`, `case.not_yours`, `instruction.past`."""
     if not given.text.strip() or (not given.case and not given.area):
         raise MISSING(field="批示内容、案件或区域 text, case or area")
+    if given.until <= deed.now:
+        raise PAST(until=line.told(deed, given.until), now=line.told(deed, deed.now))
     case = docket.get(deed, given.case) if given.case else None
     area = given.area if case is None else case["area"]
     lent = deed.by(replace(deed.actor, roles=(*deed.actor.roles, *((LENDS, held) for role, held in deed.actor.roles if role == "leader"))))

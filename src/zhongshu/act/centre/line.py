@@ -12,7 +12,7 @@ from zhongshu.act.duty import book
 from zhongshu.act.urgency import mode as modes
 from zhongshu.kernel.area import city_of, interval, show_area
 from zhongshu.kernel.bus import News
-from zhongshu.kernel.clock import rfc3339
+from zhongshu.kernel.clock import rfc3339, to_datetime
 from zhongshu.kernel.grade import Scope
 
 Row = dict[str, Any]
@@ -73,6 +73,11 @@ def stamped(text: str, *, drill: bool, language: str) -> str:
     """Return a text with the drill's stamp before it, once."""
     mark = DRILL_ZH if language == "zh" else DRILL_EN
     return f"{mark}{text}" if drill and text and not text.startswith(mark) else text
+
+
+def told(deed: Deed, at: int) -> str:
+    """Return a time (µs) as the city's people write it."""
+    return f"{to_datetime(at).astimezone(deed.zone):%Y-%m-%d %H:%M}"
 
 
 def over(areas: Sequence[int]) -> int:

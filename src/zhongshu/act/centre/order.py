@@ -130,7 +130,16 @@ def of_the_centre(state: str) -> list[Document]:
     return [{"verb": CANCEL, "zh": VERBS[CANCEL][0], "en": VERBS[CANCEL][1]}] if (state, CANCEL) in _MOVES else []
 
 
-def show(row: Mapping[Any, Any], viewer: Principal, now: int) -> Document:
+def _basis_en(connection: Connection, row: Mapping[Any, Any]) -> str:
+    """Return what an order rests on in English, as the plan it comes from says; otherwise as it was written."""
+    held = duty.book(connection)
+    said = held.made.get("plans_en")
+    if said is None:
+        said = held.made["plans_en"] = {(plan.cells["task"], plan.cells["basis"]): plan.cells["basis_en"] for plan in held.every("plans")}
+    return said.get((row["task"], row["basis"])) or str(row["basis"])
+
+
+def show(connection: Connection, row: Mapping[Any, Any], viewer: Principal, now: int) -> Document:
     """Turn an order's row into its document, with the verbs of the viewer's unit."""
     plain = ("id", "number", "incident", "task", "title_zh", "title_en", "unit", "unit_zh", "unit_en", "basis", "state", "note", "version")
     verbs = [verb for verb in VERBS if (row["state"], verb) in _MOVES and verb in OF_UNIT and viewer.unit == row["unit"]]
@@ -138,6 +147,7 @@ def show(row: Mapping[Any, Any], viewer: Principal, now: int) -> Document:
         "state_zh": STATES[row["state"]][0],
         "state_en": STATES[row["state"]][1],
         "drill": bool(row["drill"]),
+        "basis_en": _basis_en(connection, row),
         "sent": rfc3339(row["sent"]),
         **{name: time_of(row[name]) for name in ("due", "read", "accepted", "ended")},
         "late": row["due"] is not None and (row["ended"] or now) > row["due"],

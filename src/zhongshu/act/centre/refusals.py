@@ -137,11 +137,35 @@ OTHER_EXPECTED = declare(
     zh=("这份交接单是交给另一位人员的。", "请由指定的接班人签字，或请交班人重新交接。"),
     en=("This sheet was made out to someone else.", "Let them sign, or ask the outgoing officer to hand over anew."),
 )
+NOT_ENDED = declare(
+    "report.not_ended",
+    "conflict",
+    zh=("事件 {number} 还没有结束，不能起草终报。", "请先报续报；事件结束时会自动起草终报。"),
+    en=("Incident {number} has not ended: there is no final report yet.", "Send the next report; the final one is drafted when the incident is closed."),
+)
+UNFILLED = declare(
+    "report.unfilled",
+    "invalid",
+    zh=("报告里还有没填的内容：{places_zh}。", "请把这些地方填写好或删去，再报送。中英文填好一种即可，另一种随之。"),
+    en=("The report still has places to fill in: {places_en}.", "Fill them in or take them out, then send. One language is enough: the other follows it."),
+)
 NO_FINAL = declare(
     "report.after_final",
     "conflict",
     zh=("事件 {number} 已报送终报。", "需要更正的，请另行报告。"),
     en=("The final report of {number} was sent.", "What must be corrected is reported apart."),
+)
+NOT_YET = declare(
+    "warning.not_yet_issued",
+    "invalid",
+    zh=("发布时间 {issued} 还没有到：现在是 {now}。", "请核对发布时间；以后才生效的，请把生效时间 onset 写成那时。"),
+    en=("The warning's time of issue {issued} lies ahead: it is {now}.", "Check it; for a warning that begins later, give that time as its onset."),
+)
+PAST = declare(
+    "instruction.past",
+    "invalid",
+    zh=("完成期限 {until} 已经过去：现在是 {now}。", "请改为以后的时间。"),
+    en=("The time it is to be done by, {until}, has passed: it is {now}.", "Give a time that is still to come."),
 )
 NO_RULE = declare(
     "warning.no_rule",

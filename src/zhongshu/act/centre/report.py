@@ -3,6 +3,7 @@
 The limits are rows of the duty tables: class `*`, step report_first, report_next or report_final, the condition a theme or none. Knows no page.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,8 @@ from sqlalchemy import Connection, insert, select, update
 from zhongshu.act import duty
 from zhongshu.act.centre import line, order, response, warning
 from zhongshu.act.centre.line import Document, Row
-from zhongshu.act.centre.refusals import NO_FINAL, NO_VERB, NOT_NOW
+from zhongshu.act.centre.refusals import NO_FINAL, NO_VERB, NOT_ENDED, NOT_NOW, UNFILLED
+from zhongshu.act.centre.tables import incident as incidents
 from zhongshu.act.centre.tables import incident_report
 from zhongshu.act.deed import MISSING, SYSTEM, Deed, number
 from zhongshu.act.shown import time_of
@@ -23,15 +25,19 @@ LETTER = "S"
 KINDS = {"first": ("首报", "first report"), "next": ("续报", "next report"), "final": ("终报", "final report")}
 STATES = {"draft": ("草稿", "draft"), "sent": ("已报送", "sent"), "dropped": ("不再需要", "dropped")}
 MOST = 1000
+_HOLES = {"text_zh": re.compile(r"〔(?:地点待核|待核|请填写)〕"), "text_en": re.compile(r"\[(?:place to be verified|to be verified|please complete)\]")}
+"""What a draft leaves for a person to fill in, by its language."""
 
 
 def draft(deed: Deed, incident: Row, kind: str) -> Row:
     """Draft a report from what the record has of an incident; a draft of the kind that is there already is filled anew.
 
-    Raises `centre.no_verb` for an unknown kind, `report.after_final`.
+    A final report is drafted once the incident has ended. Raises `centre.no_verb` for an unknown kind, `report.not_ended`, `report.after_final`.
     """
     if kind not in KINDS:
         raise NO_VERB(verb=kind, verbs=", ".join(KINDS))
+    if kind == "final" and incident["state"] == "open":
+        raise NOT_ENDED(number=incident["number"])
     held = _of(deed.connection, incident["id"])
     if any(row["kind"] == "final" and row["state"] == "sent" for row in held):
         raise NO_FINAL(number=incident["number"])
@@ -40,9 +46,6 @@ def draft(deed: Deed, incident: Row, kind: str) -> Row:
     said |= {"text_en": line.stamped(_en(incident, facts, kind), drill=incident["drill"], language="en")}
     if (old := next((row for row in held if row["kind"] == kind and row["state"] == "draft"), None)) is not None:
         return _said(deed, line.change(deed, "report", old, said), "draft")
-    for other in held if kind == "final" else ():
-        if other["state"] == "draft" and other["kind"] == "next":
-            _said(deed, line.change(deed, "report", other, {"state": "dropped"}), "drop")
     row = {"id": uuid7(), "number": number(deed, incident["area"], deed.now, LETTER), "incident": incident["id"], "kind": kind, "area": incident["area"]}
     row |= {
         "drill": incident["drill"],
@@ -60,9 +63,9 @@ def draft(deed: Deed, incident: Row, kind: str) -> Row:
 
 
 def send(deed: Deed, incident: Row, report_id: str, to: str, text_zh: str = "", text_en: str = "", version: int | None = None) -> Row:
-    """Send a draft, as it stands or as a person has corrected it; while the incident is open the next report is drafted with its limit.
+    """Send a draft as a person has completed it; while the incident is open the next report is drafted with its limit, and the final one ends what was still to come.
 
-    Raises `centre.unknown`, `centre.not_now`, `centre.stale`, `case.missing`.
+    Raises `centre.unknown`, `centre.not_now`, `centre.stale`, `case.missing`, `report.unfilled`.
     """
     row = line.find(deed.connection, "report", report_id)
     if row["incident"] != incident["id"] or row["state"] != "draft":
@@ -70,14 +73,25 @@ def send(deed: Deed, incident: Row, report_id: str, to: str, text_zh: str = "", 
         raise NOT_NOW(number=row["number"], state_zh=state[0], state_en=state[1], verb_zh="报送", verb_en="send")
     if not to.strip():
         raise MISSING(field="报送单位 to")
-    said = {
-        "text_zh": line.stamped(text_zh or row["text_zh"], drill=row["drill"], language="zh"),
-        "text_en": line.stamped(text_en or row["text_en"], drill=row["drill"], language="en"),
-    }
+    text = _filled({"text_zh": text_zh.strip() or row["text_zh"], "text_en": text_en.strip() or row["text_en"]})
+    said = {name: line.stamped(words, drill=row["drill"], language=name[-2:]) for name, words in text.items()}
     after = _said(deed, line.change(deed, "report", row, {"state": "sent", "sent": deed.now, "sent_by": deed.actor.id, "sent_to": to, **said}, version), "send", to)
     if incident["state"] == "open" and _due(deed, incident, "next", [after]) is not None:
         draft(deed, incident, "next")
+    for other in _of(deed.connection, incident["id"]) if row["kind"] == "final" else ():
+        if other["state"] == "draft" and other["kind"] == "next":
+            _said(deed, line.change(deed, "report", other, {"state": "dropped"}), "drop")
     return after
+
+
+def _filled(text: dict[str, str]) -> dict[str, str]:
+    """Return a report's words; a language that still has places to fill gives way to the one that has none. Raises `report.unfilled`."""
+    holes = {name: list(dict.fromkeys(_HOLES[name].findall(words))) for name, words in text.items()}
+    if all(holes.values()):
+        raise UNFILLED(places_zh="".join(holes["text_zh"]), places_en=" ".join(holes["text_en"]))
+    whole = next(words for name, words in text.items() if not holes[name])
+    plain = whole.removeprefix(line.DRILL_ZH).removeprefix(line.DRILL_EN)
+    return {name: plain if holes[name] else words for name, words in text.items()}
 
 
 def _due(deed: Deed, incident: Row, kind: str, held: list[Row]) -> int | None:
@@ -190,10 +204,11 @@ def of_incident(connection: Connection, incident_id: str, now: int) -> list[Docu
 
 
 def waiting(connection: Connection, now: int) -> list[Document]:
-    """Return the drafts that have a limit, the first due first."""
-    c = incident_report.c
-    query = select(incident_report).where(c.state == "draft", c.due.is_not(None)).order_by(c.due, c.id)
-    return [show(row, now) for row in connection.execute(query).mappings()]
+    """Return the drafts that have a limit, the first due first, with what their incidents are called: they are owed after its end too."""
+    c, of = incident_report.c, incidents.c
+    query = select(incident_report, of.title_zh.label("incident_zh"), of.title_en.label("incident_en")).join(incidents, of.id == c.incident)
+    query = query.where(c.state == "draft", c.due.is_not(None)).order_by(c.due, c.id)
+    return [show(row, now) | {name: row[name] for name in ("incident_zh", "incident_en")} for row in connection.execute(query).mappings()]
 
 
 def show(row: Mapping[Any, Any], now: int) -> Document:

@@ -15,7 +15,7 @@ from zhongshu.act.centre import order, report
 from zhongshu.act.centre.incident import SAID
 from zhongshu.act.centre.line import Document, Row
 from zhongshu.act.tables import case_file, case_step, request
-from zhongshu.kernel.clock import SECOND, rfc3339, to_datetime
+from zhongshu.kernel.clock import SECOND, parse_time, rfc3339, to_datetime
 
 MOMENTS = {
     "seen": ("发现", "seen"),
@@ -34,24 +34,25 @@ _WORDS: dict[str, tuple[str, str]] = {
 """The verbs of a case and of what stood before it."""
 
 
-def of_incident(connection: Connection, row: Row, zone: tzinfo) -> Document:
-    """Return the review of an incident: its own lines, its orders', its reports', and those of the cases linked to it."""
+def of_incident(connection: Connection, row: Row) -> Document:
+    """Return the review of an incident: its own lines, its orders', its reports', and those of the cases linked to it; it was seen when the first of them was."""
     orders = [each["id"] for each in order.of_incident(connection, row["id"])]
     reports = report.ids(connection, row["id"])
     lines = _lines(connection, [row["id"], *orders, *reports])
     cases = {id_: _of_case(connection, id_) for id_ in row["cases"]}
     for held in cases.values():
         lines += held
+    seen = min([row["happened"], *(step["happened"] for held in cases.values() for step in held)])
     lines.sort(key=lambda step: (step["at"], step["seq"]))
-    at = _moments(lines) | {"seen": row["happened"]}
+    at = _moments(lines) | {"seen": seen, "closed": row["closed"]}
     limits = _limits(lines) + [limit for held in cases.values() for limit in _holdings(held)]
-    return _document(row, lines, at, limits, zone)
+    return _document(row, lines, at, limits)
 
 
-def of_case(connection: Connection, case: Mapping[str, Any], zone: tzinfo) -> Document:
+def of_case(connection: Connection, case: Mapping[str, Any]) -> Document:
     """Return the review of a case: its own lines, its lead's, and those of the requests that spoke of it."""
     lines = _of_case(connection, case["id"])
-    return _document({**case, "drill": False}, lines, _moments(lines), _holdings(lines), zone)
+    return _document({**case, "drill": False}, lines, _moments(lines), _holdings(lines))
 
 
 def _of_case(connection: Connection, id_: str) -> list[Row]:
@@ -99,7 +100,7 @@ def _moments(lines: list[Row]) -> dict[str, int | None]:
 
 
 def _limits(lines: list[Row]) -> list[Document]:
-    """Return what each order and report took against its limit, by their lines alone."""
+    """Return what each order and report took against its limit, by their lines alone; what was dropped before its limit was never owed."""
     found: dict[str, Document] = {}
     for step in lines:
         if step["kind"] not in {"order", "report"}:
@@ -110,6 +111,12 @@ def _limits(lines: list[Row]) -> list[Document]:
             found[step["subject"]] = {"what_zh": words[0], "what_en": words[1], "number": step["number"], "start": step["at"], "due": step["detail"]["due"], "end": None}
         if (step["kind"], step["verb"]) in {("order", "done"), ("order", "decline"), ("order", "cancel"), ("report", "send")}:
             found[step["subject"]]["end"] = step["at"]
+        if (step["kind"], step["verb"]) == ("report", "drop"):
+            due = found[step["subject"]]["due"]
+            if due is None or step["at"] <= due:
+                del found[step["subject"]]
+            else:
+                found[step["subject"]]["end"] = step["at"]
     return list(found.values())
 
 
@@ -125,13 +132,14 @@ def _part(part: str, language: int) -> str:
     return _PARTS.get(part, _WORDS.get(part, (part, part)))[language]
 
 
-def _document(row: Mapping[str, Any], lines: list[Row], at: dict[str, int | None], limits: list[Document], zone: tzinfo) -> Document:
+def _document(row: Mapping[str, Any], lines: list[Row], at: dict[str, int | None], limits: list[Document]) -> Document:
     known = [(name, time) for name, time in at.items() if time is not None]
     gaps = [
         {"from": a, "to": b, "zh": f"{MOMENTS[a][0]}→{MOMENTS[b][0]}", "en": f"{MOMENTS[a][1]} to {MOMENTS[b][1]}", "s": (until - since) // SECOND}
         for (a, since), (b, until) in pairwise(known)
+        if until >= since
     ]
-    document = {
+    return {
         "number": row["number"],
         "title_zh": row["title_zh"],
         "title_en": row["title_en"],
@@ -141,7 +149,6 @@ def _document(row: Mapping[str, Any], lines: list[Row], at: dict[str, int | None
         "limits": [_limit(limit) for limit in limits],
         "timeline": [_entry(step) for step in lines],
     }
-    return document | {"sections": {language: _sections(document, at, lines, limits, language, zone) for language in ("zh", "en")}}
 
 
 def _limit(limit: Document) -> Document:
@@ -166,20 +173,21 @@ def _said(step: Row) -> tuple[str, str]:
     return SAID.get((step["kind"], step["verb"]), _WORDS.get(step["verb"], (step["verb"], step["verb"])))
 
 
-def _sections(document: Document, at: dict[str, int | None], lines: list[Row], limits: list[Document], language: str, zone: tzinfo) -> list[Document]:
-    """Return a review as sections {head, lines, tables} in one language, with the city's own time."""
+def sections(document: Document, zone: tzinfo) -> dict[str, list[Document]]:
+    """Return a review as sections {head, lines, tables} in each language, with the city's own time; who acted is told by `by_zh` and `by_en` where they stand."""
+    return {language: _sections(document, language, zone) for language in ("zh", "en")}
+
+
+def _sections(document: Document, language: str, zone: tzinfo) -> list[Document]:
     i = 0 if language == "zh" else 1
 
-    def clock(us: int | None, *, seconds: bool = True) -> str:
-        return "—" if us is None else f"{to_datetime(us).astimezone(zone):{'%m-%d %H:%M:%S' if seconds else '%m-%d %H:%M'}}"
+    def clock(told: str | None, *, seconds: bool = True) -> str:
+        return "—" if told is None else f"{to_datetime(parse_time(told)).astimezone(zone):{'%m-%d %H:%M:%S' if seconds else '%m-%d %H:%M'}}"
 
     heads = (("一、关键时刻", "二、时限", "三、时间线"), ("1. Moments", "2. Limits", "3. Timeline"))[i]
-    rows = [[clock(step["at"]), step["number"], _said(step)[i], "" if step["kind"] == "request" else step["actor_name"], _note(step)[:80]] for step in lines]
-    limited = [
-        [limit[f"what_{language}"], clock(limit["start"], seconds=False), clock(limit["due"], seconds=False), clock(limit["end"], seconds=False), _over(limit, i)]
-        for limit in limits
-    ]
-    moments = [[words[i] for words in MOMENTS.values()], [clock(at[key]) for key in MOMENTS]]
+    rows = [[clock(line["at"]), line["number"], line[language], line.get(f"by_{language}", line["by"]), line["note"][:80]] for line in document["timeline"]]
+    limited = [[limit[f"what_{language}"], *(clock(limit[name], seconds=False) for name in ("start", "due", "end")), _over(limit, i)] for limit in document["limits"]]
+    moments = [[moment[language] for moment in document["moments"]], [clock(moment["at"]) for moment in document["moments"]]]
     gaps = ("；" if i == 0 else "; ").join(f"{gap[language]} {gap['s'] // 60} min" for gap in document["gaps"])
     titles = (
         (["事项", "开始", "时限", "完成", "超出"], ["时间", "编号", "事项", "人员", "说明"]),
@@ -193,7 +201,7 @@ def _sections(document: Document, at: dict[str, int | None], lines: list[Row], l
 
 
 def _over(limit: Document, language: int) -> str:
-    if limit["due"] is None or limit["end"] is None:
+    if limit["over_s"] is None:
         return "—"
-    over = (limit["end"] - limit["due"]) // SECOND // 60
+    over = limit["over_s"] // 60
     return f"{over} min" if over > 0 else ("按时", "in time")[language]

@@ -5,8 +5,10 @@ The order in which messages arrive makes no difference. No rule makes a warning:
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select
@@ -14,16 +16,20 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select
 from zhongshu.act.centre import line
 from zhongshu.act.centre.cap import COLOURS, Message
 from zhongshu.act.centre.line import Document, Row
-from zhongshu.act.centre.refusals import FOREIGN, LATER, NO_COLOUR, NO_RULE, REUSED
+from zhongshu.act.centre.refusals import FOREIGN, LATER, NO_COLOUR, NO_RULE, NOT_YET, REUSED
 from zhongshu.act.centre.tables import warning
 from zhongshu.act.deed import INSTRUMENT, MISSING, SYSTEM, Deed, number
 from zhongshu.act.shown import time_of
 from zhongshu.kernel.area import show_area
-from zhongshu.kernel.clock import rfc3339
+from zhongshu.kernel.clock import MINUTE, rfc3339, to_us
 from zhongshu.kernel.grade import Scope
 from zhongshu.kernel.ids import uuid7
 
 LETTER = "W"
+AHEAD = 5 * MINUTE
+"""So far may an issuer's clock stand before the city's."""
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
+"""An issuer's number that is a time begins so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,8 @@ def take(deed: Deed, message: Message, areas: Sequence[int], colour: str = "") -
 
 
 def enter(deed: Deed, given: ByHand) -> Row:
-    """Enter a warning by hand as its authority issued it. Raises what `take` raises, `case.missing`, and `centre.ends_first`."""
+    """Enter a warning by hand as its authority issued it. Raises what `take` raises, `case.missing`, `centre.ends_first`, `warning.not_yet_issued`."""
+    _issued(deed, given.issued)
     named = [line.find(deed.connection, "warning", id_) for id_ in given.names]
     if given.kind != "Alert" and not named:
         raise MISSING(field="所更新或解除的预警 names")
@@ -80,6 +87,20 @@ def enter(deed: Deed, given: ByHand) -> Row:
     row |= {"status": "Exercise" if given.drill else "Actual", "colour_from": "hand", "areas": list(given.areas), "shapes": []}
     row |= {"names": [[old["sender"], old["external"], old["sent"]] for old in named]}
     return _add(deed, row | {"digest": hashlib.sha256(json.dumps(row, sort_keys=True, ensure_ascii=False).encode()).hexdigest()})
+
+
+def _issued(deed: Deed, issued: str) -> None:
+    """Refuse a warning whose own number is the time of its issue, and that time has not come. Raises `warning.not_yet_issued`."""
+    told = _TIME.match(issued.strip())
+    try:
+        moment = datetime.fromisoformat(issued.strip()) if told else None
+    except ValueError:
+        return
+    if moment is None:
+        return
+    at = to_us(moment if moment.tzinfo else moment.replace(tzinfo=deed.zone))
+    if at > deed.now + AHEAD:
+        raise NOT_YET(issued=line.told(deed, at), now=line.told(deed, deed.now))
 
 
 def _add(deed: Deed, facts: Row) -> Row:

@@ -187,8 +187,11 @@ def act_on_order(asked: Door, id: str, order: str, verb: str, body: Receipt) -> 
         scope = asked.city.guard.require(asked.principal, "act", "incident", verb=verb)
         if not line.touches(scope, row):
             asked.city.guard.require(asked.principal, "act", "incident", row["area"], verb=verb)
-    after = asked.city.office.write(asked.principal, lambda deed: orders.step(deed, row["id"], order, verb, body.note, body.version))
-    return orders.show(after, asked.principal, asked.city.clock.now())
+
+    def work(deed: Deed) -> dict[str, Any]:
+        return orders.show(deed.connection, orders.step(deed, row["id"], order, verb, body.note, body.version), asked.principal, deed.now)
+
+    return asked.city.office.write(asked.principal, work)
 
 
 def incident_review(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
@@ -209,11 +212,15 @@ def _review(asked: Asked, id_: str) -> dict[str, Any]:
     def read(conn: Connection) -> dict[str, Any]:
         held = incident.get(conn, asked.scope, id_, asked.principal, city.clock.now(), cases)
         row = line.find(conn, "incident", id_)
-        return review.of_incident(conn, row | {"cases": [case["id"] for case in held["cases"]]}, city.zone)
+        return review.of_incident(conn, row | {"cases": [case["id"] for case in held["cases"]]})
 
-    found = city.office.read(read)
+    return _told(asked, city.office.read(read))
+
+
+def _told(asked: Asked, found: dict[str, Any]) -> dict[str, Any]:
+    """Add to a review what those who acted are called in each language, and what goes on paper."""
     _signed(asked, found["timeline"], "by")
-    return found
+    return found | {"sections": review.sections(found, asked.city.zone)}
 
 
 def case_review(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
@@ -231,11 +238,9 @@ def _case_review(asked: Asked, id_: str) -> dict[str, Any]:
 
     def read(conn: Connection) -> dict[str, Any]:
         held = record.get_case(conn, asked.scope, id_, asked.principal, city.clock.now())
-        return review.of_case(conn, held, city.zone)
+        return review.of_case(conn, held)
 
-    found = city.office.read(read)
-    _signed(asked, found["timeline"], "by")
-    return found
+    return _told(asked, city.office.read(read))
 
 
 def _reviewed(found: dict[str, Any], language: str) -> Response:
