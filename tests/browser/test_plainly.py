@@ -45,20 +45,20 @@ def test_seat_a_part_that_ran_out_is_over_in_the_queue_though_the_case_has_no_li
     expect(row.locator(".left")).to_contain_text("派遣 剩")
     page.route("**/api/cases?**", ran_out(case))
     page.reload()
-    expect(row.locator(".left")).to_contain_text("派遣 超 12 分")
+    expect(row.locator(".left")).to_contain_text("派遣 超 2 天")
     expect(row.locator(".mark")).to_be_visible()
     expect(page.locator(".queue .row").first).to_contain_text(words)
 
 
 def ran_out(case: str) -> Any:
-    """Let a list say that the part of a case was due twelve minutes and a bit ago: no test waits as long as the city's limit."""
+    """Let a list say that the part of a case was due two days ago: no test waits as long as the city's limit."""
 
     def say(route: Any) -> None:
         answer = route.fetch()
         told = answer.json()
         for one in told["items"]:
             if one["id"] == case:
-                one["held_due"] = (datetime.now(UTC) - timedelta(minutes=12.5)).isoformat()
+                one["held_due"] = (datetime.now(UTC) - timedelta(days=2, minutes=1)).isoformat()
         route.fulfill(response=answer, json=told)
 
     return say
@@ -140,6 +140,24 @@ def test_the_elder_view_is_large_to_its_edges(page_of: Any) -> None:
         "() => [...document.querySelectorAll('.citizen select, .citizen button, .citizen textarea, .strip a, .strip button')].map((one) => one.getBoundingClientRect().height)"
     )
     assert min(heights) >= 60
+
+
+@pytest.mark.usefixtures("seats")
+def test_seat_what_rises_without_a_class_has_a_name(city: Any, page_of: Any) -> None:
+    case = held(city, "说不清的事", 14)
+
+    def unclassed(route: Any) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        for one in told.get("items", []):
+            if one["id"] == case:
+                one |= {"class": "", "class_zh": "", "class_en": "", "voices": 400}
+        route.fulfill(response=answer, json=told)
+
+    page = page_of("/login", "duty", width=1920, height=1080)
+    page.route("**/api/cases?**", unclassed)
+    page.goto("/screen")
+    expect(page.locator(".rising li").first.locator(".name")).to_have_text("未归类")
 
 
 @pytest.mark.usefixtures("seats")
