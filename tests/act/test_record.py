@@ -9,7 +9,7 @@ from zhongshu.act import CaseFilter, Given, Voice, classes, decide, do, guess, k
 from zhongshu.act.lead import Seen
 from zhongshu.act.tables import request
 from zhongshu.kernel.area import interval
-from zhongshu.kernel.clock import DAY, HOUR, MINUTE, parse_time
+from zhongshu.kernel.clock import DAY, HOUR, MINUTE, parse_time, rfc3339
 from zhongshu.kernel.evidence import Evidence
 from zhongshu.kernel.finding import Finding, Status
 from zhongshu.kernel.grade import EVERYWHERE, Scope
@@ -197,6 +197,15 @@ def test_what_left_its_limit_and_what_is_parked_is_told_apart(city: Any) -> None
     parked = city.shown(case, "handler")
     assert (parked["clocks"]["duty"]["state"], parked["clocks"]["duty"]["left_s"], parked["late"]) == ("parked", -3660, False)
     assert city.desk.read(lambda c: record.counts(c, ALL, city.clock.at, city.zone))["overdue"] == 0
+
+
+def test_a_row_of_a_list_tells_the_running_part_and_when_it_was_due(city: Any) -> None:
+    city.table("limits", "class,step,amount,mode,calendar,warn,valid_from,basis\n*,dispatch,30m,wall,,10m,2025-01-01,b\n")
+    case = city.open()
+    city.clock.at += HOUR
+    (row,) = city.desk.read(lambda c: record.list_cases(c, ALL, record.CaseFilter(state="open", order="due"), city.clock.at))["items"]
+    assert (row["id"], row["part"], row["held_due"]) == (case["id"], "dispatch", rfc3339(city.start + 30 * MINUTE))
+    assert row["late"] is False, "late is said of the whole case"
 
 
 HEAD = "class,zh,en,unit,helpers,limit_minutes,check,normal_minutes,danger,basis,valid_from\n"

@@ -25,7 +25,7 @@ from zhongshu.act import (
 )
 from zhongshu.act.assist import Named
 from zhongshu.act.tables import case_file, case_step, lead_link, request
-from zhongshu.kernel.clock import DAY, HOUR, MINUTE, SECOND
+from zhongshu.kernel.clock import DAY, HOUR, MINUTE, SECOND, rfc3339
 from zhongshu.kernel.grade import EVERYWHERE, Scope
 
 ALL = Scope(EVERYWHERE, 3)
@@ -123,6 +123,23 @@ def test_what_is_not_solved_is_received_again_and_its_case_opened_again(city: An
     assert (waiting(city, "accept"), waiting(city, "call")) == ([asked["number"]], []), "what is in a case again waits for that"
     (district,) = city.desk.read(lambda c: evaluate(c, ALL, Span(city.start, city.start + DAY), 990100000000000))["items"]
     assert (district["values"]["answered"], district["values"]["solved"], district["values"]["satisfied"]) == (2, 0, 0), "what a call brought stays counted"
+
+
+def test_who_says_that_an_answer_solved_nothing_sees_so_with_the_answer_and_who_verifies_it_anew(city: Any) -> None:
+    told = say(city, "a", "请问几点开门", reporter="citizen-a")
+    act(city, told, "answer", answer="九点开门")
+    city.clock.at += 3 * HOUR
+    act(city, told, "call_back", "checker", result="unsolved")
+
+    def shown() -> dict[str, Any]:
+        found = city.desk.read(lambda c: voices.get_request(c, told["number"]))
+        assert found is not None
+        return dict(found)
+
+    assert shown()["earlier"] == {"answer": "九点开门", "at": rfc3339(city.clock.at)}
+    assert shown()["waiting"]["since"] == rfc3339(city.clock.at), "whoever verifies it anew has the time from now"
+    act(city, told, "answer", answer="十点开门")
+    assert (shown()["earlier"], shown()["waiting"], shown()["answer"]) == (None, None, "十点开门")
 
 
 def test_a_number_is_seen_in_part_and_whole_only_when_asked_for(city: Any) -> None:

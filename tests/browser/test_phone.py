@@ -103,6 +103,9 @@ def test_seat_phone_opens_again_without_a_network_and_what_is_done_on_it_arrives
     expect(page.locator("header")).to_contain_text("待传 3")
     page.reload()
     expect(page.locator("header")).to_contain_text("待传 3")
+    expect(page.locator("main")).to_contain_text("送到之前不能退回、延期或吹哨")
+    for other in ("不是我的", "延期", "吹哨"):
+        expect(page.get_by_role("button", name=other)).to_have_count(0)
     assert deeds(city, case) == []
     page.context.set_offline(False)
     page.reload()

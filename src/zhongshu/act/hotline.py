@@ -56,6 +56,8 @@ def do(deed: Deed, request_id: str, verb: str, given: Given, satisfied: int | No
             raise MISSING(field=guards.FIELDS[name])
     changes = {"state": move.to[0], "version": row["version"] + 1} | _EFFECTS[verb](deed, row, given, satisfied, knowledge)
     detail = {name: changes[name] for name in ("transferred", "knowledge", "result", "satisfied", "calls") if changes.get(name) not in {None, ""}}
+    if row["answer"] and changes.get("answer") == "" and verb == "call_back":
+        detail["earlier"] = row["answer"]
     record(deed, Entry("request", row["id"], row["number"], row["area"], verb, changes["version"], (row["state"], ""), (changes["state"], ""), reason=given.reason, detail=detail))
     after = voice.change(deed, row, **changes)
     if row["state"] != after["state"] == "received":

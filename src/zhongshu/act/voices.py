@@ -135,6 +135,7 @@ def get_request(connection: Connection, request_id: str, viewer: Principal | Non
     """Return one request by id or number with what became of it, for its reporter: who holds it, since when, due when, and the result once closed.
 
     Before there is a case, `waiting` says who must take it up, since when, and until when by the limit of verifying; `zone`: the city's.
+    `earlier`: once its reporter said that an answer solved nothing, that answer and when they said so, until there is another.
     """
     row = connection.execute(select(request).where(or_(request.c.id == request_id, request.c.number == request_id))).mappings().one_or_none()
     if row is None:
@@ -142,9 +143,12 @@ def get_request(connection: Connection, request_id: str, viewer: Principal | Non
     notices = [line for line in history(connection, row["id"], Scope()) if line["verb"] == "notice"]
     told = [{name: line[name] for name in ("at", "reason", "until", "what")} for line in notices]
     opened = connection.execute(select(case_file).where(case_file.c.id == row["case_id"])).mappings().one_or_none()
+    earlier = _earlier(connection, row)
     document: Document = _life(row, Scope(), None if opened is None else opened["step"]) | {"case": None, "result": None, "waiting": None, "notices": told}
+    document["earlier"] = earlier and {"answer": earlier[0], "at": rfc3339(earlier[1])}
     if row["state"] == "received" and (opened is None or opened["step"] == "void"):
-        document["waiting"] = _taken_up(connection, row, row["received"] if opened is None else opened["changed"], zone)
+        since = row["received"] if opened is None else opened["changed"]
+        document["waiting"] = _taken_up(connection, row, max(since, earlier[1]) if earlier else since, zone)
     elif opened is None and row["answered"] is not None and row["state"] in {"answered", "closed"}:
         document["result"] = _answered(row, viewer.id if viewer is not None else "")
     if opened is not None:
@@ -164,6 +168,15 @@ def get_request(connection: Connection, request_id: str, viewer: Principal | Non
         if opened["step"] == "closed":
             document["result"] = _result(connection, row, viewer.id if viewer is not None else "", opened["closed"])
     return document
+
+
+def _earlier(connection: Connection, row: Mapping[Any, Any]) -> tuple[str, int] | None:
+    """Return the answer that its reporter said solved nothing, and when (µs); None where there is none, or another since."""
+    if row["state"] != "received":
+        return None
+    lines = select(case_step.c.detail, case_step.c.at).where(case_step.c.subject == row["id"], case_step.c.verb == "call_back")
+    line = connection.execute(lines.order_by(case_step.c.seq.desc()).limit(1)).one_or_none()
+    return (str(line[0].get("earlier", "")), line[1]) if line is not None and line[0].get("result") == "unsolved" else None
 
 
 def _taken_up(connection: Connection, row: Mapping[Any, Any], since: int, zone: ZoneInfo) -> Document:

@@ -83,7 +83,7 @@ SHAPES: dict[str, str] = {
     "Proposed": "classes: [any], knowledge: [any]",
     "Assisted": "since: time, adoption: any, first_dispatch: any",
     "Taken": "id: str, number: str, follow: str?",
-    "Request": "id: str, number: str, text: str?, area: area, created: time, answer: str?, answered: time?, case: any, result: any, waiting: any, notices: [any], proposed?: [any], knowledge?: [any], links?: [any], may?: [any], together?: int, heard?: [Voice], joined?: [Link], lead_may?: [str], by?: str, caller?: str",
+    "Request": "id: str, number: str, text: str?, area: area, created: time, answer: str?, answered: time?, case: any, result: any, waiting: any, earlier: any, notices: [any], proposed?: [any], knowledge?: [any], links?: [any], may?: [any], together?: int, heard?: [Voice], joined?: [Link], lead_may?: [str], by?: str, caller?: str",
     "FamilyLink": "id: str, made: time, revoked: time?, secret?: str",
     "Shared": "number: str, area: area, area_name_zh: str, area_name_en: str, class_zh: str, class_en: str, created: time, state: str, state_zh: str, state_en: str, answer: str, answered: time?, "
     "waiting: any, case: any, result: any, until: time?",

@@ -27,6 +27,9 @@ export interface Case {
   opened: string
   due: string | null
   closed: string | null
+  /** Which part of the work it is in with whoever holds it now ('': none runs), and when that is due. */
+  part?: string
+  held_due?: string | null
   late: boolean
   level: Level | null
   voices: number

@@ -50,6 +50,8 @@ export interface RequestProgress {
   answered: string | null
   /** Before there is a case: who must take it up, since when and until when. */
   waiting?: { holder_zh: string; holder_en: string; since: string; due: string | null } | null
+  /** Said to have solved nothing: the answer before, until there is another. */
+  earlier?: { answer: string; at: string } | null
   case: { number: string; step: string; step_zh: string; step_en: string; holder_zh: string; holder_en: string; since: string; due: string | null; closed: string | null; reopened: number } | null
 }
 
