@@ -1,7 +1,9 @@
 """Bringing duty tables in: the difference is shown first, contradictions are refused, and what is open keeps what it was opened under."""
 
+import csv
 import io
 from datetime import datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +11,7 @@ from zoneinfo import ZoneInfo
 import openpyxl
 import pytest
 
-from zhongshu.act import classes, row_for, table_rows
+from zhongshu.act import classes, load, row_for, table_rows
 from zhongshu.act.duty import book, limit_of, term
 from zhongshu.kernel.clock import parse_time, to_datetime
 
@@ -168,3 +170,14 @@ def test_a_holiday_taken_out_of_a_calendar_is_worked_and_days_gone_by_stay_as_th
     city.refused("calendar.twice", lambda: city.table("calendar", daily.split("\n", maxsplit=1)[0] + "\noffice,,5,2026-01-01,,rest,,城市,\n", "another"))
     city.table("calendar", daily.replace("城市,\n", "城市,2026-08-01\n") + "office,,daily,2026-08-01,2026-12-31,work,10:00-16:00,城市,\n")
     assert days("2026-07-30") == "08-01"
+
+
+def test_a_class_s_closing_condition_is_no_condition_of_its_limit(city: Any) -> None:
+    heads, *rows = (files("zhongshu.packs.drainage") / "dispatch.csv").read_text("utf-8").splitlines()
+    city.as_("duty_officer", lambda deed: load(deed, "drainage", "\n".join([heads, *rows])))
+    named = [dict(zip(heads.split(","), next(csv.reader([row])), strict=True)) for row in rows]
+    assert any(row["condition"] for row in named)
+    for row in named:
+        held = city.desk.read(lambda c, row=row: row_for(c, row["class"], city.clock.at))
+        assert held["limit"]["amount"] == int(row["limit_minutes"]), row["class"]
+        assert held["condition"] == row["condition"]

@@ -122,6 +122,20 @@ def test_the_writer_outlives_a_transaction_that_the_store_gave_up(desk: Any, add
     assert desk.write(put(1)) == 1
 
 
+def test_a_desk_that_goes_away_and_comes_back_is_written_to_again(postgresql: str) -> None:
+    where = postgres.new_schema(postgresql)
+    desk = PostgresDesk(where)
+    try:
+        desk.write(lambda c: c.execute(text("CREATE TABLE trial (n INTEGER PRIMARY KEY)")))
+        postgres.cut_off(postgresql)
+        with pytest.raises(Problem, match=r"desk\.(not_written|in_doubt)"):
+            desk.write(put(1))
+        desk.write(put(2))
+        assert numbers(desk) == [2]
+    finally:
+        desk.close()
+
+
 def test_a_read_sees_one_moment_and_writes_nothing(desk: Any) -> None:
     desk.write(put(1))
 

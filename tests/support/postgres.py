@@ -83,3 +83,9 @@ def new_database(url: str) -> str:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
     return url.rpartition("/")[0] + f"/{name}"
+
+
+def cut_off(url: str) -> None:
+    """Cut every other connection to the server, as a restart does."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != pg_backend_pid() AND backend_type = 'client backend'")

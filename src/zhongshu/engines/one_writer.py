@@ -144,7 +144,8 @@ class OneWriter:
         try:
             connection = self._writer.connect()
         except BaseException as error:  # noqa: BLE001 (the writer outlives anything; whoever waits is told)
-            command.future.set_exception(_problem(error))
+            if command.future.set_running_or_notify_cancel():
+                command.future.set_exception(_problem(error))
             return True
         with connection:
             while first is not None:

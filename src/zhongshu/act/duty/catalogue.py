@@ -37,7 +37,7 @@ def load(deed: Deed, source: str, text: str) -> int:
             if raw[number] and (not raw[number].isdigit() or int(raw[number]) == 0):
                 raise BAD_ROW(source=source, line=line, why_zh=f"看不懂 {number}“{raw[number]}”", why_en=f"{number} '{raw[number]}' cannot be read")
         raw |= {"valid_from": raw["valid_from"] or "1970-01-01", "unit_zh": raw["unit_zh"] or raw["unit"], "unit_en": raw["unit_en"] or raw["unit"]}
-        limit = raw | {"step": "case", "amount": f"{raw['limit_minutes']}m", "warn": raw["warn_minutes"] and f"{raw['warn_minutes']}m"}
+        limit = raw | {"step": "case", "condition": "", "amount": f"{raw['limit_minutes']}m", "warn": raw["warn_minutes"] and f"{raw['warn_minutes']}m"}
         whole = {"classes": raw, "dispatch": raw} | ({"limits": limit} if raw["limit_minutes"] else {})
         rows += [of_cells(KINDS[kind], loading.pack_source(source), line, cells, deed.zone) for kind, cells in whole.items()]
     held = book(deed.connection)
