@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.journey
+pytestmark = pytest.mark.port
 CRASH = Path(__file__).parents[2] / "benchmarks" / "crash.py"
 
 

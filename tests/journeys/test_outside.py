@@ -18,7 +18,14 @@ from zhongshu.survey import make
 from .streets import png
 
 pytestmark = pytest.mark.journey
-NOTHING_THERE = {(400, "request.no_words"), (404, "playbook.unknown"), (404, "request.not_here"), (404, "evidence.not_here"), (400, "request.invalid"), (404, "follow.link_unknown")}
+NOTHING_THERE = {
+    (400, "request.no_words"),
+    (404, "playbook.unknown"),
+    (404, "request.not_here"),
+    (404, "evidence.not_here"),
+    (400, "request.invalid"),
+    (404, "follow.link_unknown"),
+}
 """What who is let in is told of an address with nothing behind it."""
 OPEN_KINDS = {"health", "city", "session", "follow", "voice"}
 

@@ -19,7 +19,7 @@ from zhongshu.settings import read
 from .city import command, opened
 from .streets import DRAINAGE, Town
 
-pytestmark = pytest.mark.journey
+pytestmark = pytest.mark.port
 CASES, DISPATCHERS = 12, 6
 
 
