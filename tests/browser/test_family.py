@@ -17,10 +17,7 @@ def told(city: Any) -> Any:
     """Return a report made without an account: its number and its receipt."""
     place = city.get("/api/entities?type=TrashBin&limit=30", "duty")["items"][4]
     return (
-        city.as_("")
-        .post("/api/requests", json={"text": "楼下井盖松了，过车就响", "lon": place["lon"], "lat": place["lat"], "class": "municipal.manhole"})
-        .raise_for_status()
-        .json()
+        city.as_("").post("/api/requests", json={"text": "楼下井盖松了，过车就响", "lon": place["lon"], "lat": place["lat"], "class": "drainage.manhole"}).raise_for_status().json()
     )
 
 

@@ -126,7 +126,7 @@ def test_seat_joined_voices_stand_with_their_reason_and_their_way_out(page_of: A
     for seat in ("acceptor", "dispatcher"):
         city.as_("").post(f"/api/story/seats/{seat}").raise_for_status()
     place = city.get("/api/entities?type=TrashBin&limit=30", "duty")["items"][7]
-    report = {"text": "路口井盖缺失，行人差点掉下去", "class": "E0101", "lon": place["lon"], "lat": place["lat"]}
+    report = {"text": "路口井盖缺失，行人差点掉下去", "class": "drainage.manhole", "lon": place["lon"], "lat": place["lat"]}
     numbers = [city.as_(who).post("/api/requests", json=report).raise_for_status().json()["number"] for who in ("citizen-2", "citizen-3", "citizen-2")]
     page = page_of("/desk/queue?tab=accept", "acceptor", width=1440, height=900)
     page.locator(".queue .row", has_text=report["text"]).first.click()

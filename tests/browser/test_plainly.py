@@ -48,6 +48,7 @@ def test_seat_a_part_that_ran_out_is_over_in_the_queue_though_the_case_has_no_li
     expect(row.locator(".left")).to_contain_text("派遣 超 2 天")
     expect(row.locator(".mark")).to_be_visible()
     expect(page.locator(".queue .row").first).to_contain_text(words)
+    page.unroute_all(behavior="ignoreErrors")
 
 
 def ran_out(case: str) -> Any:
@@ -129,6 +130,7 @@ def test_seat_the_receipt_of_what_joined_a_case_says_that_cases_day(city: Any, p
     expect(expected).to_contain_text("排水处")
     expect(expected).to_contain_text("前办完")
     expect(page.locator(".receipt")).not_to_contain_text("核实")
+    page.unroute_all(behavior="ignoreErrors")
 
 
 def test_the_elder_view_is_large_to_its_edges(page_of: Any) -> None:
@@ -158,6 +160,7 @@ def test_seat_what_rises_without_a_class_has_a_name(city: Any, page_of: Any) -> 
     page.route("**/api/cases?**", unclassed)
     page.goto("/screen")
     expect(page.locator(".rising li").first.locator(".name")).to_have_text("未归类")
+    page.unroute_all(behavior="ignoreErrors")
 
 
 @pytest.mark.usefixtures("seats")

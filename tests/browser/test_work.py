@@ -80,6 +80,7 @@ def test_seat_of_the_dispatcher_by_keyboard(after_storm: Any, city: Any, page_of
     expect(page.locator("#queue-search")).to_have_value("1j")
     page.locator("#queue-search").fill("")
     page.keyboard.press("Escape")
+    expect(page.locator("#queue-search")).not_to_be_focused()
 
     number = re.search(r"\d{6}-\d{8}-\d{4}", page.locator(".work header").inner_text())
     assert number
@@ -166,7 +167,7 @@ def test_result_is_seen_and_judged_by_who_reported_it(page_of: Any, city: Any) -
     expect(mine.locator(".result img")).to_have_count(2)
     assert all(mine.locator(".result img").evaluate_all("all => all.map(one => one.complete && one.naturalWidth > 0)"))
     mine.get_by_role("button", name="没解决").click()
-    expect(mine.locator(".again[role=status]")).to_contain_text("已重新办理")
+    expect(mine.locator(".again[role=status]")).to_contain_text("已重新办理", timeout=20_000)
     held = city.get(f"/api/cases/{case}", "duty")
     told = next(line for line in held["history"] if line["verb"] == "unsolved")
     assert (held["reopened"], told["actor"], told["actor_name_en"]) == (1, "", "Who reported it"), "one tap, no words, and it is open again"
