@@ -57,7 +57,7 @@ def test_seat_of_the_dispatcher_by_keyboard(after_storm: Any, city: Any, page_of
     page.wait_for_url("**/desk/queue")
     for class_ in ("hotline.garbage", "hotline.streetlight", "hotline.tree"):
         report(city, class_)
-    page.get_by_role("link", name=re.compile("派遣$")).first.click()  # where nothing waited at first, it had opened on another step
+    page.locator(".queue .tabs").get_by_role("link", name=re.compile("派遣$")).click()  # where nothing waited at first, it had opened on another step
     rows = page.locator(".queue .row")
     expect(rows.nth(2)).to_be_visible(timeout=60_000)
     current = page.locator(".queue .row[aria-current=true] .title")
@@ -167,7 +167,7 @@ def test_result_is_seen_and_judged_by_who_reported_it(page_of: Any, city: Any) -
     expect(mine.locator(".result img")).to_have_count(2)
     assert all(mine.locator(".result img").evaluate_all("all => all.map(one => one.complete && one.naturalWidth > 0)"))
     mine.get_by_role("button", name="没解决").click()
-    expect(mine.locator(".again[role=status]")).to_contain_text("已重新办理", timeout=20_000)
+    expect(mine.get_by_role("status")).to_contain_text("已重新办理", timeout=20_000)
     held = city.get(f"/api/cases/{case}", "duty")
     told = next(line for line in held["history"] if line["verb"] == "unsolved")
     assert (held["reopened"], told["actor"], told["actor_name_en"]) == (1, "", "Who reported it"), "one tap, no words, and it is open again"
