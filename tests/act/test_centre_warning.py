@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from zhongshu.act import INSTRUMENT, SYSTEM, Deed
 from zhongshu.act.centre import cap, warning
 from zhongshu.engines.sqlite_desk import SqliteDesk
-from zhongshu.kernel.clock import HOUR, FrozenClock, parse_time, rfc3339
+from zhongshu.kernel.clock import HOUR, MINUTE, FrozenClock, parse_time, rfc3339
 from zhongshu.kernel.grade import EVERYWHERE, Principal, Scope
 from zhongshu.kernel.problem import Problem
 
@@ -94,7 +94,14 @@ def test_the_same_again_changes_nothing_and_other_content_under_its_name_is_refu
     city.refused("warning.reused", lambda: take(city, xml(headline="暴雨红色预警")))
 
 
+def test_a_message_of_a_time_that_has_not_come_is_refused(city: Any) -> None:
+    city.refused("warning.not_yet_issued", lambda: take(city, xml(hour=8)))
+    city.clock.at += 26 * MINUTE
+    assert take(city, xml(hour=8))["external"] == "YT-1", "clocks differ by some minutes"
+
+
 def test_an_update_and_a_cancellation_end_what_they_name(city: Any) -> None:
+    city.clock.at += 3 * HOUR
     take(city, xml())
     take(city, xml("YT-2", "Update", names=(ref("YT-1"),), headline="暴雨红色预警", hour=8))
     assert held(city) == ["YT-2"]
@@ -121,12 +128,14 @@ def test_the_order_of_arrival_makes_no_difference(tmp_path_factory: Any, order: 
 
 
 def test_nobody_updates_or_cancels_another_s_warning(city: Any) -> None:
+    city.clock.at += 3 * HOUR
     take(city, xml())
     city.refused("warning.not_its_own", lambda: take(city, xml("X", "Cancel", names=(ref("YT-1"),), sender="other@example", hour=8)))
     assert held(city) == ["YT-1"]
 
 
 def test_an_exercise_is_stamped_and_ends_nothing_actual_and_a_test_never_holds(city: Any) -> None:
+    city.clock.at += 3 * HOUR
     take(city, xml())
     take(city, xml("D-1", status="Exercise"))
     take(city, xml("D-2", "Cancel", names=(ref("YT-1"),), status="Exercise", hour=8))

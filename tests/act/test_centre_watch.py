@@ -300,6 +300,15 @@ def test_a_report_that_was_dropped_is_not_owed_in_the_review(city: Any) -> None:
     assert late["end"] == 2 * HOUR, "what ran out before it was dropped stays late"
 
 
+def test_an_order_that_was_withdrawn_in_time_is_not_told_as_done_in_time(city: Any) -> None:
+    def step(verb: str, at: int) -> Any:
+        return {"kind": "order", "verb": verb, "subject": "o", "number": "X1", "at": at, "detail": {"title_zh": "排水", "title_en": "Pump", "due": HOUR}}
+
+    assert review._limits([step("send", 0), step("cancel", MINUTE)]) == []
+    (late,) = review._limits([step("send", 0), step("cancel", 2 * HOUR)])
+    assert late["end"] == 2 * HOUR
+
+
 def test_a_review_on_paper_calls_people_as_its_language_does(city: Any) -> None:
     case = city.open()
     found = city.desk.read(lambda conn: review.of_case(conn, case))

@@ -40,7 +40,7 @@ def test_a_scope_is_pushed_into_every_query(city: Any) -> None:
     assert {item["address"] for item in shown["items"]} == {None}
 
 
-@pytest.mark.parametrize("order", ["opened", "due"])
+@pytest.mark.parametrize("order", sought.ORDERS)
 def test_pages_follow_each_other_without_gap_or_double(city: Any, order: str) -> None:
     for index in range(23):
         city.clock.at += (index % 3) * MINUTE  # some share their time
@@ -57,6 +57,18 @@ def test_pages_follow_each_other_without_gap_or_double(city: Any, order: str) ->
         listed(city, after="1; drop")
 
 
+def test_what_runs_out_first_comes_first_and_what_stands_still_last(city: Any) -> None:
+    """The holder's own part may end before the case does: 30 min to sign for it, 4 h for the whole."""
+    city.table("limits", "class,step,condition,amount,mode,calendar,warn,basis,valid_from\nponding,sign,,30m,wall,,10m,示例,2025-01-01\n", "limits")
+    whole = city.open()
+    city.clock.at += MINUTE
+    held = city.do("dispatcher", city.open(), "dispatch", unit="dept-drainage")
+    endless = city.open("no limit")
+    still = city.do("duty_officer", city.do("dispatcher", city.open(), "dispatch", unit="dept-drainage"), "park", reason="季节性", until=city.clock.at + DAY)
+    assert held["held_due"] < whole["due"] < held["due"]
+    assert listed(city, state="open", order="next") == [one["number"] for one in (held, whole, endless, still)]
+
+
 def test_cases_are_found_by_when_they_are_due(city: Any) -> None:
     first = city.open()  # due at 12:00 of the city's 1 July
     city.clock.at += DAY
@@ -66,7 +78,7 @@ def test_cases_are_found_by_when_they_are_due(city: Any) -> None:
 
     def due(text: str, **wanted: Any) -> set[str]:
         by = [set(listed(city, due=sought.due(text, city.zone), order=order, **wanted)) for order in sought.ORDERS]
-        assert by[0] == by[1]
+        assert by[0] == by[1] == by[2]
         return {name for name, number in numbers.items() if number in by[0]} if len(by[0]) == len(by[0] & set(numbers.values())) else {"more"}
 
     assert due("2026-07-01") == due("..2026-07-01") == due("2026-07-01T12:00:00+08:00") == due("2026-07-01T04:00:00Z") == {"first"}
@@ -88,7 +100,7 @@ def test_filters_find_what_they_say(city: Any) -> None:
     assert listed(city, step="dispatch") == [second["number"]]
     assert listed(city, area=STREETS[2]) == [second["number"]]
     assert listed(city, class_="garbage") == [second["number"]]
-    for order in ("opened", "due"):
+    for order in sought.ORDERS:
         assert listed(city, class_="ponding", state="open", area=STREETS[0], order=order) == [first["number"]]
         assert listed(city, class_="ponding", state="closed", order=order) == listed(city, class_="ponding", area=STREETS[2], order=order) == []
     assert listed(city, q="100% 段") == [second["number"]]

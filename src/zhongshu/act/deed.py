@@ -28,8 +28,8 @@ INSTRUMENT = Principal("instrument", "仪表", (("instrument", 0),), "internal")
 MISSING = declare(
     "case.missing",
     "invalid",
-    zh=("缺少“{field}”。", "请补上后再提交。"),
-    en=("'{field}' is missing.", "Give it, then send again."),
+    zh=("缺少“{zh}”。", "请补上后再提交。"),
+    en=("'{en}' is missing.", "Give it, then send again."),
 )
 
 

@@ -49,7 +49,7 @@ def _place(deed: Deed, case: Case, given: Given) -> Changes:
     """Move a case, and with it the voices that had no place; both where it was and where it goes must be of this person's areas."""
     to = given.place
     if to is None:
-        raise MISSING(field="地点 place")
+        raise MISSING(zh="地点", en="place")
     machine.allow(machine.find(case["step"], case["mark"], "place"), deed.actor, to.area)
     changes: Changes = place.changes(to)
     if case["command"] and at_level(to.area, Level.DISTRICT) != at_level(case["area"], Level.DISTRICT):

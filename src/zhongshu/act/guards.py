@@ -16,14 +16,14 @@ from zhongshu.kernel.problem import Problem
 LEAVES = ("extend", "park", "defer", "supplement")
 """What a holder may ask for: 延期, 挂账, 缓办, 待补正."""
 FIELDS = {
-    "reason": "理由 reason",
-    "unit": "承办单位 unit",
-    "until": "期限 until",
-    "place": "地点 place",
-    "note": "会商纪要 note",
-    "evidence": "证据 evidence",
-    "what": "申请事项 what",
-    "person": "办理人 person",
+    "reason": {"zh": "理由", "en": "reason"},
+    "unit": {"zh": "承办单位", "en": "unit"},
+    "until": {"zh": "期限", "en": "until"},
+    "place": {"zh": "地点", "en": "place"},
+    "note": {"zh": "会商纪要", "en": "note"},
+    "evidence": {"zh": "证据", "en": "evidence"},
+    "what": {"zh": "申请事项", "en": "what"},
+    "person": {"zh": "办理人", "en": "person"},
 }
 
 _WORKED = (
@@ -87,7 +87,7 @@ def _needs(deed: Deed, row: states.Row, case: Case, given: Given) -> None:
     }
     for name in ("reason", "unit", "until", "place", "note", "what", "person", "evidence"):
         if name in row.needs and lacking[name]:
-            raise MISSING(field=FIELDS[name])
+            raise MISSING(**FIELDS[name])
     docket.known(deed, given.evidence)
     if "unit" in row.needs:
         units.check(deed, given.unit, case["area"])
@@ -103,7 +103,7 @@ def _placed(_deed: Deed, _row: states.Row, case: Case, _given: Given) -> None:
 def _classed(_deed: Deed, _row: states.Row, case: Case, given: Given) -> None:
     """Refuse to send what nobody has named: no limit and no way to check it would be known."""
     if not (given.class_ or case["class"]):
-        raise MISSING(field="类别 class")
+        raise MISSING(zh="类别", en="class")
 
 
 def classed(deed: Deed, class_: str) -> None:

@@ -53,7 +53,7 @@ def do(deed: Deed, request_id: str, verb: str, given: Given, satisfied: int | No
     given = guards.reasoned(deed, move, given)
     for name, lacks in (("reason", not given.reason.strip()), ("unit", not given.unit)):
         if name in move.needs and lacks:
-            raise MISSING(field=guards.FIELDS[name])
+            raise MISSING(**guards.FIELDS[name])
     changes = {"state": move.to[0], "version": row["version"] + 1} | _EFFECTS[verb](deed, row, given, satisfied, knowledge)
     detail = {name: changes[name] for name in ("transferred", "knowledge", "result", "satisfied", "calls") if changes.get(name) not in {None, ""}}
     if row["answer"] and changes.get("answer") == "" and verb == "call_back":
@@ -99,7 +99,7 @@ def _answer(deed: Deed, _row: Row, given: Given, _satisfied: int | None, knowled
         entry = held.cells
     text = given.answer.strip() or str(entry.get("text", ""))
     if not text and deed.actor.id != SYSTEM.id:
-        raise MISSING(field="答复 answer")
+        raise MISSING(zh="答复", en="answer")
     return {"answered": deed.now, "answer": text, "knowledge": knowledge}
 
 

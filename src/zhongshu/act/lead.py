@@ -126,7 +126,7 @@ def decide(deed: Deed, lead_id: str, verb: str, given: Given, of: str = "") -> _
         return _confirm(deed, row, given)
     if verb == "duplicate":
         if not of:
-            raise MISSING(field="重复于 of")
+            raise MISSING(zh="重复于", en="of")
         other = get(deed, of)
         if other["id"] == row["id"] or not may_join(deed, other):
             raise NOT_JOINED(number=other["number"])
@@ -275,7 +275,7 @@ def _open(deed: Deed, facts: _Lead, detail: dict[str, Any] | None = None) -> _Le
 def _place(deed: Deed, row: _Lead, move: states.Row, to: place.Place | None) -> _Lead:
     """Put a lead on the map, with the voices that had no place; where it goes must be of this person's areas too."""
     if to is None:
-        raise MISSING(field="地点 place")
+        raise MISSING(zh="地点", en="place")
     machine.allow(move, deed.actor, to.area)
     changes = place.changes(to)
     place.carry(deed, "lead", row["id"], to)

@@ -30,7 +30,7 @@ from zhongshu.act.shown import (
     time_of,
     within,
 )
-from zhongshu.act.tables import case_file, case_step, case_task, evidence, evidence_link, lead, lead_link, request
+from zhongshu.act.tables import INT, NEXT, case_file, case_step, case_task, evidence, evidence_link, lead, lead_link, request
 from zhongshu.kernel.area import Level, at_level, interval, level_of, show_area
 from zhongshu.kernel.clock import rfc3339, to_datetime, to_us
 from zhongshu.kernel.grade import Principal, Scope
@@ -40,6 +40,7 @@ SENSITIVE = 3
 FAR = 2**62
 """Stands for "no due time" when sorting."""
 BY_DUE: ColumnElement[int] = func.coalesce(case_file.c.due, literal_column(str(FAR)))
+KEYS: dict[str, ColumnElement[int]] = {"opened": case_file.c.opened, "due": BY_DUE, "next": literal_column(f"({NEXT})", INT)}
 
 MOST_HEARD = 20
 """So many voices' own words go with a lead; the count tells of all."""
@@ -47,7 +48,7 @@ MOST_HEARD = 20
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """Which cases: `state` one of `sought.STATES`; `mine`: those waiting for this person; `order` opened (newest first) or due; `due` the half-open span they are due in."""
+    """Which cases: `state` one of `sought.STATES`; `mine`: those waiting for this person; `order` one of `sought.ORDERS` (opened: newest first); `due` the half-open span they are due in."""
 
     state: str = "all"
     step: str = ""
@@ -81,7 +82,7 @@ def list_cases(connection: Connection, scope: Scope, wanted: CaseFilter, now: in
 def _order(scope: Scope, wanted: CaseFilter) -> ColumnElement[int]:
     """Return what a list is ordered by. Where few cases are found by their area, they are sorted: the index of all in order would be read to its end."""
     few = any(level_of(area) >= Level.COMMUNITY for area in (wanted.area, *(low for low, _ in scope.areas)) if area)
-    key: ColumnElement[int] = case_file.c.opened if wanted.order == "opened" else BY_DUE
+    key = KEYS[wanted.order]
     return key + literal_column("0") if few else key
 
 
@@ -390,7 +391,7 @@ def _filters(wanted: CaseFilter, now: int, *, ahead: bool) -> list[ColumnElement
     """
     c, where = case_file.c, list[ColumnElement[bool]]()
     class_ = c["class"] if wanted.order == "opened" or wanted.state in {"open", "void"} else c["class"].concat("")
-    most = c.step.concat("") if wanted.class_ or wanted.order == "due" else c.step
+    most = c.step.concat("") if wanted.class_ or wanted.order != "opened" else c.step
     still, over = (or_(c.closed.is_(None), c.closed > now), c.closed <= now) if ahead else (c.closed.is_(None), true())
     past = and_(still, c.due < now, c.parked.is_(None))
     by_state = {

@@ -25,7 +25,8 @@ BAD_DUE = declare(
 )
 STATES = ("all", "open", "overdue", "closed", "late", "void")
 """`overdue`: open and past due, as it is counted; `late`: those, and what was closed after it was due."""
-ORDERS = ("opened", "due")
+ORDERS = ("opened", "due", "next")
+"""`next`: by what runs out first, the case's own limit or its holder's part; what stands still comes last."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _LEAST = timedelta(milliseconds=1)
 """Times are shown to the millisecond, so a moment is as long as that."""

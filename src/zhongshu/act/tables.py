@@ -10,6 +10,9 @@ INT = BigInteger().with_variant(Integer(), "sqlite")
 REAL8: Double[float] = Double().with_variant(REAL(), "sqlite")
 
 ACT = MetaData()
+_DUE = "coalesce(due, 4611686018427387904)"
+NEXT = f"CASE WHEN parked IS NULL THEN 0 ELSE 4611686018427387903 END + CASE WHEN held_due < {_DUE} THEN held_due ELSE {_DUE} END"
+"""What runs out first of an open case, its own limit or its holder's part (µs; 2^62 where it has none); what stands still comes after all that runs."""
 
 
 def _text(name: str) -> Column[str]:
@@ -230,8 +233,9 @@ case_file = Table(
     Index("case_file_opened", "opened", "id", "area"),
     Index("case_file_state", "step", "opened", "id", "area"),
     Index("case_file_class", "class", "opened", "id", "area"),
-    Index("case_file_by_due", text("coalesce(due, 4611686018427387904)"), "id", "area", "class"),
+    Index("case_file_by_due", text(_DUE), "id", "area", "class"),
     Index("case_file_open", *("opened", "id", "area", "class", "unit", "due", "parked"), sqlite_where=text("closed IS NULL"), postgresql_where=text("closed IS NULL")),
+    Index("case_file_next", text(f"({NEXT})"), "id", "area", "class", sqlite_where=text("closed IS NULL"), postgresql_where=text("closed IS NULL")),
     Index("case_file_closed", "closed", "area", "step", sqlite_where=text("closed IS NOT NULL"), postgresql_where=text("closed IS NOT NULL")),
     Index("case_file_area", "area"),
     Index("case_file_sign", "indicator", "area"),

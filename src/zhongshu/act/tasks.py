@@ -123,13 +123,13 @@ def _check(deed: Deed, case: Case, task: Task, verb: str, given: Given) -> state
     if deed.actor.unit != task["unit"] and deed.actor.id != SYSTEM.id:
         raise refusals.TASK_NOT_YOURS(unit_zh=task["unit_zh"], unit_en=task["unit_en"])
     if "reason" in row.needs and not (given.reason or given.note).strip():
-        raise MISSING(field="理由 reason")
-    if verb == "done" and (lacking := [one["zh"] for one in task["choices"] if given.choices.get(one["name"]) not in {option["value"] for option in one["options"]}]):
-        raise MISSING(field=f"{lacking[0]} choices")
+        raise MISSING(zh="理由", en="reason")
+    if verb == "done" and (lacking := [one for one in task["choices"] if given.choices.get(one["name"]) not in {option["value"] for option in one["options"]}]):
+        raise MISSING(zh=lacking[0]["zh"], en=lacking[0].get("en") or lacking[0]["name"])
     if verb == "done" and "note" in task["needs"] and not given.note.strip():
-        raise MISSING(field="说明 note")
+        raise MISSING(zh="说明", en="note")
     if "evidence" in row.needs and "evidence" in task["needs"] and not given.evidence:
-        raise MISSING(field="证据 evidence")
+        raise MISSING(zh="证据", en="evidence")
     docket.known(deed, given.evidence)
     return row
 

@@ -181,7 +181,7 @@ def answer(deed: Deed, request_id: str, text: str, at: int | None = None) -> dic
     if row["answered"] is not None:
         raise ANSWERED(number=row["number"])
     if not text and deed.actor.id != SYSTEM.id:
-        raise MISSING(field="答复 answer")
+        raise MISSING(zh="答复", en="answer")
     when = deed.now if at is None else at
     record(deed, entry(row, "answer", happened=when))
     return change(deed, row, state="answered", answered=when, answer=text)

@@ -289,7 +289,7 @@ export interface CaseQuery {
   step?: string
   area?: string
   mine?: number
-  order?: 'due' | 'opened'
+  order?: 'due' | 'next' | 'opened'
   q?: string
   limit?: number
   after?: string

@@ -65,6 +65,7 @@ SAID = {
 
 HELD = {"link": "cases", "party": "parties", "place": "places"}
 """What may be put into a room by hand, and where it is kept."""
+_HELD_ZH = {"cases": "案件", "parties": "单位", "places": "地点"}
 BACK = {"unlink": "link", "unparty": "party", "unplace": "place"}
 """What takes it out again."""
 
@@ -91,7 +92,7 @@ class NewIncident:
 def open_room(deed: Deed, new: NewIncident) -> Row:
     """Open an incident's room and draft its first report. Raises `case.missing`, `case.unknown`, `centre.no_theme`, `unit.unknown`."""
     if not new.theme or not new.title_zh.strip() or not new.areas:
-        raise MISSING(field="主题、名称、区域 theme, title_zh, areas")
+        raise MISSING(zh="主题、名称、区域", en="theme, title_zh, areas")
     if new.mode is None:
         line.check_theme(deed.connection, new.theme, deed.now)
     cases = [docket.get(deed, case)["id"] for case in new.cases]
@@ -112,7 +113,7 @@ def log(deed: Deed, id_: str, text: str) -> Row:
     """Write a line into the command log. Raises `centre.unknown`, `incident.closed`, `case.missing`."""
     row = _open(deed, id_)
     if not text.strip():
-        raise MISSING(field="内容 note")
+        raise MISSING(zh="内容", en="note")
     _said(deed, row, "log", note=text)
     return row
 
@@ -130,7 +131,7 @@ def add(deed: Deed, id_: str, verb: str, what: str | dict[str, Any]) -> Row:
     """Add a case (link), a unit (party) or a place to an incident; again changes nothing. Raises `centre.unknown`, `incident.closed`, `case.unknown`."""
     column, row = HELD[verb], _open(deed, id_)
     if not what:
-        raise MISSING(field=column)
+        raise MISSING(zh=_HELD_ZH[column], en=column)
     if verb == "link":
         what = str(docket.get(deed, str(what))["id"])
     elif verb == "party":
@@ -149,7 +150,7 @@ def remove(deed: Deed, id_: str, verb: str, what: str | dict[str, Any]) -> Row:
     """
     column, row = HELD[BACK[verb]], _open(deed, id_)
     if not what:
-        raise MISSING(field=column)
+        raise MISSING(zh=_HELD_ZH[column], en=column)
     if what not in row[column]:
         return row
     if verb == "unparty" and (count := sum(each["unit"] == what and each["state"] in order.OPEN for each in order.of_incident(deed.connection, row["id"]))):

@@ -41,7 +41,7 @@ class NewInstruction:
 def give(deed: Deed, given: NewInstruction) -> Row:
     """Write an instruction down and have it carried out. Raises `case.missing`, `case.unknown`, `case.not_now`, `case.not_yours`, `instruction.past`."""
     if not given.text.strip() or (not given.case and not given.area):
-        raise MISSING(field="批示内容、案件或区域 text, case or area")
+        raise MISSING(zh="批示内容、案件或区域", en="text, case or area")
     if given.until <= deed.now:
         raise PAST(until=line.told(deed, given.until), now=line.told(deed, deed.now))
     case = docket.get(deed, given.case) if given.case else None

@@ -55,7 +55,7 @@ class Proposal:
 def propose(deed: Deed, given: Proposal) -> Row:
     """Propose a mode; nothing follows before it is approved. Raises `case.missing`, `mode.already`, `centre.unknown`."""
     if not (given.theme and given.areas and given.title_zh.strip() and given.basis.strip()) or given.level not in NUMERALS:
-        raise MISSING(field="主题、级别、区域、名称、依据 theme, level, areas, title_zh, basis")
+        raise MISSING(zh="主题、级别、区域、名称、依据", en="theme, level, areas, title_zh, basis")
     held = select(mode).where(mode.c.state.in_(("proposed", "in_force")), mode.c.theme == given.theme, mode.c.drill == given.drill)
     for other in deed.connection.execute(held).mappings():
         if any(line.meets(other["areas"], area) for area in given.areas):
@@ -82,7 +82,7 @@ def act(deed: Deed, id_: str, verb: str, note: str = "", version: int | None = N
     if verb == "approve" and deed.actor.id == row["proposed_by"]:
         raise SAME_PERSON()
     if verb == "refuse" and not note.strip():
-        raise MISSING(field="理由 note")
+        raise MISSING(zh="理由", en="note")
     if verb == "end":
         return _end(deed, row, note, version)
     decided = {"decided": deed.now, "decided_by": deed.actor.id}
@@ -112,7 +112,7 @@ def check_own(deed: Deed, id_: str, in_charge: str, note: str) -> None:
     if row["state"] == "in_force" and not is_own(row, deed.actor.id, in_charge):
         raise NOT_YOUR_MODE(number=row["number"])
     if not note.strip():
-        raise MISSING(field="理由 note")
+        raise MISSING(zh="理由", en="note")
 
 
 def ends_own(connection: Connection, who: str, in_charge: str) -> list[str]:

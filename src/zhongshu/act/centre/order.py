@@ -57,7 +57,7 @@ class NewOrder:
 def send(deed: Deed, incident: Row, new: NewOrder) -> Row:
     """Send an order to a unit. Raises `case.missing`, `unit.unknown`."""
     if not new.unit or not new.title_zh.strip():
-        raise MISSING(field="单位、内容 unit, title_zh")
+        raise MISSING(zh="单位、内容", en="unit, title_zh")
     units.check(deed, new.unit, incident["area"])
     zh, en = duty.unit_names(deed.connection, new.unit)
     title = line.titled(incident, (new.title_zh, new.title_en or new.title_zh))
@@ -86,7 +86,7 @@ def step(deed: Deed, incident_id: str, order_id: str, verb: str, note: str = "",
         said, verb_said = STATES[row["state"]], VERBS[verb]
         raise NOT_NOW(number=row["number"], state_zh=said[0], state_en=said[1], verb_zh=verb_said[0], verb_en=verb_said[1])
     if verb in {"decline", "cancel"} and not note.strip():
-        raise MISSING(field="理由 note")
+        raise MISSING(zh="理由", en="note")
     changes: Row = {"state": to} | ({"note": note} if note else {})
     if verb in {"read", "accept"} and row["read"] is None:
         changes["read"] = deed.now

@@ -72,7 +72,7 @@ def send(deed: Deed, incident: Row, report_id: str, to: str, text_zh: str = "", 
         state = STATES[row["state"]]
         raise NOT_NOW(number=row["number"], state_zh=state[0], state_en=state[1], verb_zh="报送", verb_en="send")
     if not to.strip():
-        raise MISSING(field="报送单位 to")
+        raise MISSING(zh="报送单位", en="to")
     text = _filled({"text_zh": text_zh.strip() or row["text_zh"], "text_en": text_en.strip() or row["text_en"]})
     said = {name: line.stamped(words, drill=row["drill"], language=name[-2:]) for name, words in text.items()}
     after = _said(deed, line.change(deed, "report", row, {"state": "sent", "sent": deed.now, "sent_by": deed.actor.id, "sent_to": to, **said}, version), "send", to)

@@ -38,16 +38,16 @@ class Order:
 
     def check(self) -> None:
         """Refuse an order that does not say who and on what basis. Raises `case.missing`."""
-        for name, words in (("ordered_by", "命令签发人 ordered_by"), ("basis", "依据文件 basis")):
+        for name, words in (("ordered_by", "命令签发人"), ("basis", "依据文件")):
             if not getattr(self, name).strip():
-                raise MISSING(field=words)
+                raise MISSING(zh=words, en=name)
 
 
 def start(deed: Deed, order: Order) -> Row:
     """Start a response. Raises `case.missing`, and `mode.already` if one of the theme holds in an area already."""
     order.check()
     if order.level not in NUMERALS or not order.theme or not order.areas:
-        raise MISSING(field="级别、主题、区域 level, theme, areas")
+        raise MISSING(zh="级别、主题、区域", en="level, theme, areas")
     for held in in_force(deed.connection, deed.now, drills=True):
         if held["theme"] == order.theme and bool(held["drill"]) == order.drill and any(line.meets(held["areas"], area) for area in order.areas):
             raise ALREADY(theme=order.theme, areas=", ".join(map(show_area, order.areas)), number=held["number"])
@@ -71,7 +71,7 @@ def act(deed: Deed, id_: str, verb: str, order: Order) -> Row:
         changes: Row = {"ended": deed.now}
     else:
         if order.level not in NUMERALS:
-            raise MISSING(field="级别 level")
+            raise MISSING(zh="级别", en="level")
         changes = {"level": order.level} | {name: value for name in ("text_zh", "text_en") if (value := getattr(order, name))}
         changes |= {"areas": list(order.areas), "area": line.over(order.areas)} if order.areas else {}
     after = line.change(deed, "response", row, changes, order.version)

@@ -100,7 +100,7 @@ def _moments(lines: list[Row]) -> dict[str, int | None]:
 
 
 def _limits(lines: list[Row]) -> list[Document]:
-    """Return what each order and report took against its limit, by their lines alone; what was dropped before its limit was never owed."""
+    """Return what each order and report took against its limit, by their lines alone; what was dropped or withdrawn before its limit was never owed."""
     found: dict[str, Document] = {}
     for step in lines:
         if step["kind"] not in {"order", "report"}:
@@ -109,9 +109,9 @@ def _limits(lines: list[Row]) -> list[Document]:
         if begins:
             words = (step["detail"].get("title_zh"), step["detail"].get("title_en")) if step["kind"] == "order" else report.KINDS[step["detail"]["kind"]]
             found[step["subject"]] = {"what_zh": words[0], "what_en": words[1], "number": step["number"], "start": step["at"], "due": step["detail"]["due"], "end": None}
-        if (step["kind"], step["verb"]) in {("order", "done"), ("order", "decline"), ("order", "cancel"), ("report", "send")}:
+        if (step["kind"], step["verb"]) in {("order", "done"), ("order", "decline"), ("report", "send")}:
             found[step["subject"]]["end"] = step["at"]
-        if (step["kind"], step["verb"]) == ("report", "drop"):
+        if (step["kind"], step["verb"]) in {("report", "drop"), ("order", "cancel")}:
             due = found[step["subject"]]["due"]
             if due is None or step["at"] <= due:
                 del found[step["subject"]]

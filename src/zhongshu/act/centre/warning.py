@@ -54,8 +54,10 @@ class ByHand:
 def take(deed: Deed, message: Message, areas: Sequence[int], colour: str = "") -> Row:
     """Take a CAP message in and end what it names; the same again changes nothing. `areas`: where its shapes lie in this city.
 
-    Raises `warning.reused`, `warning.not_its_own`, `warning.no_colour`.
+    Raises `warning.not_yet_issued`, `warning.reused`, `warning.not_its_own`, `warning.no_colour`.
     """
+    if message.sent > deed.now + AHEAD:
+        raise NOT_YET(issued=line.told(deed, message.sent), now=line.told(deed, deed.now))
     facts = {name: getattr(message, name) for name in ("sender", "external", "sent", "status", "issuer", "onset", "expires", "text_zh", "text_en", "digest")}
     row = facts | {
         "source": "cap",
@@ -77,7 +79,7 @@ def enter(deed: Deed, given: ByHand) -> Row:
     _issued(deed, given.issued)
     named = [line.find(deed.connection, "warning", id_) for id_ in given.names]
     if given.kind != "Alert" and not named:
-        raise MISSING(field="所更新或解除的预警 names")
+        raise MISSING(zh="所更新或解除的预警", en="names")
     if other := next((row for row in named if row["issuer"] != given.issuer), None):
         raise FOREIGN(sender=given.issuer, other=other["issuer"])
     if given.expires is not None and given.expires <= given.onset:

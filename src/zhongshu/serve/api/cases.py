@@ -253,7 +253,7 @@ def cases(
     class_: Annotated[str, Query(alias="class", max_length=100)] = "",
     due: str = "",
 ) -> dict[str, Any]:
-    """List cases within the asker's scope; `state` all, open, overdue, closed, late or void, `order` opened or due, `due` a day, or a span such as ..2026-07-01."""
+    """List cases within the asker's scope; `state` all, open, overdue, closed, late or void, `order` opened, due or next (what runs out first, the case's limit or its holder's), `due` a day, or a span such as ..2026-07-01."""
     city = asked.city
     place, mine_of = parse_area(area) if area else None, asked.principal if mine else None
     wanted = CaseFilter(sought.state(state), sought.step(step), place, mine_of, q, sought.order(order), max(1, min(limit, 500)), after, class_, sought.due(due, city.zone))
@@ -401,4 +401,4 @@ def evidence(asked: Door, sha256: str) -> Response:
         raise UNKNOWN_FILE()
     content = city.evidence.get(sha256)
     kind = {b"\xff\xd8": "image/jpeg", b"\x89P": "image/png", b"RI": "image/webp"}.get(content[:2], "application/pdf")
-    return Response(content, media_type=kind, headers={"Content-Disposition": "inline" if kind.startswith("image") else "attachment", "Cache-Control": "private, max-age=86400"})
+    return Response(content, media_type=kind, headers={"Content-Disposition": "inline" if kind.startswith("image") else "attachment"})
