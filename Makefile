@@ -78,8 +78,8 @@ short: .venv/dev
 test: lint page programs .venv/dev
 	@echo "· every test, a process for each kind; what was skipped, and what it lacks, is listed after each"
 	@kind() { echo "· $$1"; $(BIN)/pytest -q -rs -m "$$1"; }; \
-		beside=$$(mktemp); failed=0; (kind journey) >"$$beside" 2>&1 & journey=$$!; trap 'kill $$journey 2>/dev/null; rm -f "$$beside"' EXIT; \
-		for kind in "$(SHORT)" port fuzz; do kind "$$kind" || failed=1; done; \
+		beside=$$(mktemp); failed=0; { kind fuzz; fuzz=$$?; kind journey && [ $$fuzz -eq 0 ]; } >"$$beside" 2>&1 & journey=$$!; trap 'kill $$journey 2>/dev/null; rm -f "$$beside"' EXIT; \
+		for kind in "$(SHORT)" port; do kind "$$kind" || failed=1; done; \
 		wait $$journey || failed=1; cat "$$beside"; kind browser || failed=1; \
 		[ $$failed -eq 0 ] && echo "· test: all well"
 

@@ -12,6 +12,7 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -221,19 +222,28 @@ def environment(mqtt_port: int) -> dict[str, str]:
 
 
 def settle(city: Path, mqtt_port: int) -> None:
-    """Let the city run without load until it has taken what the broker kept and handed over every step that may no longer be taken back."""
+    """Let the city run without load until it has taken what the broker kept and handed over every step; raises where that does not come."""
     with serve(city, **environment(mqtt_port)) as server:
         import httpx  # noqa: PLC0415 (only here)
 
-        last, same = None, 0
-        for _ in range(120):
+        last, same, until = None, 0, time.monotonic() + 120
+        while time.monotonic() < until:
             now = httpx.get(f"http://127.0.0.1:{server.port}/health", trust_env=False, timeout=10).json()["readings"]["by_source"]
-            counts = (now.get(MQTT, {}).get("accepted"), now.get("desk", {}).get("accepted"))
-            same = same + 1 if counts == last else 0
-            if same > 25:  # longer than a step may be taken back
-                break
-            last = counts
+            count = now.get(MQTT, {}).get("accepted")
+            same = same + 1 if count == last else 0
+            if same > 5 and _relayed(city):
+                return
+            last = count
             time.sleep(0.5)
+    message = "the city did not come to rest"
+    raise TimeoutError(message)
+
+
+def _relayed(city: Path) -> bool:
+    """Tell whether every line of the history was handed over: a step waits while it may still be taken back."""
+    with contextlib.closing(sqlite3.connect(f"file:{city / 'desk.sqlite'}?mode=ro", uri=True, timeout=10)) as desk:
+        (last,) = desk.execute("SELECT coalesce(max(seq), 0) FROM case_step").fetchone()
+        return desk.execute("SELECT 1 FROM desk_cursor WHERE name = 'relay' AND pending IS NULL AND done >= ?", (last,)).fetchone() is not None
 
 
 def reconcile(city: Path, told: Told) -> dict[str, int]:

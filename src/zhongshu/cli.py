@@ -209,13 +209,15 @@ def playbook_check(file: Path) -> None:
 
 
 @app.command()
-def verify(data: Data = None) -> None:
+def verify(data: Data = None, repair: Annotated[bool, typer.Option(help="Write damaged files of the warehouse anew from the journal, where it still has them.")] = False) -> None:  # noqa: FBT002
     """Read everything there is; exit 0 only when all of it is whole."""
-    wrong = _through(read({"data": data}), "verify", {}, assembly.verify)
-    for line in wrong:
+    told = _through(read({"data": data}), "verify", {"repair": repair}, lambda held, tell: assembly.checked(held, tell, mend=repair))
+    for name in told["mended"]:
+        print(f"mended 已修复 {name}")
+    for line in told["wrong"]:
         print(line)
-    print("whole 完整" if not wrong else f"{len(wrong)} not whole 不完整")
-    raise typer.Exit(1 if wrong else 0)
+    print("whole 完整" if not told["wrong"] else f"{len(told['wrong'])} not whole 不完整")
+    raise typer.Exit(1 if told["wrong"] else 0)
 
 
 @app.command()

@@ -44,6 +44,7 @@ SETTINGS = (
     Setting("port", "8700", "Port to listen on."),
     Setting("clock", "live", "`live`, or `replay@<RFC 3339>x<speed>`."),
     Setting("commit_s", "5", "Seconds between commits to the warehouse."),
+    Setting("journal_keep", "500000", "Readings that stay in the journal after the warehouse has them, so that a damaged file can be written anew."),
     Setting("merge_files", "120", "Number of small files from which the warehouse merges them."),
     Setting("memory", "4GB", "Memory the warehouse's queries may use."),
     Setting("disk_floor_mb", "500", "Megabytes of disk below which intake stops."),
@@ -63,6 +64,7 @@ class Settings:
     port: int
     clock: str
     commit_s: float
+    journal_keep: int
     merge_files: int
     memory: str
     disk_floor_mb: int
@@ -85,7 +87,7 @@ def read(given: Mapping[str, Any] | None = None) -> Settings:
     for setting in SETTINGS:
         value = given.get(setting.name)
         held[setting.name] = value if value is not None else os.environ.get(f"ZS_{setting.name.upper()}", written.get(setting.name, setting.default))
-    for name in ("port", "merge_files", "disk_floor_mb"):
+    for name in ("port", "journal_keep", "merge_files", "disk_floor_mb"):
         held[name] = int(held[name])
     return Settings(**{**held, "data": Path(held["data"]).absolute(), "commit_s": float(held["commit_s"])})
 

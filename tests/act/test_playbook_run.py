@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
 import zhongshu.packs.incidents
 from zhongshu.act.playbook import HOLDER, STREET, Playbook, State, Task, begin, done, due, finished, picture, read, signal, signals, tasks, tick
@@ -64,6 +65,13 @@ START_END = '<startEvent id="s"/><endEvent id="e"/>'
 
 
 # the five
+
+
+def test_every_word_of_the_drawings_is_there_in_both_languages() -> None:
+    for file in FILES:
+        named = [one for one in etree.parse(file).getroot().iter(etree.Element) if one.get("name") and etree.QName(one).localname not in {"signal", "choice"}]
+        assert named
+        assert [one.get("id") for one in named if not any(etree.QName(key).localname == "en" for key in one.keys())] == []
 
 
 def test_the_five_playbooks_are_there() -> None:

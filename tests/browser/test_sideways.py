@@ -226,6 +226,7 @@ def test_playbook_is_refused_with_its_fault_and_drawn(page_of: Any, language: st
     page = page_of("/desk/playbooks?key=gas_leak", "steward", language=language, width=1366, height=768)
     page.locator(".place[data-ready=true]").wait_for()
     expect(page.locator(".bjs-powered-by")).to_be_visible()
+    expect(page.locator(".place svg.djs-container, .place svg").first).to_contain_text({"zh": "交通管理处", "en": "Traffic office"}[language])
     assert faults(page) == []
     file = b'<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"><process id="a" isExecutable="true"><serviceTask id="x"/></process></definitions>'
     page.locator("input[type=file]").set_input_files({"name": "a.bpmn", "mimeType": "application/xml", "buffer": file})

@@ -186,6 +186,58 @@ def test_a_full_disk_is_a_problem_and_costs_nothing_acknowledged(journal: Sqlite
     assert [e.offset for e in journal.read(0)] == [1, 2]
 
 
+def test_what_is_between_two_offsets_is_given_whole_or_not_at_all(journal: SqliteJournal) -> None:
+    for i in range(4):
+        journal.append([batch(f"{i}", [i, 10 + i])], 10 + i)
+    held = journal.between(2, 3)
+    assert held is not None and held["ticks"].to_pylist() == [1, 11, 2, 12]
+    journal.trim(2)
+    assert journal.between(2, 3) is None and journal.between(3, 5) is None
+    assert journal.between(4, 4) is not None
+
+
+def test_what_is_not_whole_is_found_and_named(journal: SqliteJournal) -> None:
+    for i in range(5):
+        journal.append([batch(f"{i}", [i])], 10 + i)
+    assert journal.verify(0) == []
+    journal.trim(2)
+    assert journal.verify(2) == []
+    with sqlite3.connect(journal.path) as store:
+        store.execute("UPDATE entry SET payload = substr(payload, 1, 40) WHERE offset = 4")
+    assert [line[:7] for line in journal.verify(2)] == ["entry 4"] and journal.between(4, 4) is None
+    with sqlite3.connect(journal.path) as store:
+        store.execute("DELETE FROM entry WHERE offset IN (3, 5)")
+    assert {line.split(" cannot")[0] for line in journal.verify(2)} == {"entries 3–3 are gone", "entry 4", "entries 5–5 are gone"}
+
+
+def test_a_torn_page_is_found(journal: SqliteJournal, tmp_path: Path) -> None:
+    for i in range(300):
+        journal.append([batch(f"{i}", list(range(40)))], 10 + i)
+    journal.backup(tmp_path / "torn")
+    content = bytearray((tmp_path / "torn").read_bytes())
+    content[-3000:-1000] = bytes(2000)
+    (tmp_path / "torn").write_bytes(content)
+    torn = SqliteJournal(tmp_path / "torn")
+    assert torn.verify(0) != []
+    torn.close()
+
+
+def test_a_torn_end_of_the_log_costs_nothing_that_was_whole(journal: SqliteJournal, tmp_path: Path) -> None:
+    """A process that died while it wrote leaves half a frame behind: it is not read, and what comes next takes its place."""
+    for i in range(5):
+        journal.append([batch(f"{i}", [i])], 10 + i)
+    torn = tmp_path / "after" / "journal"
+    torn.parent.mkdir()
+    torn.write_bytes(journal.path.read_bytes())
+    log = Path(f"{journal.path}-wal").read_bytes()
+    Path(f"{torn}-wal").write_bytes(log + log[32 : 32 + 1500])
+    again = SqliteJournal(torn)
+    assert (again.head(), again.verify(0)) == (5, [])
+    again.append([batch("next", [9])], 20)
+    assert [entry.offset for entry in again.read(0)] == [1, 2, 3, 4, 5, 6]
+    again.close()
+
+
 def test_readers_are_not_disturbed_by_the_writer(journal: SqliteJournal) -> None:
     journal.append([batch("first", [0])], 1)
     stop, wrong = threading.Event(), []

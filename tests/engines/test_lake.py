@@ -338,17 +338,45 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize(
+HARMS = pytest.mark.parametrize(
     "harm",
     [Path.unlink, lambda p: p.write_bytes(p.read_bytes()[:-100]), lambda p: p.write_bytes(b""), flip, rewrite],
     ids=["removed", "truncated", "emptied", "flipped", "rewritten"],
 )
+
+
+@HARMS
 def test_verify_names_the_file_that_is_not_whole(make: Callable[..., DuckLake], harm: Callable[[Path], None]) -> None:
     lake = make()
     filled(lake, 3)
     name, wrong = damaged(lake, harm)
     assert wrong and any(name in line for line in wrong) and any("commit 2–2" in line for line in wrong)
     assert not any("commit 1–1" in line or "commit 3–3" in line for line in wrong)
+
+
+@HARMS
+def test_what_the_journal_still_has_is_written_anew(make: Callable[..., DuckLake], harm: Callable[[Path], None]) -> None:
+    lake = make()
+    filled(lake, 3)
+    before = row(lake)
+    name, _ = damaged(lake, harm)
+    assert lake.repair(lambda first, last: None) == [], "the journal has forgotten it"
+    assert lake.repair(lambda first, last: group(first, list(range(1, 101)))) == [], "other readings than were committed are not written"
+    assert lake.verify() != []
+    (mended,) = lake.repair(lambda first, last: group(first, list(range((last - 1) * 100, last * 100))))
+    assert mended == name
+    assert (lake.verify(), row(lake)) == ([], before)
+    assert not list(lake.folder.rglob("*.mended"))
+
+
+def test_what_was_merged_is_named_and_left(make: Callable[..., DuckLake]) -> None:
+    lake = make()
+    filled(lake, 3)
+    lake.merge()
+    (file,) = lake.files()
+    Path(file).write_bytes(b"")
+    assert lake.repair(lambda first, last: group(first, list(range((last - 1) * 100, last * 100)))) == []
+    assert any(Path(file).name in line for line in lake.verify())
 
 
 def test_verify_finds_a_manifest_that_was_changed(make: Callable[..., DuckLake]) -> None:

@@ -241,6 +241,12 @@ def _tampered(folder: Path, tmp_path: Path) -> None:
     content[len(content) // 3] ^= 0xFF
     part.write_bytes(content)
     assert "lake" in command("verify", "--data", one, code=1)
+    told = command("verify", "--repair", "--data", one)
+    assert f"mended 已修复 {part.relative_to(one / 'lake')}" in told and "whole" in told, "the journal keeps what the warehouse took last"
+    with sqlite3.connect(one / "journal.sqlite") as db:
+        db.execute("DELETE FROM entry WHERE kind = 'readings'")
+    part.write_bytes(content)
+    assert part.name in command("verify", "--repair", "--data", one, code=1), "what the journal has forgotten is named and left"
     two = Path(shutil.copytree(folder, tmp_path / "two"))
     with sqlite3.connect(two / "desk.sqlite") as db:
         for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'ledger'").fetchall():

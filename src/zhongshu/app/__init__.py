@@ -1,7 +1,7 @@
 """The assembly, read top to bottom: engines → guard → stages → packs → serve. The only floor that sees engines."""
 
 from zhongshu.app.assembly import Assembly, open_city
-from zhongshu.app.commands import alone, backup, bare_city, ingest, move, recompute, restore, shown, through_owner, verify, wiring
+from zhongshu.app.commands import alone, backup, bare_city, checked, ingest, move, recompute, restore, shown, through_owner, verify, wiring
 from zhongshu.app.duties import bring_table
 from zhongshu.app.installed import Installed, installed_packs
 from zhongshu.app.owner import Owner
@@ -20,6 +20,7 @@ __all__ = [
     "bring_table",
     "check_pack",
     "check_playbook",
+    "checked",
     "grant",
     "ingest",
     "installed_packs",

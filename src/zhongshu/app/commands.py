@@ -205,10 +205,21 @@ def shown(parts: Assembly, values: dict[str, Values]) -> list[dict[str, Any]]:
     ]
 
 
+def checked(parts: Assembly, tell: Tell, *, mend: bool) -> dict[str, list[str]]:
+    """Return what is not whole (`wrong`) and what was written anew before (`mended`): files of the warehouse whose readings are still in the journal."""
+    tell("repair" if mend else "lake", 0)
+    mended = parts.lake.repair(parts.journal.between) if mend else []
+    return {"mended": mended, "wrong": verify(parts, tell)}
+
+
 def verify(parts: Assembly, tell: Tell) -> list[str]:
     """Read everything there is and return what is not whole, one sentence each."""
     tell("lake", 0)
     wrong = parts.lake.verify()
+    tell("journal", 0)
+    wrong += [f"journal: {line}" for line in parts.journal.verify(parts.lake.offset())]
+    tell("desk", 0)
+    wrong += [f"desk: {line}" for line in parts.desk.verify()]
     tell("ledger", 0)
     parts.ledger.flush()
     wrong += [f"ledger: {line}" for line in parts.desk.read(lambda conn: verify_ledger(conn, read_anchor(parts.folder / "ledger.anchor")))]

@@ -8,6 +8,8 @@ import queue
 import sys
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ import uvicorn
 
 from zhongshu.act import SYSTEM, centre, consume, consumed, finding_ended, relay, sign_normal, sweep, take_finding
 from zhongshu.app.assembly import Assembly
-from zhongshu.app.commands import Tell, backup, recompute, shown, take_file, verify, wiring
+from zhongshu.app.commands import Tell, backup, checked, recompute, shown, take_file, wiring
 from zhongshu.app.duties import bring_table
 from zhongshu.app.people import grant, make_token, make_user
 from zhongshu.app.screens import Screens, draw, recall
@@ -58,6 +60,7 @@ class Owner:
         self.screens = Screens(parts.hub)
         self._saved = 0.0
         self._brought = parts.journal.counts()
+        self._commits: deque[tuple[int, int]] = deque()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self.city.commands = {
@@ -165,15 +168,15 @@ class Owner:
     # what time brings
 
     def _keeper(self) -> None:
-        """Commit, trim, merge, relay and sweep, each at its rhythm; a failure is told and tried again."""
-        work = [
-            (self.settings.commit_s, self._commit),
-            (1.0, self._relay),
-            (1.0, self._look_after),
-            (1.0, self._beat),
-            (15.0, self._lines),
-            (60.0, self._merge),
-        ]
+        """Look after the warehouse. Merging is long: what people wait for goes on beside it."""
+        self._keep((self.settings.commit_s, self._commit), (60.0, self._merge))
+
+    def _rounds(self) -> None:
+        """Relay, sweep, tell the time and draw the lines."""
+        self._keep((1.0, self._relay), (1.0, self._look_after), (1.0, self._beat), (15.0, self._lines))
+
+    def _keep(self, *work: tuple[float, Callable[[], object]]) -> None:
+        """Do each at its rhythm (seconds); a failure is told and tried again."""
         due = [time.monotonic() + rhythm for rhythm, _ in work]
         while not self._stop.wait(0.1):
             for i, (rhythm, do) in enumerate(work):
@@ -187,7 +190,17 @@ class Owner:
     def _commit(self) -> None:
         offset = min(self.parts.lake.commit(), self._consumed())
         self._note_intake(offset)
-        self.pipe.do(lambda: self.parts.journal.trim(offset))
+        upto = self._kept(offset)
+        self.pipe.do(lambda: self.parts.journal.trim(upto))
+
+    def _kept(self, offset: int) -> int:
+        """Return up to where the journal may forget: it keeps the last readings the warehouse has, so that a damaged file can be written anew."""
+        if not self._commits or offset > self._commits[-1][0]:
+            self._commits.append((offset, sum(row["accepted"] for row in self._brought.values())))
+        while len(self._commits) > 1 and self._commits[-1][1] - self._commits[1][1] >= self.settings.journal_keep:
+            self._commits.popleft()
+        last, total = self._commits[0]
+        return last if self._commits[-1][1] - total >= self.settings.journal_keep else 0
 
     def _note_intake(self, offset: int) -> None:
         """Leave the ledger's line of what each source brought since the last commit."""
@@ -248,8 +261,8 @@ class Owner:
     def _recompute(self, given: dict[str, Any], _: Tell) -> list[dict[str, Any]]:
         return shown(self.parts, recompute(self.parts, Level[given["level"].upper()], given["at"], given["indicator"]))
 
-    def _verify(self, _: dict[str, Any], tell: Tell) -> list[str]:
-        return verify(self.parts, tell)
+    def _verify(self, given: dict[str, Any], tell: Tell) -> dict[str, list[str]]:
+        return checked(self.parts, tell, mend=given["repair"])
 
     def _backup(self, given: dict[str, Any], tell: Tell) -> str:
         backup(self.parts, Path(given["path"]), tell)
@@ -267,7 +280,7 @@ class Owner:
         """Start every thread but the server's."""
         self.pipe.start()
         self.pulse.start()
-        for name, run in (("clerk", self._clerk), ("keeper", self._keeper)):
+        for name, run in (("clerk", self._clerk), ("keeper", self._keeper), ("rounds", self._rounds)):
             thread = threading.Thread(target=run, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)

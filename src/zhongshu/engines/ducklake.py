@@ -10,17 +10,18 @@ import os
 import shutil
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from zhongshu.engines.checksum import FORM, checksum, products
+from zhongshu.engines.checksum import FORM, checksum
+from zhongshu.engines.parquet_files import by_month, fsync_folder, sums, write_durably, write_parquet
+from zhongshu.engines.sqlite_whole import faults
 from zhongshu.kernel.reading import SCHEMA, Flag
 
 _COLUMNS = ", ".join(f'"{f.name}" {"VARCHAR" if pa.types.is_dictionary(f.type) else {"int64": "BIGINT", "int32": "INTEGER", "double": "DOUBLE"}[str(f.type)]}' for f in SCHEMA)
@@ -76,7 +77,7 @@ class DuckLake:
         kept = [line for line in self.manifest() if line["to"] <= self._offset]
         content = "".join(json.dumps(line) + "\n" for line in kept).encode()
         if self._manifest.exists() and self._manifest.read_bytes() != content:
-            _write_durably(self._manifest, content)
+            write_durably(self._manifest, content)
         named = {Path(path).name for path in self.files()}
         for path in (self.folder / "readings").rglob("part-*.parquet"):
             if path.name not in named and int(path.stem.split("-")[2]) > self._offset:
@@ -126,7 +127,7 @@ class DuckLake:
             files: list[Path] = []
             before = self._manifest.stat().st_size if self._manifest.exists() else 0
             try:
-                files += (self._write(part, month, first, last) for month, part in _by_month(table))
+                files += (self._write(part, month, first, last) for month, part in by_month(table))
                 self._note(
                     {
                         "from": self._offset + 1,
@@ -184,12 +185,9 @@ class DuckLake:
         new = not folder.exists()
         folder.mkdir(exist_ok=True)
         path = folder / f"part-{first}-{last}.parquet"
-        with path.open("wb") as file:
-            pq.write_table(_sorted(table), file, compression="zstd", store_schema=False)
-            file.flush()
-            os.fsync(file.fileno())
+        write_parquet(table, path)
         for each in (folder, folder.parent) if new else (folder,):
-            _fsync_folder(each)
+            fsync_folder(each)
         return path
 
     def query(self, sql: str, parameters: dict[str, Any] | None = None, tables: dict[str, pa.Table] | None = None, known: int | None = None) -> pa.Table:
@@ -245,7 +243,7 @@ class DuckLake:
             for path in after - before:
                 with Path(path).open("rb") as file:
                     os.fsync(file.fileno())
-                _fsync_folder(Path(path).parent)
+                fsync_folder(Path(path).parent)
             for name in ("expire_snapshots", "cleanup_old_files"):
                 self._db.execute(f"CALL ducklake_{name}('lake', older_than => now() - INTERVAL 1 DAY)")
             return len(before) - len(after)
@@ -257,9 +255,24 @@ class DuckLake:
     def verify(self) -> list[str]:
         """Read every column of every file against the manifest; return what is not whole, one sentence each, naming the file."""
         with self._writing:
-            lines, files, offset = self.manifest(), sorted(self.files()), self._offset
-        wrong, held = _sums(files, self.folder, np.array([line["to"] for line in lines], np.int64))
-        expected = 0
+            return self._faults()[0]
+
+    def repair(self, between: Callable[[int, int], pa.Table | None]) -> list[str]:
+        """Write anew the files of every commit that is not whole, where `between(first, last)` still gives its readings as they were; return the files' names."""
+        mended: list[str] = []
+        with self._writing:
+            for line in self._faults()[1]:
+                table = between(line["from"], line["to"])
+                if table is not None and (len(table), checksum(table)) == (line["count"], line["checksum"]):
+                    mended += self._anew(line, table)
+        return mended
+
+    def _faults(self) -> tuple[list[str], list[dict[str, Any]]]:
+        """Return what is not whole in sentences, and the manifest's lines of the commits concerned."""
+        lines, files, offset = self.manifest(), sorted(self.files()), self._offset
+        wrong, held = sums(files, self.folder, np.array([line["to"] for line in lines], np.int64))
+        wrong += [f"catalogue: {line}" for line in faults(self.folder / "catalog.sqlite")]
+        expected, broken = 0, list[dict[str, Any]]()
         for i, line in enumerate(lines):
             if line["from"] != expected + 1:
                 wrong.append(f"manifest: commit {line['from']}–{line['to']} does not follow offset {expected}")
@@ -268,9 +281,28 @@ class DuckLake:
             if count != line["count"] or total != line["checksum"]:
                 where = ", ".join(places) or ", ".join(line["files"])
                 wrong.append(f"lake: commit {line['from']}–{line['to']} holds {count} of {line['count']} readings or other values than were committed, in {where}")
+                broken.append(line)
         if expected != offset:
             wrong.append(f"manifest: ends at offset {expected}, the catalogue at {offset}")
-        return wrong
+        return wrong, broken
+
+    def _anew(self, line: dict[str, Any], table: pa.Table) -> list[str]:
+        """Write a commit's files once more, byte for byte as the catalogue knows them; those that were merged since, or would differ in size, are left as they are."""
+        rows = self._db.cursor().execute("SELECT data_file, data_file_size_bytes FROM ducklake_list_files('lake', 'readings')").fetchall()
+        sizes = {Path(path).relative_to(self.folder): size for path, size in rows if Path(path).is_relative_to(self.folder)}
+        months, done = dict(by_month(table)), list[str]()
+        for name in map(Path, line["files"]):
+            if name not in sizes:
+                continue
+            part = (self.folder / name).with_suffix(".mended")
+            write_parquet(months[name.parent.name], part)
+            if part.stat().st_size != sizes[name]:
+                part.unlink()
+                continue
+            part.replace(self.folder / name)
+            fsync_folder(part.parent)
+            done.append(str(name))
+        return done
 
     def backup(self, folder: Path) -> None:
         """Copy catalogue, manifest and files to a folder; commits wait meanwhile."""
@@ -284,30 +316,6 @@ class DuckLake:
     def close(self) -> None:
         """Close the warehouse."""
         self._db.close()
-
-
-def _sums(files: list[str], home: Path, ends: npt.NDArray[np.int64]) -> tuple[list[str], dict[int, tuple[int, int, tuple[str, ...]]]]:
-    """Read files whole; return which cannot be, and per commit (by place in `ends`): how many readings, their checksum, and the files that hold them."""
-    wrong: list[str] = []
-    count, total = np.zeros(len(ends) + 1, np.int64), np.zeros(len(ends) + 1, np.uint64)
-    places: dict[int, list[str]] = {}
-    for path in files:
-        name = str(Path(path).relative_to(home)) if Path(path).is_relative_to(home) else path
-        try:
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches():
-                    table = pa.Table.from_batches([batch])
-                    at = np.searchsorted(ends, np.asarray(table["offset"]))
-                    np.add.at(total, at, products(table))
-                    count += np.bincount(at, minlength=len(count))
-                    for i in np.unique(at).tolist():
-                        if name not in places.setdefault(i, []):
-                            places[i].append(name)
-        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            wrong.append(f"lake: {name} cannot be read: {str(error).splitlines()[0]}")
-    if count[-1]:
-        wrong.append(f"lake: {count[-1]} readings of no commit, in {', '.join(places[len(ends)])}")
-    return wrong, {i: (int(count[i]), int(total[i]), tuple(places.get(i, ()))) for i in range(len(ends))}
 
 
 def _is_revision(table: pa.Table) -> pa.ChunkedArray:
@@ -325,41 +333,9 @@ def _follow(folder: Path) -> None:
             catalog.executemany(f"UPDATE {table} SET path = ? WHERE rowid = ?", [m for m, (_, path) in zip(moved, rows, strict=True) if m[0] != path])
 
 
-def _by_month(table: pa.Table) -> list[tuple[str, pa.Table]]:
-    """Split by the month of valid time (UTC)."""
-    months = np.asarray(table["valid"]).astype("datetime64[us]").astype("datetime64[M]")
-    return [(str(month), table.filter(pa.array(months == month))) for month in np.unique(months)]
-
-
-def _sorted(table: pa.Table) -> pa.Table:
-    """Sort by (property, area, valid), so that one property's places lie together."""
-    words = table["property"].combine_chunks()
-    rank = np.argsort(np.argsort(np.array(words.dictionary.to_pylist())))
-    order = np.lexsort((np.asarray(table["valid"]), np.asarray(table["area"]), rank[np.asarray(words.indices)]))
-    return table.take(pa.array(order))
-
-
 def _extension(package: str) -> Path:
     for file in importlib.metadata.files(package) or []:
         if file.name.endswith(".duckdb_extension"):
             return Path(str(file.locate()))
     message = f"{package} holds no extension"
     raise FileNotFoundError(message)
-
-
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
-    _fsync_folder(path.parent)

@@ -1,5 +1,6 @@
 """One process owns a city: a lock on its folder, with who holds it; and the version of everything in the folder."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from zhongshu.kernel.problem import declare
+from zhongshu.kernel.reason import why
 
 OWNED = declare(
     "city.owned",
@@ -21,6 +23,13 @@ NEWER = declare(
     "unsupported",
     zh=("城市数据的格式是第 {found} 版，本程序只认识到第 {ours} 版。", "请使用较新的程序。"),
     en=("The city's data has format {found}; this program knows up to {ours}.", "Use a newer program."),
+)
+
+UNWRITABLE = declare(
+    "city.unwritable",
+    "unavailable",
+    zh=("不能写入城市的文件夹 {folder}：{why_zh}。", "请检查磁盘是否只读或已满，以及运行程序的用户有没有写入的权限。"),
+    en=("The city's folder {folder} cannot be written: {why_en}.", "See whether the disk is read-only or full, and whether the user who runs the program may write there."),
 )
 
 FORMAT = 1
@@ -37,7 +46,14 @@ class OwnerLock:
         self._handle: int | None = None
 
     def take(self, url: str = "") -> Self:
-        """Take the lock or raise `city.owned`; check the format, and write it where there is none."""
+        """Take the lock or raise `city.owned`, `city.unwritable`; check the format, and write it where there is none."""
+        try:
+            return self._take(url)
+        except OSError as error:
+            self.release()
+            raise UNWRITABLE(folder=self.folder, **why(error)) from error
+
+    def _take(self, url: str) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._handle = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -64,7 +80,8 @@ class OwnerLock:
     def release(self) -> None:
         """Let go."""
         if self._handle is not None:
-            (self.folder / "owner.json").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                (self.folder / "owner.json").unlink(missing_ok=True)
             os.close(self._handle)
             self._handle = None
 

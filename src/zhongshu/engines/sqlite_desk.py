@@ -10,6 +10,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from zhongshu.engines.migrations import copy_store, migrate
 from zhongshu.engines.one_writer import READERS, OneWriter, as_text, raw
+from zhongshu.engines.sqlite_whole import faults
 
 
 class SqliteDesk(OneWriter):
@@ -25,6 +26,10 @@ class SqliteDesk(OneWriter):
     def backup(self, path: str) -> None:
         """Copy the store, as it is at one moment, to a file; it appears whole, checked and on disk, or not at all."""
         copy_store(self.path, Path(path))
+
+    def verify(self) -> list[str]:
+        """Read the file through; return what is not whole."""
+        return faults(self.path)
 
     def _look(self, connection: Connection) -> None:
         raw(connection).execute("BEGIN")

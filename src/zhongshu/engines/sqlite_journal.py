@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from zhongshu.engines.sqlite_whole import faults
 from zhongshu.kernel.clock import DAY, SECOND
 from zhongshu.kernel.journal import Batch, Entry, Receipt, document_digest
 from zhongshu.kernel.problem import declare
@@ -195,6 +196,35 @@ class SqliteJournal:
         """Return one quarantined row."""
         found = self._read().execute("SELECT id, batch, line, code, detail, raw, known, mended FROM quarantine WHERE source = ? AND id = ?", (source, row)).fetchone()
         return None if found is None else _refused(found)
+
+    def between(self, first: int, last: int) -> pa.Table | None:
+        """Return the readings from one offset to another, as they came; None where any of them is forgotten or damaged."""
+        try:
+            held = [entry for entry in self.read(first - 1) if entry.offset <= last]
+        except (sqlite3.Error, pa.ArrowException, ValueError):
+            return None
+        if {entry.offset for entry in held} != set(range(first, last + 1)):
+            return None
+        tables = [entry.table for entry in held if entry.table is not None]
+        return pa.concat_tables(tables).unify_dictionaries() if tables else None
+
+    def verify(self, after: int) -> list[str]:
+        """Read everything after an offset, and the file itself; return what is not whole, one sentence each."""
+        wrong, expected = faults(self.path), after
+        for offset, what, count, payload in self._read().execute("SELECT offset, kind, count, payload FROM entry WHERE offset > ? ORDER BY offset", (after,)):
+            if offset != expected + 1:
+                wrong.append(f"entries {expected + 1}–{offset - 1} are gone")
+            expected = offset
+            try:
+                held = len(pa.ipc.open_stream(payload).read_all()) if what == "readings" else len([json.loads(line) for line in payload.decode().split("\n")])
+            except (pa.ArrowException, ValueError) as error:
+                wrong.append(f"entry {offset} cannot be read: {str(error).splitlines()[0]}")
+            else:
+                if held != count:
+                    wrong.append(f"entry {offset} holds {held} of {count}")
+        if expected != self._head:
+            wrong.append(f"entries {expected + 1}–{self._head} are gone")
+        return wrong
 
     def backup(self, path: Path) -> None:
         """Copy the journal to a file while it is in use."""

@@ -25,6 +25,10 @@ class Desk(Protocol):
         """Run a read on a connection of its own."""
         ...
 
+    def verify(self) -> list[str]:
+        """Read everything there is and return what is not whole."""
+        ...
+
     def backup(self, path: str) -> None:
         """Copy the store to a file while it is in use."""
         ...

@@ -9,21 +9,16 @@ from zhongshu.kernel.problem import Problem
 
 FOREIGN = "内容不符合约定的格式"
 _AT = r"(?: - at `\$\.?(?P<at>[^`]*)`)?"
-_TYPES = {
-    "array": ("列表", "a list"),
-    "object": ("对象", "an object"),
-    "str": ("文字", "text"),
-    "string": ("文字", "text"),
-    "int": ("整数", "a whole number"),
-    "integer": ("整数", "a whole number"),
-    "float": ("数字", "a number"),
-    "number": ("数字", "a number"),
-    "bool": ("真或假", "true or false"),
-    "boolean": ("真或假", "true or false"),
-    "null": ("空值", "null"),
-    "list": ("列表", "a list"),
-    "dictionary": ("对象", "an object"),
-}
+_WORDS = (
+    ("array list", "列表", "a list"),
+    ("object dictionary", "对象", "an object"),
+    ("str string", "文字", "text"),
+    ("int integer", "整数", "a whole number"),
+    ("float number", "数字", "a number"),
+    ("bool boolean", "真或假", "true or false"),
+    ("null", "空值", "null"),
+)
+_TYPES = {name: (zh, en) for names, zh, en in _WORDS for name in names.split()}
 _BOUNDS = {
     "greater than or equal to": ("不小于", "at least"),
     "less than or equal to": ("不大于", "at most"),

@@ -1,6 +1,7 @@
 // What stands on which tab of the queue, and in which order. It must never fetch.
 import type { Case } from '@/api/cases'
 import type { Waits } from '@/api/hotline'
+import { limitOf, still } from '@/say/limit'
 import { contested } from './verbs'
 
 export interface Tab {
@@ -38,13 +39,5 @@ export function inTab(one: Case, key: string, state: string, today: (one: Case) 
   return state !== 'today' || today(one)
 }
 
-/** What stands still waits below what does not. */
-export const still = (one: Case) => Number(['parked', 'deferred', 'waiting'].includes(one.mark ?? ''))
-
-/** What runs out first of a case: its own limit, or that of the part of the work that whoever holds it now is in; `part` is '' where it is the case's own. */
-export function limitOf(one: Case): { due: string | null; part: string } {
-  const held = one.closed || !one.part ? null : (one.held_due ?? null)
-  return held && (!one.due || Date.parse(held) < Date.parse(one.due)) ? { due: held, part: one.part ?? '' } : { due: one.due, part: '' }
-}
 const ends = (one: Case) => Date.parse(limitOf(one).due ?? '9999-01-01')
 export const byTime = (a: Case, b: Case) => still(a) - still(b) || ends(a) - ends(b)
