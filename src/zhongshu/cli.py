@@ -1,6 +1,7 @@
 """The command line: up, ingest, recompute, explain, city, pack, tables, playbook, user, token, verify, backup, restore, move. It asks the assembly and shows what comes of it."""
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -88,12 +89,14 @@ def up(
             screen.print("正在生成沙盒城市云汀市 · Making the sandbox city …")
             with progress() as tell:
                 make(settings.data, population, 7, _steps(tell))
+        assembly.log_as(settings.log)
         owner = assembly.Owner(settings)
         owner.start()
         about = owner.parts.about
         print(f"{about.name_zh} {about.name_en}: {owner.url}", flush=True)
         if about.sandbox and settings.loopback:
             print(f"演示账号 demo accounts (密码 password {settings.demo_password}): acceptor dispatcher handler checker duty steward admin citizen", flush=True)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the server hands the signal on when it has answered: the city still has to be put down
         try:
             owner.serve()
         finally:

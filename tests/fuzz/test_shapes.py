@@ -41,12 +41,15 @@ SHOWN_ELSEWHERE = {
     "GET /api/incidents/{id}",
     "GET /api/incidents/{id}/review",
     "GET /api/incidents/{id}/review.pdf",
+    "GET /metrics",
 }
 """Routes whose shape another route's answer proves here, or which need a story that is under way; journeys go there."""
 
 PLAIN = (
     *(
         "/health",
+        "/ready",
+        "/api/running",
         "/api/session",
         "/api/session/demo",
         "/api/areas?level=street",

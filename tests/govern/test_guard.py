@@ -71,13 +71,15 @@ READS = {
     "anonymous": {"health", "city", "session", "table", "follow"},
     "guest": {"area", "entity", "indicator", "vital", "reading", "finding", "lead", "case", "evidence", "story"} | CENTRE - {"duty"},
     "citizen": {"area", "indicator", "vital", "finding", "story", "request", "case", "evidence", "warning", "response"},
-    "steward": {"area", "entity", "indicator", "vital", "reading", "finding", "story", "source", "quarantine", "ledger"} | CENTRE,
+    "steward": {"area", "entity", "indicator", "vital", "reading", "finding", "story", "source", "quarantine", "ledger", "running"} | CENTRE,
     "department": {"area", "entity", "indicator", "vital", "reading", "finding", "story", "case", "evidence"} | CENTRE,
     "source_writer": set[str](),
     "admin": set(KINDS),
     **{role: {"area", "entity", "indicator", "vital", "reading", "finding", "story", "lead", "case", "request", "evidence"} | CENTRE for role in ("handler", "collector")},
     **{
-        role: {"area", "entity", "indicator", "vital", "reading", "finding", "story", "lead", "case", "request", "evidence", "evaluation"} | CENTRE
+        role: {"area", "entity", "indicator", "vital", "reading", "finding", "story", "lead", "case", "request", "evidence", "evaluation"}
+        | CENTRE
+        | ({"running"} if role in {"duty_officer", "leader"} else set())
         for role in ("acceptor", "dispatcher", "duty_officer", "leader", "checker")
     },
 }

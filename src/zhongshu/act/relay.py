@@ -139,6 +139,13 @@ def waiting(connection: Connection) -> bool:
     return connection.execute(select(case_step.c.seq).where(case_step.c.seq > func.coalesce(done, 0)).limit(1)).first() is not None
 
 
+def behind(connection: Connection) -> int | None:
+    """Return, within a read, when the oldest line was written (µs) that was not handed over; None: all were."""
+    done = select(desk_cursor.c.done).where(desk_cursor.c.name == CURSOR).scalar_subquery()
+    first = select(case_step.c.at).where(case_step.c.seq > func.coalesce(done, 0)).order_by(case_step.c.seq).limit(1)
+    return connection.execute(first).scalar_one_or_none()
+
+
 def run(desk: Desk, send: Callable[[str, list[Row]], object], most: int = BATCH, now: Callable[[], int] | None = None) -> int:
     """Hand over what is new; `send(batch, rows)` must return only when it is durable. Returns how many readings were sent.
 

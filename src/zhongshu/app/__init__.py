@@ -4,6 +4,7 @@ from zhongshu.app.assembly import Assembly, open_city
 from zhongshu.app.commands import alone, backup, bare_city, checked, ingest, move, recompute, restore, shown, through_owner, verify, wiring
 from zhongshu.app.duties import bring_table
 from zhongshu.app.installed import Installed, installed_packs
+from zhongshu.app.logs import begin as log_as
 from zhongshu.app.owner import Owner
 from zhongshu.app.pack_form import check_pack
 from zhongshu.app.people import grant, make_token, make_user
@@ -25,6 +26,7 @@ __all__ = [
     "ingest",
     "installed_packs",
     "is_owned",
+    "log_as",
     "make_token",
     "make_user",
     "move",

@@ -23,6 +23,7 @@ from zhongshu.app.duties import bring_table
 from zhongshu.app.people import grant, make_token, make_user
 from zhongshu.app.screens import Screens, draw, recall
 from zhongshu.app.seats import seat_accounts, seat_tokens
+from zhongshu.app.telemetry import Telemetry
 from zhongshu.app.telling import seen_of
 from zhongshu.engines.owner_lock import TOKEN_FILE, OwnerLock
 from zhongshu.govern import Grant, Party
@@ -74,6 +75,7 @@ class Owner:
             "table": lambda given, _: bring_table(parts, given),
             "explain": lambda _given, _tell: wiring(parts),
         }
+        self.telemetry = self._told() if settings.telemetry else None
         self._stand()
         self.city.proof = {
             "confirmed": sum(row["accepted"] for row in parts.journal.counts().values()),
@@ -109,6 +111,19 @@ class Owner:
         table = self.parts.lake.query('SELECT * FROM readings WHERE valid > $after AND valid <= $until ORDER BY "offset"', {"after": after, "until": until})
         words = self.parts.registry
         return list(from_table(table, words.sources, words.entities, words.properties, words.units))
+
+    def _told(self) -> Telemetry:
+        """Measure and trace what a reading and a step pass through."""
+        told, parts = Telemetry(self.city, self.settings.telemetry.removeprefix("on")), self.parts
+        for thing, name, span in (
+            (parts.journal, "append", "journal.append"),
+            (parts.watch, "step", "watch.step"),
+            (parts.desk, "_group", "desk.group"),
+            (parts.lake, "commit", "lake.commit"),
+            (parts.lake, "merge", "lake.merge"),
+        ):
+            told.trace(thing, name, span)
+        return told
 
     # what becomes durable
 
@@ -182,10 +197,13 @@ class Owner:
             for i, (rhythm, do) in enumerate(work):
                 if time.monotonic() >= due[i]:
                     due[i] = time.monotonic() + rhythm
+                    name = do.__name__.strip("_")
                     try:
                         do()
+                        self.city.failing.discard(name)
                     except Exception:  # noqa: BLE001 (told, and tried again at the next turn)
-                        _log.exception("keeper.failed %s", do.__name__)
+                        self.city.failing.add(name)
+                        _log.exception("keeper.failed %s", name)
 
     def _commit(self) -> None:
         offset = min(self.parts.lake.commit(), self._consumed())
@@ -326,7 +344,14 @@ class Owner:
         sys.setswitchinterval(0.0005)  # many threads that each hold it briefly: waiting 5 ms for each turn would be most of a group's time
         app = build(self.city, self.settings.data)
         config = uvicorn.Config(
-            app, host=self.settings.host, port=self.settings.port, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False, proxy_headers=False
+            app if self.telemetry is None else self.telemetry.around(app),
+            host=self.settings.host,
+            port=self.settings.port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=2,
+            server_header=False,
+            proxy_headers=False,
         )
         server = uvicorn.Server(config)
         if self.parts.about.sandbox and self.settings.loopback:
@@ -358,6 +383,8 @@ class Owner:
         for thread in self._threads:
             thread.join(timeout=30)
         self.pipe.close()
+        if self.telemetry is not None:
+            self.telemetry.close()
         self._note_intake(self.parts.lake.commit())
         self.parts.close()
         self.lock.release()

@@ -110,6 +110,11 @@ class DuckLake:
                     if len(self._revised) > _PIECES:
                         self._revised = [pa.concat_tables(self._revised).combine_chunks()]
 
+    def behind(self) -> int | None:
+        """Return the known time (µs) of the oldest reading that is not in the warehouse yet; None: all are."""
+        with self._lock:
+            return int(self._tail[0][1]["known"][0].as_py()) if self._tail else None
+
     def tail_rows(self) -> int:
         """Return how many readings are not in the warehouse yet."""
         with self._lock:

@@ -97,6 +97,10 @@ class OneWriter:
             connection.info.clear()
             return work(connection)
 
+    def waiting(self) -> int:
+        """Return how many commands wait."""
+        return self._queue.qsize()
+
     def close(self) -> None:
         """Finish what is queued and close. Closing twice is harmless."""
         with self._gate:

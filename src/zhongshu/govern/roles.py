@@ -38,9 +38,12 @@ KINDS = {
     "user": ("账户", "accounts"),
     "story": ("沙盒故事", "the sandbox's story"),
     "health": ("运行状况", "the system's health"),
+    "running": ("系统运行", "how the system runs"),
 }
 
-PLACELESS = frozenset({"city", "area", "indicator", "source", "quarantine", "table", "voice", "follow", "duty", "report", "session", "ledger", "user", "story", "health"})
+PLACELESS = frozenset(
+    {"city", "area", "indicator", "source", "quarantine", "table", "voice", "follow", "duty", "report", "session", "ledger", "user", "story", "health", "running"}
+)
 """Kinds whose things lie in no one area: what is allowed of them is allowed everywhere."""
 
 VERBS: dict[str, tuple[str, ...]] = {

@@ -25,6 +25,10 @@ class Desk(Protocol):
         """Run a read on a connection of its own."""
         ...
 
+    def waiting(self) -> int:
+        """Return how many writes wait."""
+        ...
+
     def verify(self) -> list[str]:
         """Read everything there is and return what is not whole."""
         ...

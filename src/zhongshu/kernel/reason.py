@@ -19,18 +19,15 @@ _WORDS = (
     ("null", "空值", "null"),
 )
 _TYPES = {name: (zh, en) for names, zh, en in _WORDS for name in names.split()}
-_BOUNDS = {
-    "greater than or equal to": ("不小于", "at least"),
-    "less than or equal to": ("不大于", "at most"),
-    "greater than": ("大于", "above"),
-    "less than": ("小于", "below"),
-    ">=": ("不小于", "at least"),
-    "<=": ("不大于", "at most"),
-    ">": ("大于", "above"),
-    "<": ("小于", "below"),
-    "at least": ("至少", "at least"),
-    "at most": ("至多", "at most"),
-}
+_LIMITS = (
+    ("greater than or equal to|>=", "不小于", "at least"),
+    ("less than or equal to|<=", "不大于", "at most"),
+    ("greater than|>", "大于", "above"),
+    ("less than|<", "小于", "below"),
+    ("at least", "至少", "at least"),
+    ("at most", "至多", "at most"),
+)
+_BOUNDS = {name: (zh, en) for names, zh, en in _LIMITS for name in names.split("|")}
 _SAID = tuple(
     (re.compile(pattern), zh, en)
     for pattern, zh, en in (

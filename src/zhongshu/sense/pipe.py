@@ -77,6 +77,9 @@ Task = tuple[Callable[[], Any], "Future[Any]"]
 class Pipe:
     """Group commit: while one group is on its way to the disk, the next one gathers."""
 
+    most = MAX_WAITING
+    """So many rows may wait; then senders are asked to."""
+
     def __init__(self, journal: Journal, intake: Intake, stamp: Stamp, once: Once, deliver: Callable[[Entry], None], floor: tuple[Path, int]) -> None:
         """Take the journal to write, what checks, the stamp of known time, and who gets each durable group; `floor`: folder and bytes that must stay free.
 
@@ -136,6 +139,14 @@ class Pipe:
     def waiting(self) -> int:
         """Return how many rows wait."""
         return self._waiting
+
+    def disk(self) -> tuple[int, int]:
+        """Return how many bytes of disk are left, and below how many nothing is taken in."""
+        return shutil.disk_usage(self._folder).free, self._floor
+
+    def stamped(self) -> int:
+        """Return the latest known time that was given out (µs)."""
+        return self._stamp.last
 
     def close(self) -> None:
         """Write what waits, then stop; what comes later is refused."""

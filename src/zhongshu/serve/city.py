@@ -60,6 +60,10 @@ class Warehouse(Protocol):
         """Return the lake's offset."""
         ...
 
+    def behind(self) -> int | None:
+        """Return the known time (µs) of the oldest reading that is not in the lake; None: all are."""
+        ...
+
 
 @dataclass(slots=True)
 class City:
@@ -100,5 +104,9 @@ class City:
     commands: dict[str, Command] = field(default_factory=dict)
     salt: bytes = b""
     """The secret by which words that were sought stand in the ledger as digests, so that nobody who reads it can try names."""
+    failing: set[str] = field(default_factory=set)
+    """The owner's rounds whose last turn failed."""
+    metrics: Callable[[], tuple[bytes, str]] | None = None
+    """The program's metrics as they are collected, with their media type; None: not told."""
     samples: dict[str, bytes] = field(default_factory=dict)
     """The packs' drawings (SVG) of how a place looks when its case may be closed, by name."""

@@ -22,7 +22,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from zhongshu import __version__
 from zhongshu.kernel.problem import Problem
-from zhongshu.serve.api import cases, centre, cities, duty, evaluation, family, incidents, owner, readings, requests, sandbox, sessions, tables, vitals
+from zhongshu.serve.api import cases, centre, cities, duty, evaluation, family, incidents, owner, readings, requests, running, sandbox, sessions, tables, vitals
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, digest, permit
 from zhongshu.serve.hot import HotRoutes, body_of
@@ -47,6 +47,9 @@ class Route:
 
 ROUTES = (
     Route("GET", "/health", cities.health, "read", "health", "Health"),
+    Route("GET", "/ready", running.ready, "read", "health", "Ready"),
+    Route("GET", "/metrics", running.metrics, "read", "running", "text/plain"),
+    Route("GET", "/api/running", running.running, "read", "running", "Running"),
     Route("GET", "/api/city", cities.city, "read", "city", "City"),
     Route("POST", "/api/session", sessions.sign_in, "write", "session", "Session"),
     Route("GET", "/api/session", sessions.current, "read", "session", "Session"),

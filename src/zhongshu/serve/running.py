@@ -1,0 +1,150 @@
+"""How the program itself is doing: what would hurt if it went on so, a row each with its limit and what to do. It reads, and changes nothing."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from zhongshu.act import relay
+from zhongshu.kernel.clock import SECOND
+from zhongshu.serve.city import City
+
+MB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number of the running program. Beyond `limit` (below it where `least`) the program is not ready for work as it should be."""
+
+    name: str
+    unit: str
+    zh: str
+    en: str
+    remedy_zh: str
+    remedy_en: str
+    read: Callable[[City], float]
+    limit: Callable[[City], float]
+    least: bool = False
+
+    def well(self, value: float, limit: float) -> bool:
+        """Tell whether a value keeps its limit."""
+        return value >= limit if self.least else value <= limit
+
+
+def _signs_behind(city: City) -> float:
+    return max(0, city.clock.now() - city.watch.memory.at) / SECOND if city.clock.mode == "live" else 0.0
+
+
+def _warehouse_behind(city: City) -> float:
+    return max(0, time.time_ns() // 1000 - since) / SECOND if city.clock.mode == "live" and (since := city.lake.behind()) is not None else 0.0
+
+
+def _history_behind(city: City) -> float:
+    since = city.desk.read(relay.behind)
+    return 0.0 if since is None else max(0, city.clock.now() - since) / SECOND
+
+
+MEASURES = (
+    Measure(
+        "disk_free_mb",
+        "MB",
+        "磁盘剩余",
+        "Disk left",
+        "清理磁盘或扩容：低于这条线就停止接收数据。",
+        "Free or add space: below this line intake stops.",
+        lambda city: city.pipe.disk()[0] // MB,
+        lambda city: city.pipe.disk()[1] // MB,
+        least=True,
+    ),
+    Measure(
+        "signs_behind_s",
+        "s",
+        "体征落后",
+        "Signs behind the clock",
+        "数据多于算力：看看是否有新增的大批设备或指标，或换更快的机器。",
+        "More comes in than is worked through: look for new devices or indicators, or use a faster machine.",
+        _signs_behind,
+        lambda _: 10,
+    ),
+    Measure(
+        "intake_waiting",
+        "rows",
+        "待写日志的观测",
+        "Readings waiting for the journal",
+        "磁盘写得太慢，或来得太快：到上限时会请发送方稍后再发。",
+        "The disk is too slow, or too much comes: at the most, senders are asked to wait.",
+        lambda city: city.pipe.waiting(),
+        lambda city: city.pipe.most,
+    ),
+    Measure(
+        "desk_waiting",
+        "commands",
+        "待写业务库的命令",
+        "Commands waiting for the desk",
+        "业务库写得太慢：查看磁盘或数据库。",
+        "The desk writes too slowly: look at its disk or database.",
+        lambda city: city.desk.waiting(),
+        lambda _: 2000,
+    ),
+    Measure(
+        "warehouse_behind_s",
+        "s",
+        "未入仓的最早观测",
+        "Oldest reading not in the warehouse",
+        "入仓一直失败：查看日志里的 keeper.failed；数据还在日志里，没有丢失。",
+        "Commits fail: look for keeper.failed in the log. The readings stand in the journal; none is lost.",
+        _warehouse_behind,
+        lambda _: 600,
+    ),
+    Measure(
+        "history_behind_s",
+        "s",
+        "未计入体征的最早办理",
+        "Oldest step not counted yet",
+        "办理记录没有送出：查看日志里的 keeper.failed。",
+        "Steps are not handed on: look for keeper.failed in the log.",
+        _history_behind,
+        lambda _: 120,
+    ),
+    Measure(
+        "clock_back_s",
+        "s",
+        "时钟倒退",
+        "Clock behind what was stamped",
+        "机器的时间被拨回：校时之前，体征停在原处，数据照收。",
+        "The machine's time was set back: until it has caught up, signs stand still; data is taken in.",
+        lambda city: max(0, city.pipe.stamped() - city.clock.now()) / SECOND if city.clock.mode == "live" else 0.0,
+        lambda _: 5,
+    ),
+    Measure(
+        "rounds_failing",
+        "rounds",
+        "正在失败的例行工作",
+        "Rounds that fail",
+        "查看日志里的 keeper.failed；每一轮都会再试。",
+        "Look for keeper.failed in the log; each is tried again at its next turn.",
+        lambda city: len(city.failing),
+        lambda _: 0,
+    ),
+    Measure(
+        "ledger_whole",
+        "",
+        "台账完整",
+        "Ledger whole",
+        "台账与锚点不一致：停下来，运行 zhongshu verify，并与备份核对。",
+        "The ledger does not agree with its anchor: stop, run zhongshu verify, and compare with a backup.",
+        lambda city: float(city.ledger.whole),
+        lambda _: 1,
+        least=True,
+    ),
+)
+
+
+def measured(city: City) -> list[dict[str, Any]]:
+    """Return every measure now: {name, zh, en, unit, value, limit, least, well, remedy_zh, remedy_en}."""
+    found = []
+    for one in MEASURES:
+        value, limit = round(one.read(city), 3), one.limit(city)
+        held = {name: getattr(one, name) for name in ("name", "zh", "en", "unit", "least", "remedy_zh", "remedy_en")}
+        found.append(held | {"value": value, "limit": limit, "well": one.well(value, limit)})
+    return found
