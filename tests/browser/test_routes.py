@@ -22,6 +22,7 @@ ROUTES = {
     "case": ("/desk/case/{case}", "dispatcher", ".work"),
     "tables": ("/desk/tables?kind=dispatch", "steward", ".rows table"),
     "playbooks": ("/desk/playbooks", "steward", ".place[data-ready=true]"),
+    "running": ("/desk/running", "steward", ".verdict"),
     "data": ("/data", "steward", "table"),
     "field": ("/field", "handler", ".tabs"),
     "task": ("/field/task/{case}", "handler", ".what"),
