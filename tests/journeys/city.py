@@ -60,12 +60,12 @@ def free_port() -> int:
 class Running:
     """`zhongshu up` in a process of its own; ended by its own id."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, first: str = "") -> None:
         self.folder, port = folder, free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.log = (folder / "up.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", QUIET, "up", "--data", str(folder), "--port", str(port)], stdout=self.log, stderr=self.log, env=os.environ | {"ZS_COMMIT_S": "1"}
+            [sys.executable, "-c", f"{first}{QUIET}", "up", "--data", str(folder), "--port", str(port)], stdout=self.log, stderr=self.log, env=os.environ | {"ZS_COMMIT_S": "1"}
         )
         for _ in range(600):
             assert self.process.poll() is None, (folder / "up.log").read_text()[-3000:]
@@ -104,8 +104,9 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Running]:
-    city = Running(folder)
+def running(folder: Path, first: str = "") -> Iterator[Running]:
+    """Run a city until the end of the block; `first`: what its process does before anything else."""
+    city = Running(folder, first)
     try:
         yield city
     finally:

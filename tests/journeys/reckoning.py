@@ -105,6 +105,11 @@ def _case(case: Mapping[Any, Any], lines: list[Line], out: Reckoned) -> None:
         _limit(case, kept, out)
 
 
+def _when(line: Line) -> int:
+    """Return when a line held: what time alone brings about came when it was due, and was written when the city looked."""
+    return int(line["happened"] if line["actor"] == "system" else line["at"])
+
+
 def _between(lines: list[Line], what: str) -> list[tuple[int, int | None]]:
     """Return the stretches in which a case was paused, or closed: from and to, None: still."""
 
@@ -116,9 +121,9 @@ def _between(lines: list[Line], what: str) -> list[tuple[int, int | None]]:
         if line["verb"] in machine.NOTED:
             continue
         if found and found[-1][1] is None and not is_so(line):
-            found[-1] = (found[-1][0], line["at"])
+            found[-1] = (found[-1][0], _when(line))
         elif is_so(line) and (not found or found[-1][1] is not None):
-            found.append((line["at"], None))
+            found.append((_when(line), None))
     return found
 
 
@@ -130,9 +135,9 @@ def _limit(case: Mapping[Any, Any], lines: list[Line], out: Reckoned) -> None:
         if line["verb"] == "due":
             counted = True
         elif line["to_mark"] in states.PAUSES and since is None:
-            since = line["at"]
+            since = _when(line)
         elif line["verb"] == "resume" and since is not None:
-            shift, since = shift + (0 if counted else line["at"] - since), None
+            shift, since = shift + (0 if counted else _when(line) - since), None
         elif line["verb"] == "extend":
             until, shift = line["detail"]["until"], 0
         elif line["verb"] in {"reopen", "unsolved"}:
