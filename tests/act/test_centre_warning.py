@@ -191,6 +191,8 @@ HEAD = b'<?xml version="1.0" encoding="UTF-8"?>'
         xml().replace(b"30.1,120.1 5", b"nan,120.1 5"),
         xml().replace(b"30.1,120.1 5", b"30.1,120.1 1e9"),
         xml(names=("only-two,parts",)),
+        xml("X", "Cancel"),
+        xml("X", "Update"),
         xml() + b" " * cap.LARGEST,
         b"<alert xmlns='urn:oasis:names:tc:emergency:cap:1.2'>" * 5000,
     ],

@@ -208,6 +208,7 @@ def test_a_street_summons_a_department_which_then_sees_the_case(city: Any) -> No
     seen = city.desk.read(lambda c: record.get_case(c, office, case["id"], city.people["other_handler"], city.clock.at))
     assert [(task["kind"], [verb["verb"] for verb in task["verbs"]]) for task in seen["tasks"]] == [("whistle", ["arrive", "done", "decline"])]
     assert city.news[-1].body["helpers"] == ["dept-road"]
+    city.refused("task.called_already", lambda: city.do("handler", case, "whistle", unit="dept-road", reason="还没来"))
     case = city.do("handler", case, "handle", evidence=(city.pump,))
     assert city.do("handler", case, "feedback", evidence=(city.pump,))["step"] == "check", "a summoned helper does not hold the case up"
 

@@ -75,7 +75,8 @@ READS = {
     "department": {"area", "entity", "indicator", "vital", "reading", "finding", "story", "case", "evidence"} | CENTRE,
     "source_writer": set[str](),
     "admin": set(KINDS),
-    **{role: {"area", "entity", "indicator", "vital", "reading", "finding", "story", "lead", "case", "request", "evidence"} | CENTRE for role in ("handler", "collector")},
+    "handler": {"area", "entity", "indicator", "vital", "reading", "finding", "story", "case", "evidence"} | CENTRE,
+    "collector": {"area", "entity", "indicator", "vital", "reading", "finding", "story", "lead", "case", "request", "evidence"} | CENTRE,
     **{
         role: {"area", "entity", "indicator", "vital", "reading", "finding", "story", "lead", "case", "request", "evidence", "evaluation"}
         | CENTRE

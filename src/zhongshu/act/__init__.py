@@ -3,7 +3,7 @@
 The desk is the truth of it. A write is a `Deed`, handed in at the `Office`; what it changed goes out as news, and as readings by the relay.
 """
 
-from zhongshu.act import callers, centre, family, record, relay, sought, voice, voices
+from zhongshu.act import callers, centre, family, masking, record, relay, sought, voice, voices
 from zhongshu.act.adoption import report as assist_report
 from zhongshu.act.adoption import taught
 from zhongshu.act.assistant import Assistant
@@ -92,6 +92,7 @@ __all__ = [
     "lead_offered",
     "link_voice",
     "load",
+    "masking",
     "mermaid",
     "near",
     "nobody",

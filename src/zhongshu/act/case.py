@@ -105,6 +105,8 @@ def do(deed: Deed, case_id: str, verb: str, given: Given) -> Case:
         changes |= clocks.part(deed, row.to, (case | changes)["class"], (case | changes)["area"], hindsight.begins(deed, case, changes, given))
     after = docket.store(deed, case, changes)
     detail: dict[str, Any] = {"before": takeback.before(case, changes)} if verb in states.UNDOABLE else {}
+    if case["unit"] and not after["unit"]:
+        detail["unit_before"] = case["unit"]  # a unit's own figures count what was opened again of its work
     if given.place is not None and row.effect == "place":
         detail = place.moved(case, given.place)
     _history(deed, row, after, given, once, detail | hindsight.said(given) | (hindsight.ended(deed, case, given) | _held(deed, after) if moves else {}))

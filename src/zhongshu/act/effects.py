@@ -106,12 +106,14 @@ def _escalate(_deed: Deed, case: Case, _given: Given) -> Changes:
 
 
 def _make_safe(deed: Deed, case: Case, given: Given) -> Changes:
+    tasks.once(deed, case, "make_safe", given.unit)
     due = clocks.task_due(deed, case["class"], "arrive")
     tasks.make(deed, case, tasks.NewTask("make_safe", given.unit, f"先行处置：{case['title_zh']}", f"Make safe: {case['title_en']}", due=due, needs=("evidence",)))
     return {"helpers": sorted({*case["helpers"], given.unit})}
 
 
 def _whistle(deed: Deed, case: Case, given: Given) -> Changes:
+    tasks.once(deed, case, "whistle", given.unit)
     due = clocks.task_due(deed, case["class"], "arrive")
     tasks.make(deed, case, tasks.NewTask("whistle", given.unit, f"到场协助：{given.reason}", f"Come and help: {given.reason}", due=due))
     return {"helpers": sorted({*case["helpers"], given.unit})}

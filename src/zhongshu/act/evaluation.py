@@ -82,6 +82,8 @@ MEASURES = (
     Measure("satisfied", "满意率", "Satisfied", "voice.satisfied", "voice.rated", "%"),
 )
 """Response, solution and satisfaction stand apart; nothing here is added up."""
+UNHELD = frozenset({"opened"})
+"""What happens before any department has the case: it is none's."""
 
 
 @dataclass(slots=True)
@@ -216,7 +218,7 @@ def _name(of: str, area: int, line: Mapping[Any, Any]) -> str:
     if of == "area":
         return show_area(_below(area, line["area"]))
     if of == "department":
-        return str(line["unit"])
+        return str(line["unit"] or line["detail"].get("unit_before", ""))
     return str(line["actor"]) if line["actor"] not in {"system", "instrument"} and line["verb"] not in {"report", *RESULTS} else ""
 
 
@@ -237,9 +239,10 @@ def _shown(connection: Connection, of: str, name: str, told: Mapping[str, Mappin
         "name": name,
         "name_zh": zh,
         "name_en": en,
-        "values": values["now"],
-        "before": values["before"],
-        "year": values["year"],
+        **{
+            as_: {key: value if of != "department" or key not in UNHELD else None for key, value in values[when].items()}
+            for as_, when in (("values", "now"), ("before", "before"), ("year", "year"))
+        },
         "score": _score(values["now"], weights.values()),
         "cases": len(set().union(*told["now"][name].cases.values())),
     }

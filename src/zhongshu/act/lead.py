@@ -228,7 +228,6 @@ def get(deed: Deed, lead_id: str) -> _Lead:
 
 def _own_lead(deed: Deed, told: Mapping[Any, Any]) -> _Lead:
     words = duty.row_for(deed.connection, told["class"], told["created"]) if told["class"] else None
-    short = told["text"].strip().split("\n")[0][:40]
     row = _open(
         deed,
         {
@@ -236,8 +235,8 @@ def _own_lead(deed: Deed, told: Mapping[Any, Any]) -> _Lead:
             "source": "request",
             "external": told["id"],
             "class": told["class"],
-            "title_zh": words["zh"] if words else short or "市民诉求",
-            "title_en": words["en"] if words else short or "A citizen's report",
+            "title_zh": words["zh"] if words else "群众反映（待归类）",
+            "title_en": words["en"] if words else "A citizen's report, not classed yet",
             "address": told["address"],
             "area": told["area"],
             "lon": told["lon"],

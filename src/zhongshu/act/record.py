@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, exists, false, func, literal, literal_column, or_, select, true, tuple_
 
-from zhongshu.act import clocks, command, duty, joint, machine, place, states, takeback, tasks
+from zhongshu.act import clocks, command, duty, joint, machine, masking, place, states, takeback, tasks
 from zhongshu.act.refusals import UNKNOWN
 from zhongshu.act.rulings import RoadOf, rulings, unsurveyed
 from zhongshu.act.shown import (
@@ -42,6 +42,8 @@ FAR = 2**62
 BY_DUE: ColumnElement[int] = func.coalesce(case_file.c.due, literal_column(str(FAR)))
 KEYS: dict[str, ColumnElement[int]] = {"opened": case_file.c.opened, "due": BY_DUE, "next": literal_column(f"({NEXT})", INT)}
 
+OUTSIDE = frozenset({"citizen", "guest"})
+"""Roles of those who are not at work here."""
 MOST_HEARD = 20
 """So many voices' own words go with a lead; the count tells of all."""
 
@@ -303,6 +305,32 @@ def evidence_visible(connection: Connection, scope: Scope, sha256: str, viewer: 
         return True
     own = select(evidence.c.sha256).where(evidence.c.sha256 == sha256, evidence.c.received_by == viewer.id)
     return connection.execute(own).first() is not None
+
+
+_SENT = (
+    select(request.c.reporter, case_file.c.unit, case_file.c.helpers)
+    .select_from(request.join(case_file, case_file.c.id == request.c.case_id, isouter=True))
+    .where(cast(request.c.photos, Text).contains(bindparam("sha256")))
+)
+
+
+def evidence_told(connection: Connection, scope: Scope, sha256: str, viewer: Principal) -> str:
+    """Return how much of a file the viewer may see: `whole`, `bare` (the picture without place and device), or '' for nothing.
+
+    What a citizen sent is the centre's to see; a unit that does the work sees the picture of what it holds or helps with, and another citizen or a visitor none.
+    """
+    working, outside = masking.handles(viewer.role_names), viewer.role_names <= OUTSIDE
+    if scope.grade >= SENSITIVE and not working and not outside:
+        return "whole" if evidence_visible(connection, scope, sha256, viewer) else ""
+    sent = connection.execute(_SENT, {"sha256": sha256}).all()
+    if any(viewer.id and row.reporter == viewer.id for row in sent):
+        return "whole"
+    if sent:
+        held = working and bool(viewer.unit) and any(viewer.unit == row.unit or viewer.unit in (row.helpers or ()) for row in sent)
+        return "bare" if held else ""
+    if not evidence_visible(connection, scope, sha256, viewer):
+        return ""
+    return "bare" if outside else "whole"
 
 
 def _show_leads(connection: Connection, rows: Iterable[Mapping[Any, Any]], scope: Scope) -> list[Document]:

@@ -135,6 +135,12 @@ NO_TASK = declare(
     zh=("没有任务 {id}。", "请刷新。"),
     en=("There is no task {id}.", "Refresh."),
 )
+CALLED_ALREADY = declare(
+    "task.called_already",
+    "conflict",
+    zh=("{unit_zh}的“{kind_zh}”任务还没有办结。", "请等它办结，或催办；要找别的单位就选别的单位。"),
+    en=("{unit_en} still has an open task of this case: {kind_en}.", "Wait until it is done, or urge it; or call another unit."),
+)
 TASK_NOT_YOURS = declare(
     "task.not_yours",
     "refused",

@@ -44,6 +44,14 @@ class NewTask:
     choices: tuple[dict[str, Any], ...] = ()
 
 
+def once(deed: Deed, case: Case, kind: str, unit: str) -> None:
+    """Refuse to call a unit for what it has been called for and has not ended. Raises `task.called_already`."""
+    c = case_task.c
+    open_ = select(c.unit_zh, c.unit_en).where(c.case_id == case["id"], c.kind == kind, c.unit == unit, c.ended.is_(None)).limit(1)
+    if (row := deed.connection.execute(open_).one_or_none()) is not None:
+        raise refusals.CALLED_ALREADY(kind_zh=KINDS[kind][0], kind_en=KINDS[kind][1], unit_zh=row.unit_zh, unit_en=row.unit_en)
+
+
 def make(deed: Deed, case: Case, new: NewTask) -> Task:
     """Give a unit a task within a case; the case's row keeps which units help."""
     zh, en = duty.unit_names(deed.connection, new.unit)

@@ -53,7 +53,7 @@ def list_requests(connection: Connection, scope: Scope, wanted: VoiceFilter) -> 
     if wanted.state:
         query = query.where(c.state == wanted.state)
     if wanted.q:
-        query = query.where(or_(*(column.contains(wanted.q, autoescape=True) for column in (c.number, c.text, c.address))))
+        query = query.where(or_(*(column.contains(wanted.q, autoescape=True) for column in (c.number, c.address, *(() if "text" in scope.hidden else (c.text,))))))
     if wanted.after:
         mark = page_mark(wanted.after)
         query = query.where(tuple_(c.created, c.id) < mark if waits is None else tuple_(c.created, c.id) > mark)

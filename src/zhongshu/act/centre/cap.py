@@ -75,6 +75,8 @@ def read(raw: bytes) -> Message:
     sent, kind = _time(root, "sent"), _one_of(root, "msgType", KINDS)
     if kind not in TAKEN:
         _refuse(f"msgType 是 {kind}", f"its msgType is {kind}")
+    if kind != "Alert" and not _references(root):
+        _refuse(f"{kind} 没有用 references 写明是哪一份预警", f"its msgType is {kind}, and no references say of which warning")
     infos = root.findall(f"{CAP}info")
     if not infos and kind != "Cancel":
         _refuse("没有 info", "it has no info")
@@ -150,7 +152,9 @@ def moment(text: str, name: str) -> int:
     at = None
     with contextlib.suppress(ValueError, OverflowError):
         at = datetime.fromisoformat(text)
-    if at is None or at.tzinfo is None:
+    if at is not None and at.tzinfo is None:
+        _refuse(f"{name}“{text[:40]}”没有时区", f"{name} '{text[:40]}' has no time zone")
+    if at is None:
         _refuse(f"看不懂 {name}“{text[:40]}”", f"{name} '{text[:40]}' cannot be read")
     return to_us(at)
 

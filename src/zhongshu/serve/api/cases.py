@@ -22,6 +22,7 @@ from zhongshu.act import (
     do,
     keep_evidence,
     lead_offered,
+    masking,
     open_case,
     people,
     record,
@@ -312,6 +313,8 @@ def _case_named(asked: Asked, found: dict[str, Any], read: Read) -> dict[str, An
     city = asked.city
     hidden = city.guard.catalogue.hidden("request", city.guard.scope(asked.principal, "read", "case").grade)
     found["voices"] = heard(found["voices"], hidden)
+    if masking.handles(asked.principal.role_names):
+        found["voices"] = masking.told_to(asked.principal.unit, found, found["voices"])
     found |= {"links": _joined(asked, found["links"], read), "lead_may": []}
     if found["links"] and city.guard.scope(asked.principal, "act", "lead", verb="unlink").holds(int(found["area"])):
         found["lead_may"] = ["unlink"]
@@ -397,8 +400,9 @@ async def photograph(file: Sent) -> tuple[bytes, int]:
 def evidence(asked: Door, sha256: str) -> Response:
     """Return a photograph that stands in a case the asker may see."""
     city = asked.city
-    if len(sha256) != 64 or not city.office.read(lambda conn: record.evidence_visible(conn, asked.scope, sha256, asked.principal)):  # noqa: PLR2004 (hex digits)
+    told = city.office.read(lambda conn: record.evidence_told(conn, asked.scope, sha256, asked.principal)) if len(sha256) == 64 else ""  # noqa: PLR2004 (hex digits)
+    if not told:
         raise UNKNOWN_FILE()
-    content = city.evidence.get(sha256)
+    content = city.evidence.get(sha256) if told == "whole" else city.evidence.public(sha256)[1]
     kind = {b"\xff\xd8": "image/jpeg", b"\x89P": "image/png", b"RI": "image/webp"}.get(content[:2], "application/pdf")
     return Response(content, media_type=kind, headers={"Content-Disposition": "inline" if kind.startswith("image") else "attachment"})

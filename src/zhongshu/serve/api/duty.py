@@ -133,7 +133,7 @@ def instruct(asked: Door, body: Instructed) -> dict[str, Any]:
         scope = city.guard.scope(asked.principal, "read", "case")
         case, area = city.office.read(lambda conn: record.outline(conn, scope, body.case))
     else:
-        case, area = "", city.areas[parse_area(body.area)].code
+        case, area = "", city.areas[parse_area(body.area)].code if body.area else 0
     city.guard.require(asked.principal, "act", "duty", verb="instruct")
     city.guard.require(asked.principal, "read", "case", area)
     given = instruction.NewInstruction(body.text, until, str(case), area, body.class_, body.title_en)
