@@ -400,7 +400,7 @@ def test_no_secret_reaches_a_log_the_ledger_a_problem_or_the_store(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     told: list[str] = []
-    wrong = ("a guess \ud800 9f8e7d", "a wrong password 5150")
+    wrong = ("a guess \ud800 zq9f8e7d", "a wrong password wz5150wz")
     id_ = identity.add_party(officer(), actor="system", password=PASSWORD)
     signed = identity.sign_in("zhiban", PASSWORD, HOME)
     rotated = identity.rotate(signed.token)
@@ -425,7 +425,7 @@ def test_no_secret_reaches_a_log_the_ledger_a_problem_or_the_store(
     told.append(caplog.text)
     told.append(json.dumps(desk.read(lines), ensure_ascii=False))
     told += [path.read_bytes().decode("latin-1") for path in tmp_path.iterdir() if path.is_file()]
-    secrets = (PASSWORD, signed.token, rotated.token, token, token.removeprefix("zht_"), "9f8e7d", "5150", "short77")
+    secrets = (PASSWORD, signed.token, rotated.token, token, token.removeprefix("zht_"), "zq9f8e7d", "wz5150wz", "short77")
     text = "\n".join(told)
     lines_of_code = Path(__file__).read_text(encoding="utf-8")  # a traceback quotes this file's own lines
     for secret in secrets:

@@ -105,5 +105,7 @@ def test_what_was_opened_again_counts_for_the_unit_whose_work_it_was(town: Town)
     by = {row["name"]: row for row in town.ok("dispatcher", "GET", f"/api/evaluation?{span}")["items"]}
     assert by[DRAINAGE]["values"]["reopened"] == 100.0
     assert by[DRAINAGE]["values"]["opened"] is None, "no unit opens a case"
+    one = town.ok("dispatcher", "GET", "/api/evaluation?from=2026-01-31&to=2026-01-31")
+    assert (one["from"], one["to"]) == ("2026-01-30T16:00:00Z", "2026-01-31T16:00:00Z"), "a day is asked for by its name, and counts whole"
     behind = town.ok("dispatcher", "GET", f"/api/evaluation/cases?{span}&name={DRAINAGE}&measure=reopened")
     assert held["number"] in {one["number"] for one in behind["items"]}

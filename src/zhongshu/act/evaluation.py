@@ -23,7 +23,7 @@ BAD_SPAN = declare(
     "evaluation.bad_span",
     "invalid",
     zh=("评价的时段不对：{start} 至 {end}。", "请给出先后正确、不超过 {most} 天的起止日期。"),
-    en=("The span {start} to {end} cannot be evaluated.", "Give a first day and a later last one, at most {most} days apart."),
+    en=("The span {start} to {end} cannot be evaluated.", "Give a first day and a last one not before it, at most {most} days apart."),
 )
 OBJECTS = {"area": ("区域", "areas"), "department": ("部门", "departments"), "post": ("岗位", "posts")}
 LONGEST = 400

@@ -1,6 +1,6 @@
 """The evaluation of areas, departments and posts, each compared with itself, and the cases behind every figure."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Query, Response
@@ -20,7 +20,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def evaluation(asked: Door, area: str = "", party: str = "", since: From = "", until: To = "", of: str = "area") -> dict[str, Any]:
-    """Evaluate a span (days or RFC 3339; the last 30 days if not given) by `of` area, department or post, beside the span before and the year before."""
+    """Evaluate a span (days, the last one with it, or RFC 3339; the last 30 days if not given) by `of` area, department or post, beside the span before and the year before."""
     sought.known("of", of, OBJECTS)
     place = parse_area(area) if area else asked.city.about.code
     asked.city.guard.require(asked.principal, "read", "evaluation", place)
@@ -53,19 +53,21 @@ def evaluation_cases(asked: Door, name: str, measure: str, area: str = "", since
 
 
 def _span(asked: Asked, since: str, until: str) -> Span:
+    """Return the span that is asked for: a day counts whole, the last one too; a moment is where it begins or ends."""
     zone = asked.city.zone
     today = to_datetime(asked.city.clock.now()).astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
 
-    def read(text: str, other: int) -> int:
+    def read(text: str, other: int, days: int = 0) -> int:
         if not text:
             return other
         try:
-            moment = datetime.fromisoformat(text).replace(tzinfo=zone) if len(text) == len("2026-01-01") else to_datetime(parse_time(text))
+            day = len(text) == len("2026-01-01")
+            moment = datetime.fromisoformat(text).replace(tzinfo=zone) + timedelta(days=days) if day else to_datetime(parse_time(text))
             return to_us(moment.replace(year=moment.year if moment.year in YEARS else 0))
         except (ValueError, OverflowError):
             raise BAD_REQUEST(field="from, to", why_zh=f"“{text}”不是一个日期，例如 2026-07-01", why_en=f"'{text}' is no day, such as 2026-07-01") from None
 
-    end = read(until, to_us(today) + DAY)
+    end = read(until, to_us(today) + DAY, 1)
     return Span(read(since, end - 30 * DAY), end)
 
 
