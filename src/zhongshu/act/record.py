@@ -308,7 +308,7 @@ def evidence_visible(connection: Connection, scope: Scope, sha256: str, viewer: 
 
 
 _SENT = (
-    select(request.c.reporter, case_file.c.unit, case_file.c.helpers)
+    select(request.c.reporter, request.c.area, case_file.c.unit, case_file.c.helpers)
     .select_from(request.join(case_file, case_file.c.id == request.c.case_id, isouter=True))
     .where(cast(request.c.photos, Text).contains(bindparam("sha256")))
 )
@@ -326,7 +326,8 @@ def evidence_told(connection: Connection, scope: Scope, sha256: str, viewer: Pri
     if any(viewer.id and row.reporter == viewer.id for row in sent):
         return "whole"
     if sent:
-        held = working and bool(viewer.unit) and any(viewer.unit == row.unit or viewer.unit in (row.helpers or ()) for row in sent)
+        near = [row for row in sent if any(low <= row.area < high for low, high in scope.areas)]
+        held = working and bool(viewer.unit) and any(viewer.unit == row.unit or viewer.unit in (row.helpers or ()) for row in near)
         return "bare" if held else ""
     if not evidence_visible(connection, scope, sha256, viewer):
         return ""
