@@ -160,7 +160,7 @@ def test_the_rail_leads_through_the_desk_and_the_watch_can_be_read_by_everyone(h
         page.get_by_role("heading", level=3, name=re.compile(f"^{part}")).wait_for()
     assert faults(page) == []
     rail = page.get_by_role("navigation", name="Rooms of the desk")
-    assert rail.get_by_role("link").all_inner_texts() == ["Queue", "Disputes", "Duty", "Brief", "Evaluate", "Tables", "Playbooks"]
+    assert rail.get_by_role("link").all_inner_texts() == ["Queue", "Disputes", "Duty", "Brief", "Evaluate", "Tables", "Playbooks", "System"]
     expect(rail.get_by_role("link", name="Duty")).to_have_attribute("aria-current", "page")
     for name in ("Brief", "Tables", "Playbooks", "Queue"):
         rail.get_by_role("link", name=name).click()
