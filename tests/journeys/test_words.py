@@ -61,6 +61,8 @@ def test_the_unit_that_does_the_work_learns_what_the_work_needs_and_no_other_uni
     for who in ("handler-here", "drainage-office"):
         (voice,) = town.ok(who, "GET", f"/api/cases/{held['id']}")["voices"]
         assert voice["text"] == "下穿通道东口积水，我叫＊＊＊，电话＊＊＊"
+    for url in ("/api/leads?limit=500", f"/api/leads/{held['lead']}", "/api/requests?limit=50", f"/api/requests/{held['request']}"):
+        town.refused("handler-here", "GET", url, 403)
     answer = town.as_("roads-worker", "GET", f"/api/cases/{held['id']}")
     assert answer.status_code == 404 or [voice["text"] for voice in answer.json()["voices"]] == [None]
     (voice,) = town.ok("dispatcher", "GET", f"/api/cases/{held['id']}")["voices"]
