@@ -58,3 +58,4 @@ def test_a_holder_that_is_no_party_of_the_city_is_told_in_words(page_of: Any, ci
     sentence = page.locator(".work .scroll p", has_text=words).first
     expect(sentence).to_be_visible()
     assert " request" not in sentence.inner_text()
+    page.unroute_all(behavior="wait")

@@ -102,6 +102,10 @@ def test_what_was_opened_again_counts_for_the_unit_whose_work_it_was(town: Town)
         answer = town.as_(who, "POST", f"/api/cases/{held['id']}/{verb}", json=body)
         if answer.status_code >= 300:
             town.ok("acceptor", "POST", f"/api/cases/{held['id']}/{verb}", json=body)
+    lon, lat = town.place(town.here)
+    same = town.as_("neighbour", "POST", "/api/requests", data={"text": "也拍了一张", "lon": str(lon), "lat": str(lat)}, files={"photo": ("a.jpg", photo(7), "image/jpeg")})
+    assert same.status_code == 202, same.text
+    assert town.as_("citizen", "GET", f"/api/evidence/{photo_}").status_code == 200, "how it was settled is theirs to see, whoever sent the same picture"
     town.ok("citizen", "POST", f"/api/requests/{held['request']}/unsolved", json={})
     span = f"from={date.today() - timedelta(days=2)}&to={date.today() + timedelta(days=2)}&of=department"
     by = {row["name"]: row for row in town.ok("dispatcher", "GET", f"/api/evaluation?{span}")["items"]}

@@ -286,22 +286,29 @@ def counts(connection: Connection, scope: Scope, now: int, zone: tzinfo) -> dict
     return {"received": received, "open": open_now + still, "overdue": overdue + late, "closed": closed}
 
 
-def evidence_visible(connection: Connection, scope: Scope, sha256: str, viewer: Principal) -> bool:
-    """Tell whether a file may be shown: it stands in a history or came with a request within the scope, or the viewer gave it or waits for its result."""
-    used = select(case_step.c.seq).join(evidence_link, evidence_link.c.seq == case_step.c.seq).join(case_file, case_file.c.id == case_step.c.subject)
-    if connection.execute(used.where(evidence_link.c.sha256 == sha256, *in_scope(case_file.c, scope)).limit(1)).first() is not None:
-        return True
-    if scope.grade >= SENSITIVE and not scope.unit:
-        came = select(request.c.id).where(cast(request.c.photos, Text).contains(sha256, autoescape=True), *in_scope(request.c, scope))
-        if connection.execute(came.limit(1)).first() is not None:
-            return True
-    asked = used.join(request, request.c.case_id == case_file.c.id).where(
+_USED = select(case_step.c.seq).join(evidence_link, evidence_link.c.seq == case_step.c.seq).join(case_file, case_file.c.id == case_step.c.subject)
+
+
+def _of_result(connection: Connection, sha256: str, viewer: Principal) -> bool:
+    """Tell whether a file shows how what the viewer reported was settled."""
+    asked = _USED.join(request, request.c.case_id == case_file.c.id).where(
         evidence_link.c.sha256 == sha256,
         case_file.c.step == "closed",
         case_step.c.verb.in_(("handle", "feedback")),
         request.c.reporter == viewer.id,
     )
-    if viewer.id and connection.execute(asked.limit(1)).first() is not None:
+    return bool(viewer.id) and connection.execute(asked.limit(1)).first() is not None
+
+
+def evidence_visible(connection: Connection, scope: Scope, sha256: str, viewer: Principal) -> bool:
+    """Tell whether a file may be shown: it stands in a history or came with a request within the scope, or the viewer gave it or waits for its result."""
+    if connection.execute(_USED.where(evidence_link.c.sha256 == sha256, *in_scope(case_file.c, scope)).limit(1)).first() is not None:
+        return True
+    if scope.grade >= SENSITIVE and not scope.unit:
+        came = select(request.c.id).where(cast(request.c.photos, Text).contains(sha256, autoescape=True), *in_scope(request.c, scope))
+        if connection.execute(came.limit(1)).first() is not None:
+            return True
+    if _of_result(connection, sha256, viewer):
         return True
     own = select(evidence.c.sha256).where(evidence.c.sha256 == sha256, evidence.c.received_by == viewer.id)
     return connection.execute(own).first() is not None
@@ -328,7 +335,7 @@ def evidence_told(connection: Connection, scope: Scope, sha256: str, viewer: Pri
     if sent:
         near = [row for row in sent if any(low <= row.area < high for low, high in scope.areas)]
         held = working and bool(viewer.unit) and any(viewer.unit == row.unit or viewer.unit in (row.helpers or ()) for row in near)
-        return "bare" if held else ""
+        return "bare" if held or (outside and _of_result(connection, sha256, viewer)) else ""
     if not evidence_visible(connection, scope, sha256, viewer):
         return ""
     return "bare" if outside else "whole"
