@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zhongshu.engines.checksum import FORM, checksum
-from zhongshu.engines.parquet_files import by_month, fsync_folder, sums, write_durably, write_parquet
+from zhongshu.engines.durable import sync_folder
+from zhongshu.engines.parquet_files import by_month, sums, write_durably, write_parquet
 from zhongshu.engines.sqlite_whole import faults
 from zhongshu.kernel.reading import SCHEMA, Flag
 
@@ -192,7 +193,7 @@ class DuckLake:
         path = folder / f"part-{first}-{last}.parquet"
         write_parquet(table, path)
         for each in (folder, folder.parent) if new else (folder,):
-            fsync_folder(each)
+            sync_folder(each)
         return path
 
     def query(self, sql: str, parameters: dict[str, Any] | None = None, tables: dict[str, pa.Table] | None = None, known: int | None = None) -> pa.Table:
@@ -248,7 +249,7 @@ class DuckLake:
             for path in after - before:
                 with Path(path).open("rb") as file:
                     os.fsync(file.fileno())
-                fsync_folder(Path(path).parent)
+                sync_folder(Path(path).parent)
             for name in ("expire_snapshots", "cleanup_old_files"):
                 self._db.execute(f"CALL ducklake_{name}('lake', older_than => now() - INTERVAL 1 DAY)")
             return len(before) - len(after)
@@ -305,7 +306,7 @@ class DuckLake:
                 part.unlink()
                 continue
             part.replace(self.folder / name)
-            fsync_folder(part.parent)
+            sync_folder(part.parent)
             done.append(str(name))
         return done
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from zhongshu.engines.camera import camera
+from zhongshu.engines.durable import sync_folder
 from zhongshu.kernel.evidence import Evidence
 from zhongshu.kernel.problem import declare
 from zhongshu.kernel.reason import why
@@ -69,7 +70,7 @@ class EvidenceFiles:
         """Open or make the folder; what an interrupted upload left is removed."""
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        _sync(self.folder.parent)
+        sync_folder(self.folder.parent)
         for left in self.folder.glob("*/*.part"):
             left.unlink(missing_ok=True)
 
@@ -136,14 +137,14 @@ class EvidenceFiles:
     def _keep(self, path: Path, content: bytes) -> None:
         if not path.parent.is_dir():
             path.parent.mkdir(exist_ok=True)
-            _sync(self.folder)
+            sync_folder(self.folder)
         part = path.with_name(f"{path.name}.{threading.get_ident()}.part")
         with part.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-        _sync(path.parent)
+        sync_folder(path.parent)
 
 
 def sniff(content: bytes) -> str:
@@ -174,11 +175,3 @@ def _check(content: bytes, content_type: str) -> None:
             image.load()
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BROKEN(**why(error)) from error
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from zhongshu.engines.checksum import products
+from zhongshu.engines.durable import sync_folder
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:
@@ -57,15 +58,6 @@ def sums(files: list[str], home: Path, ends: npt.NDArray[np.int64]) -> tuple[lis
     return wrong, {i: (int(count[i]), int(total[i]), tuple(places.get(i, ()))) for i in range(len(ends))}
 
 
-def fsync_folder(folder: Path) -> None:
-    """Make the names in a folder last."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def write_durably(path: Path, content: bytes) -> None:
     """Write a file that is there whole, or as it was before."""
     part = path.with_suffix(".part")
@@ -74,4 +66,4 @@ def write_durably(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.rename(path)
-    fsync_folder(path.parent)
+    sync_folder(path.parent)
