@@ -1,7 +1,7 @@
 """Kill the real server under real load, again and again, and reconcile: what was acknowledged is there, once, and nothing is broken.
 
 `python benchmarks/crash.py --kills 200 --seed 4`. Readings come over HTTP and, where mosquitto is installed, over MQTT; people open cases and take steps. The process is
-killed with -9 at a random moment, at once after a commit to the lake (before the journal is trimmed), while small files are merged, or at once after a step.
+killed with -9 at a random moment, at once after a commit to the lake (before the journal is trimmed), while small files are merged, while a backup is written, or at once after a step.
 """
 
 import argparse
@@ -32,8 +32,10 @@ from sqlalchemy import Connection, text
 from table import Server, Table, free_port, head, serve
 
 from zhongshu.app import open_city
-from zhongshu.app.commands import verify
+from zhongshu.app.assembly import DRAFT
+from zhongshu.app.commands import through_owner, verify
 from zhongshu.kernel.area import show_area
+from zhongshu.kernel.problem import Problem
 from zhongshu.settings import read
 from zhongshu.survey import Areas
 
@@ -178,12 +180,24 @@ def _merged(folder: Path) -> Callable[[], bool]:
     return fell
 
 
+def _backed_up(city: Path) -> Callable[[], bool]:
+    """Begin a backup, and return what tells whether it is under way."""
+
+    def begin() -> None:
+        with contextlib.suppress(Problem):
+            through_owner(read({"data": city}), "backup", {"path": str(city.parent / "backup.tar")}, lambda *_: None)
+
+    threading.Thread(target=begin, daemon=True).start()
+    return lambda: any(city.glob(f"{DRAFT}*/lake"))
+
+
 MOMENTS: dict[str, Callable[[Path], Callable[[], bool]]] = {
     "any": lambda _: lambda: True,
     "commit": lambda city: _changed(city / "lake" / "catalog.sqlite"),
     "merge": lambda city: _merged(city / "lake" / "readings"),
     "step": lambda city: _changed(city / "desk.sqlite-wal"),
     "journal": lambda city: _changed(city / "journal.sqlite-wal"),
+    "backup": lambda city: _backed_up(city),
 }
 """What is waited for before the kill."""
 
@@ -215,7 +229,7 @@ def trial(city: Path, keys: Keys | None, moment: str, pick: random.Random, told:
 
 def environment(mqtt_port: int) -> dict[str, str]:
     """Return the settings that bring commits and merges often."""
-    return {"ZS_COMMIT_S": "0.5", "ZS_MERGE_FILES": "4", "ZS_CLASSIFIER": "grams"} | ({"ZS_MQTT": f"mqtt://127.0.0.1:{mqtt_port}"} if mqtt_port else {})
+    return {"ZS_COMMIT_S": "0.5", "ZS_MERGE_FILES": "4", "ZS_MERGE_S": "1", "ZS_CLASSIFIER": "grams"} | ({"ZS_MQTT": f"mqtt://127.0.0.1:{mqtt_port}"} if mqtt_port else {})
 
 
 # the reconciliation

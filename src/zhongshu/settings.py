@@ -46,6 +46,7 @@ SETTINGS = (
     Setting("commit_s", "5", "Seconds between commits to the warehouse."),
     Setting("journal_keep", "500000", "Readings that stay in the journal after the warehouse has them, so that a damaged file can be written anew."),
     Setting("merge_files", "120", "Number of small files from which the warehouse merges them."),
+    Setting("merge_s", "60", "Seconds between looks at whether files are to be merged."),
     Setting("memory", "4GB", "Memory the warehouse's queries may use."),
     Setting("disk_floor_mb", "500", "Megabytes of disk below which intake stops."),
     Setting("demo_password", "yunting-demo", "Password of the sandbox's demo accounts."),
@@ -68,6 +69,7 @@ class Settings:
     commit_s: float
     journal_keep: int
     merge_files: int
+    merge_s: float
     memory: str
     disk_floor_mb: int
     demo_password: str
@@ -93,7 +95,7 @@ def read(given: Mapping[str, Any] | None = None) -> Settings:
         held[setting.name] = value if value is not None else os.environ.get(f"ZS_{setting.name.upper()}", written.get(setting.name, setting.default))
     for name in ("port", "journal_keep", "merge_files", "disk_floor_mb"):
         held[name] = int(held[name])
-    return Settings(**{**held, "data": Path(held["data"]).absolute(), "commit_s": float(held["commit_s"])})
+    return Settings(**{**held, "data": Path(held["data"]).absolute(), "commit_s": float(held["commit_s"]), "merge_s": float(held["merge_s"])})
 
 
 def _written(path: str | Path | None) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -34,6 +35,8 @@ from zhongshu.survey import City as About
 
 _log = logging.getLogger(__name__)
 LOOKUP = "SELECT a.i, r.ticks FROM asked a JOIN readings r ON r.source = a.source AND r.entity = a.entity AND r.property = a.property AND r.valid = a.valid WHERE r.valid BETWEEN {low} AND {high}"
+DRAFT = "backup-"
+"""How the folder of a backup under way is called inside the city's; what a crash left of one goes when the city is opened."""
 SYSTEM = Principal("system", "系统", (), "internal")
 
 
@@ -44,6 +47,8 @@ class Assembly:
         """Open everything in the folder; the caller holds the lock."""
         folder = settings.data
         self.settings, self.folder, self.clock = settings, folder, clock
+        for left in folder.glob(f"{DRAFT}*"):
+            shutil.rmtree(left)
         # packs
         self.packs: list[Installed] = installed_packs()
         properties = {p.name: p for pack in self.packs for p in pack.properties}

@@ -14,7 +14,7 @@ import httpx
 import shapely
 
 from zhongshu.act import consume, consumed, relay
-from zhongshu.app.assembly import Assembly, open_city
+from zhongshu.app.assembly import DRAFT, Assembly, open_city
 from zhongshu.app.installed import installed_packs
 from zhongshu.app.stores import desk_file, move_desk, restore_desk
 from zhongshu.engines.owner_lock import OwnerLock, holder, is_owned, owner_token
@@ -231,7 +231,7 @@ def verify(parts: Assembly, tell: Tell) -> list[str]:
 
 def backup(parts: Assembly, target: Path, tell: Tell) -> None:
     """Write one file that holds the whole city, while it is in use. The journal is copied last, so that nothing acknowledged is missing."""
-    with tempfile.TemporaryDirectory(dir=parts.folder) as held:
+    with tempfile.TemporaryDirectory(dir=parts.folder, prefix=DRAFT) as held:
         folder = Path(held)
         tell("desk", 0)
         parts.ledger.flush()

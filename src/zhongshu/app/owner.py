@@ -184,7 +184,7 @@ class Owner:
 
     def _keeper(self) -> None:
         """Look after the warehouse. Merging is long: what people wait for goes on beside it."""
-        self._keep((self.settings.commit_s, self._commit), (60.0, self._merge))
+        self._keep((self.settings.commit_s, self._commit), (self.settings.merge_s, self._merge))
 
     def _rounds(self) -> None:
         """Relay, sweep, tell the time and draw the lines."""
