@@ -168,16 +168,13 @@ def _changed(path: Path) -> Callable[[], bool]:
 
 
 def _merged(folder: Path) -> Callable[[], bool]:
-    """Return what tells whether the number of Parquet files has fallen."""
-    most = 0
+    """Return what tells whether a merged file has come since now."""
 
-    def fell() -> bool:
-        nonlocal most
-        count = sum(len([name for name in names if name.endswith(".parquet")]) for _, _, names in os.walk(folder))
-        most = max(most, count)
-        return count < most
+    def seen() -> set[Path]:
+        return {path for path in folder.rglob("*.parquet") if not path.name.startswith("part-")}
 
-    return fell
+    before = seen()
+    return lambda: bool(seen() - before)
 
 
 def _backed_up(city: Path) -> Callable[[], bool]:
@@ -197,7 +194,7 @@ MOMENTS: dict[str, Callable[[Path], Callable[[], bool]]] = {
     "merge": lambda city: _merged(city / "lake" / "readings"),
     "step": lambda city: _changed(city / "desk.sqlite-wal"),
     "journal": lambda city: _changed(city / "journal.sqlite-wal"),
-    "backup": lambda city: _backed_up(city),
+    "backup": _backed_up,
 }
 """What is waited for before the kill."""
 
