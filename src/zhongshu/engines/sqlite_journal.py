@@ -3,21 +3,22 @@
 Readings travel as Arrow IPC, requests and entities as JSON lines. Nothing is read back to be changed, but for the mark that a row was mended.
 """
 
-import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from zhongshu.engines import journal_group
+from zhongshu.engines.journal_group import Group, group
 from zhongshu.engines.sqlite_whole import faults
 from zhongshu.kernel.clock import DAY, SECOND
-from zhongshu.kernel.journal import Batch, Entry, Receipt, document_digest
+from zhongshu.kernel.journal import Batch, Entry, Receipt
 from zhongshu.kernel.problem import declare
-from zhongshu.kernel.reading import Readings, join
+from zhongshu.kernel.reading import Readings
 
 JOURNAL_FULL = declare(
     "journal.full",
@@ -49,9 +50,9 @@ _WALL = "CAST(strftime('%s', 'now') AS INTEGER)"
 class SqliteJournal:
     """One city's journal in one file. `append` is called by one thread; reads may come from any."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the journal."""
-        self.path = path
+    def __init__(self, path: Path, *, synchronous: str = "FULL") -> None:
+        """Open or make the journal; what is only the index of another journal may be written without waiting for the disk (`NORMAL`)."""
+        self.path, self._synchronous = path, synchronous
         self._write = self._connect()
         self._write.executescript(_TABLES)
         if "digest" not in {row[1] for row in self._write.execute("PRAGMA table_info(request_key)")}:
@@ -64,7 +65,7 @@ class SqliteJournal:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=20000", "busy_timeout=30000"):
+        for pragma in ("journal_mode=WAL", f"synchronous={self._synchronous}", "wal_autocheckpoint=20000", "busy_timeout=30000"):
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
@@ -76,49 +77,27 @@ class SqliteJournal:
 
     def append(self, batches: list[Batch], known: int, readings: Readings | None = None) -> tuple[list[Receipt], list[Entry]]:
         """Make a group durable in one transaction."""
-        head, entries, receipts = self._head, [], []
-        groups = [r for r in (readings, *(b.readings for b in batches)) if r is not None and len(r)]
-        entities = [d for b in batches for d in b.entities]
-        if entities:
-            head += 1
-            entries.append(Entry(head, "entities", known, documents=tuple(entities)))
-        if groups:
-            head += 1
-            joined = join(groups)
-            joined.offset, joined.known = head, known
-            entries.append(Entry(head, "readings", known, joined, joined.table()))
-        requests = [{**d, "source": b.source} for b in batches for d in b.documents]
-        if requests:
-            head += 1
-            entries.append(Entry(head, "requests", known, documents=tuple(requests)))
-        for b in batches:
-            accepted = (b.accepted or 0) + (len(b.readings) if b.readings is not None else 0) + len(b.documents)
-            receipts.append(Receipt(b.batch, accepted, len(b.refused), b.duplicates, head))
+        held, receipts, entries = group(batches, known, readings, self._head)
+        self.keep(held)
+        return receipts, entries
+
+    def keep(self, held: Group, then: Callable[[sqlite3.Connection], object] = lambda _: None) -> None:
+        """Make a group's rows durable in one transaction, of which `then` is the last part; raises `journal.full`."""
         try:
-            self._commit(batches, receipts, entries, known)
+            with self._transaction() as c:
+                c.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", held.entries)
+                c.executemany("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", held.batches)
+                c.executemany(_COUNT, held.counts)
+                c.executemany("INSERT INTO quarantine (source, batch, line, code, detail, raw, known, mapping) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", held.refused)
+                c.executemany("INSERT OR REPLACE INTO request_key VALUES (?, ?, ?)", held.keys)
+                c.executemany("UPDATE quarantine SET mended = ? WHERE id = ?", held.mended)
+                then(c)
         except sqlite3.OperationalError as error:
             if "full" in str(error):
                 raise JOURNAL_FULL() from error
             raise
-        self._head = head
-        return receipts, entries
-
-    def _commit(self, batches: list[Batch], receipts: list[Receipt], entries: list[Entry], known: int) -> None:
-        with self._transaction() as c:
-            for e in entries:
-                payload = _arrow(e.table) if e.table is not None else "\n".join(json.dumps(d, ensure_ascii=False) for d in e.documents).encode()
-                c.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", (e.offset, e.kind, known, len(e.table) if e.table is not None else len(e.documents), payload))
-            c.executemany(
-                f"INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {_WALL})",
-                [(b.source, b.batch, b.digest, r.offset, r.accepted, r.quarantined, r.duplicates, known, b.mapping) for b, r in zip(batches, receipts, strict=True)],
-            )
-            c.executemany(_COUNT, [(*row, known) for row in _sums(batches, receipts)])
-            c.executemany(
-                "INSERT INTO quarantine (source, batch, line, code, detail, raw, known, mapping) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [(b.source, b.batch, q.row, q.code, json.dumps(q.detail, default=str, ensure_ascii=False), q.raw, known, b.mapping) for b in batches for q in b.refused],
-            )
-            c.executemany("INSERT OR REPLACE INTO request_key VALUES (?, ?, ?)", [(b.source, d["id"], document_digest(d)) for b in batches for d in b.documents])
-            c.executemany("UPDATE quarantine SET mended = ? WHERE id = ?", [(known, i) for b in batches for i in b.mends])
+        if held.entries:
+            self._head = held.entries[-1][0]
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -157,13 +136,16 @@ class SqliteJournal:
         return found
 
     def read(self, after: int, kind: str = "") -> Iterator[Entry]:
-        """Yield entries after an offset, of one kind or all."""
-        rows = self._read().execute("SELECT offset, kind, known, payload FROM entry WHERE offset > ? AND (? = '' OR kind = ?) ORDER BY offset", (after, kind, kind))
-        for offset, what, known, payload in rows:
-            if what == "readings":
-                yield Entry(offset, what, known, table=pa.ipc.open_stream(payload).read_all())
-            else:
-                yield Entry(offset, what, known, documents=tuple(json.loads(line) for line in payload.decode().split("\n")))
+        """Yield entries after an offset, of one kind or all; ValueError where one is gone."""
+        for offset, what, known, _, payload in self._rows(after, kind):
+            if payload is None:
+                message = f"entry {offset} is gone"
+                raise ValueError(message)
+            yield journal_group.entry(offset, what, known, payload)
+
+    def _rows(self, after: int, kind: str = "") -> Iterator[tuple[int, str, int, int, bytes | None]]:
+        """Yield (offset, kind, known, count, payload) after an offset."""
+        yield from self._read().execute("SELECT offset, kind, known, count, payload FROM entry WHERE offset > ? AND (? = '' OR kind = ?) ORDER BY offset", (after, kind, kind))
 
     def trim(self, upto: int) -> None:
         """Forget readings and requests up to an offset, and batches remembered long enough; entities stay. Called by the writer's thread."""
@@ -190,12 +172,12 @@ class SqliteJournal:
         rows = self._read().execute(
             "SELECT id, batch, line, code, detail, raw, known, mended FROM quarantine WHERE source = ? AND id > ? ORDER BY id LIMIT ?", (source, after, limit)
         )
-        return [_refused(row) for row in rows]
+        return [journal_group.refused(row) for row in rows]
 
     def refused(self, source: str, row: int) -> dict[str, Any] | None:
         """Return one quarantined row."""
         found = self._read().execute("SELECT id, batch, line, code, detail, raw, known, mended FROM quarantine WHERE source = ? AND id = ?", (source, row)).fetchone()
-        return None if found is None else _refused(found)
+        return None if found is None else journal_group.refused(found)
 
     def between(self, first: int, last: int) -> pa.Table | None:
         """Return the readings from one offset to another, as they came; None where any of them is forgotten or damaged."""
@@ -203,25 +185,18 @@ class SqliteJournal:
             held = [entry for entry in self.read(first - 1) if entry.offset <= last]
         except (sqlite3.Error, pa.ArrowException, ValueError):
             return None
-        if {entry.offset for entry in held} != set(range(first, last + 1)):
-            return None
-        tables = [entry.table for entry in held if entry.table is not None]
-        return pa.concat_tables(tables).unify_dictionaries() if tables else None
+        return journal_group.between(held, first, last)
 
     def verify(self, after: int) -> list[str]:
         """Read everything after an offset, and the file itself; return what is not whole, one sentence each."""
         wrong, expected = faults(self.path), after
-        for offset, what, count, payload in self._read().execute("SELECT offset, kind, count, payload FROM entry WHERE offset > ? ORDER BY offset", (after,)):
+        for offset, what, _, count, payload in self._rows(after):
             if offset != expected + 1:
                 wrong.append(f"entries {expected + 1}–{offset - 1} are gone")
             expected = offset
-            try:
-                held = len(pa.ipc.open_stream(payload).read_all()) if what == "readings" else len([json.loads(line) for line in payload.decode().split("\n")])
-            except (pa.ArrowException, ValueError) as error:
-                wrong.append(f"entry {offset} cannot be read: {str(error).splitlines()[0]}")
-            else:
-                if held != count:
-                    wrong.append(f"entry {offset} holds {held} of {count}")
+            told = f"entry {offset} is gone" if payload is None else journal_group.fault(offset, what, count, payload)
+            if told:
+                wrong.append(told)
         if expected != self._head:
             wrong.append(f"entries {expected + 1}–{self._head} are gone")
         return wrong
@@ -235,24 +210,3 @@ class SqliteJournal:
     def close(self) -> None:
         """Close the writer; everything acknowledged is on disk already."""
         self._write.close()
-
-
-def _sums(batches: list[Batch], receipts: list[Receipt]) -> list[tuple[str, int, int, int]]:
-    """Return (source, accepted, quarantined, duplicates) of a group."""
-    sums: dict[str, list[int]] = {}
-    for b, r in zip(batches, receipts, strict=True):
-        row = sums.setdefault(b.source, [0, 0, 0])
-        row[0], row[1], row[2] = row[0] + r.accepted, row[1] + r.quarantined, row[2] + r.duplicates
-    return [(source, *row) for source, row in sums.items()]  # type: ignore[misc]
-
-
-def _arrow(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
-
-
-def _refused(row: tuple[Any, ...]) -> dict[str, Any]:
-    keys = ("id", "batch", "row", "code", "detail", "raw", "known", "mended")
-    return dict(zip(keys, row, strict=True)) | {"detail": json.loads(row[4])}
