@@ -1,5 +1,6 @@
 """The warehouse's port: every reading once, whole, at every moment; and what is not whole is found and named."""
 
+import hashlib
 import json
 import os
 import signal
@@ -17,23 +18,31 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from zhongshu.engines.catalogues import PostgresCatalogue
 from zhongshu.engines.checksum import checksum
 from zhongshu.engines.ducklake import DuckLake
 from zhongshu.kernel.clock import DAY
 from zhongshu.kernel.reading import SCHEMA, Flag, Readings
 
 pytestmark = pytest.mark.port
-LAKES = [DuckLake]
+LAKES = ["sqlite", "postgresql"]
 T0 = 1_700_000_000_000_000
 COUNT = "SELECT count(*) AS n, count(DISTINCT ticks) AS d, coalesce(sum(ticks), 0)::BIGINT AS s FROM readings"
 
 
-@pytest.fixture(params=LAKES, ids=lambda kind: kind.__name__)
+def catalogue(url: str, folder: Path) -> PostgresCatalogue | None:
+    """Return where the catalogue of a test's warehouse stands: a schema for each folder, the same when the folder has moved."""
+    return PostgresCatalogue(url, "t" + hashlib.sha256(str(folder).replace("elsewhere", "lake").encode()).hexdigest()[:16]) if url else None
+
+
+@pytest.fixture(params=LAKES)
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., DuckLake]]:
+    """Return what opens a warehouse of the test's folder, its catalogue on each store."""
+    url = "" if request.param == "sqlite" else request.getfixturevalue("postgresql")
     opened: list[DuckLake] = []
 
     def open_(folder: str = "lake", **more: bool) -> DuckLake:
-        opened.append(request.param(tmp_path / folder, memory="1GB", **more))
+        opened.append(DuckLake(tmp_path / folder, memory="1GB", catalogue=None if folder == "copy" else catalogue(url, tmp_path / folder), **more))
         return opened[-1]
 
     yield open_
@@ -285,9 +294,11 @@ COMMITTER = """
     import sys
     from pathlib import Path
     import numpy as np
+    from zhongshu.engines.catalogues import PostgresCatalogue
     from zhongshu.engines.ducklake import DuckLake
     from zhongshu.kernel.reading import Readings
-    lake = DuckLake(Path(sys.argv[1]), memory="1GB")
+    folder, url, schema = sys.argv[1:]
+    lake = DuckLake(Path(folder), memory="1GB", catalogue=PostgresCatalogue(url, schema) if url else None)
     print("open", lake.offset(), flush=True)
     for offset in range(lake.offset() + 1, 10000):
         n = 20
@@ -301,9 +312,12 @@ COMMITTER = """
 
 
 def test_a_killed_committer_leaves_everything_it_confirmed_and_nothing_half(make: Callable[..., DuckLake], tmp_path: Path) -> None:
-    confirmed = 0
+    lake = make()
+    held, confirmed = lake.catalogue, 0
+    where = [held.url, held.schema] if isinstance(held, PostgresCatalogue) else ["", ""]
+    lake.close()
     for enough in (3, 6):
-        with subprocess.Popen([sys.executable, "-c", textwrap.dedent(COMMITTER), str(tmp_path / "lake")], stdout=subprocess.PIPE, text=True) as child:
+        with subprocess.Popen([sys.executable, "-c", textwrap.dedent(COMMITTER), str(tmp_path / "lake"), *where], stdout=subprocess.PIPE, text=True) as child:
             assert child.stdout is not None
             assert child.stdout.readline().split()[0] == "open"
             for _ in range(enough):

@@ -4,7 +4,6 @@ A commit is: files on disk, manifest line on disk, then one catalogue transactio
 """
 
 import contextlib
-import importlib.metadata
 import json
 import os
 import shutil
@@ -19,13 +18,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zhongshu.engines.catalogues import PARTED, Catalogue, SqliteCatalogue, attach, copy
 from zhongshu.engines.checksum import FORM, checksum
 from zhongshu.engines.durable import sync_folder
 from zhongshu.engines.parquet_files import by_month, sums, write_durably, write_parquet
-from zhongshu.engines.sqlite_whole import faults
 from zhongshu.kernel.reading import SCHEMA, Flag
 
 _COLUMNS = ", ".join(f'"{f.name}" {"VARCHAR" if pa.types.is_dictionary(f.type) else {"int64": "BIGINT", "int32": "INTEGER", "double": "DOUBLE"}[str(f.type)]}' for f in SCHEMA)
+CATALOGUE = "catalog.sqlite"
+"""The name of the catalogue's own file, where it is one."""
+CREATE = (f"CREATE TABLE lake.readings ({_COLUMNS})", "ALTER TABLE lake.readings SET SORTED BY (property ASC, area ASC, valid ASC)")
+"""How the table of readings is made."""
 REPLAYED = "least(known, valid)"
 SMALL = 32 * 2**20
 """Files of fewer bytes are merged with their neighbours."""
@@ -38,9 +41,13 @@ _PIECES = 64
 class DuckLake:
     """One city's warehouse. One thread commits and merges; any thread queries, each on a connection of its own."""
 
-    def __init__(self, folder: Path, *, replay: bool = False, memory: str = "4GB") -> None:
-        """Open or make the warehouse; `replay`: history counts as known when it was valid. Half-written files are removed."""
+    def __init__(self, folder: Path, *, replay: bool = False, memory: str = "4GB", catalogue: Catalogue | None = None) -> None:
+        """Open or make the warehouse; `replay`: history counts as known when it was valid. Half-written files are removed.
+
+        Raises `catalogue.unreached`, `catalogue.version`, and `catalogue.parted` where the folder's files are not of this catalogue.
+        """
         self.folder, self.replay = folder, replay
+        self.catalogue: Catalogue = catalogue or SqliteCatalogue(folder / CATALOGUE)
         (folder / "readings").mkdir(parents=True, exist_ok=True)
         self._db = duckdb.connect(
             config={
@@ -51,21 +58,17 @@ class DuckLake:
                 "autoinstall_known_extensions": False,
             }
         )
-        for package in ("duckdb-extension-sqlite-scanner", "duckdb-extension-ducklake"):
-            self._db.execute(f"LOAD '{_extension(package)}'")
-        _follow(folder)
-        self._db.execute(
-            f"ATTACH 'ducklake:sqlite:{folder / 'catalog.sqlite'}' AS lake (DATA_PATH '{folder / 'readings'}/', OVERRIDE_DATA_PATH true, "
-            "META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 30000, DATA_INLINING_ROW_LIMIT 0)"
-        )
-        if not self._db.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = 'readings'").fetchall():
-            self._db.execute(f"CREATE TABLE lake.readings ({_COLUMNS})")
-            self._db.execute("ALTER TABLE lake.readings SET SORTED BY (property ASC, area ASC, valid ASC)")
+        attach(self._db, self.catalogue, folder / "readings")
+        if new := not self._db.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = 'readings'").fetchall():
+            for statement in CREATE:
+                self._db.execute(statement)
         self._lock = threading.RLock()
         self._writing = threading.Lock()
         self._tail: list[tuple[int, pa.Table]] = []
         self._offset = self._committed()
         self._manifest = folder / "manifest.jsonl"
+        if new and (lines := self.manifest()):
+            raise PARTED(folder=folder, where=self.catalogue.where, files=lines[-1]["to"], catalogue=0)
         self._mend()
         self._revised = self._revised_keys()
 
@@ -277,7 +280,7 @@ class DuckLake:
         """Return what is not whole in sentences, and the manifest's lines of the commits concerned."""
         lines, files, offset = self.manifest(), sorted(self.files()), self._offset
         wrong, held = sums(files, self.folder, np.array([line["to"] for line in lines], np.int64))
-        wrong += [f"catalogue: {line}" for line in faults(self.folder / "catalog.sqlite")]
+        wrong += [f"catalogue: {line}" for line in self.catalogue.faults()]
         expected, broken = 0, list[dict[str, Any]]()
         for i, line in enumerate(lines):
             if line["from"] != expected + 1:
@@ -310,14 +313,18 @@ class DuckLake:
             done.append(str(name))
         return done
 
-    def backup(self, folder: Path) -> None:
-        """Copy catalogue, manifest and files to a folder; commits wait meanwhile."""
+    def backup(self, folder: Path, then: Callable[[], object] = lambda: None) -> None:
+        """Copy files, manifest and catalogue (as a file of its own) to a folder, then do `then`; commits wait meanwhile, so that what `then` copies is of the same moment or later."""
         with self._writing:
             shutil.copytree(self.folder / "readings", folder / "readings")
             if self._manifest.exists():
                 shutil.copy2(self._manifest, folder)
-            with contextlib.closing(sqlite3.connect(self.folder / "catalog.sqlite")) as source, contextlib.closing(sqlite3.connect(folder / "catalog.sqlite")) as target:
-                source.backup(target)
+            if isinstance(self.catalogue, SqliteCatalogue):
+                with contextlib.closing(sqlite3.connect(self.catalogue.path)) as source, contextlib.closing(sqlite3.connect(folder / CATALOGUE)) as target:
+                    source.backup(target)
+            else:
+                copy(self.catalogue, SqliteCatalogue(folder / CATALOGUE), folder / "readings")
+            then()
 
     def close(self) -> None:
         """Close the warehouse."""
@@ -326,22 +333,3 @@ class DuckLake:
 
 def _is_revision(table: pa.Table) -> pa.ChunkedArray:
     return pc.greater(pc.bit_wise_and(table["flags"], int(Flag.REVISION)), 0)
-
-
-def _follow(folder: Path) -> None:
-    """Let the catalogue find its files where the folder is now: it names those that were added by their whole path."""
-    if not (folder / "catalog.sqlite").exists():
-        return
-    with contextlib.closing(sqlite3.connect(folder / "catalog.sqlite")) as catalog, catalog:
-        for table in ("ducklake_data_file", "ducklake_files_scheduled_for_deletion"):
-            rows = catalog.execute(f"SELECT rowid, path FROM {table} WHERE NOT path_is_relative").fetchall()
-            moved = [(str(folder / "readings" / Path(path).parent.name / Path(path).name), row) for row, path in rows]
-            catalog.executemany(f"UPDATE {table} SET path = ? WHERE rowid = ?", [m for m, (_, path) in zip(moved, rows, strict=True) if m[0] != path])
-
-
-def _extension(package: str) -> Path:
-    for file in importlib.metadata.files(package) or []:
-        if file.name.endswith(".duckdb_extension"):
-            return Path(str(file.locate()))
-    message = f"{package} holds no extension"
-    raise FileNotFoundError(message)
