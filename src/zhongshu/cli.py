@@ -234,8 +234,8 @@ def backup(file: Path, data: Data = None) -> None:
 def restore(file: Path, data: Data = None) -> None:
     """Unpack a backup into an empty folder."""
     settings = read({"data": data})
-    with problems():
-        assembly.restore(file, settings)
+    with problems(), progress() as tell:
+        assembly.restore(file, settings, tell)
     print(settings.data)
 
 

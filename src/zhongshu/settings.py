@@ -52,6 +52,8 @@ SETTINGS = (
     Setting("demo_password", "yunting-demo", "Password of the sandbox's demo accounts."),
     Setting("mqtt", "", "Broker to take readings from, for example `mqtt://127.0.0.1:1883`; empty: none. Topic `zhongshu/<source>`."),
     Setting("desk", "", "Where the desk stands: `postgresql://user@host/database`, with the extra `postgresql`; empty: SQLite in the city's folder."),
+    Setting("journal", "", "Where the journal stands: `nats://host:4222[?monitor=http://host:8222]`, with the extra `cluster`; empty: SQLite in the city's folder."),
+    Setting("catalogue", "", "Where the warehouse's catalogue stands: `postgresql://user@host/database`, with the extra `cluster`; empty: SQLite in the city's folder."),
     Setting("telemetry", "", "`on`: metrics at /metrics; an address such as `http://127.0.0.1:4318`: traces too, sent there by OTLP. With the extra `telemetry`; empty: off."),
     Setting("log", "text", "How the log is written: `text`, or `json`, an object a line."),
     Setting("classifier", "auto", "What proposes a class for citizens' words: `grams`, `sentences` (the extra `ai`), or `auto`: sentences where the extra is installed."),
@@ -75,6 +77,8 @@ class Settings:
     demo_password: str
     mqtt: str
     desk: str
+    journal: str
+    catalogue: str
     telemetry: str
     log: str
     classifier: str

@@ -85,7 +85,7 @@ def test_it_is_backed_up_brought_back_and_found_again(town: Town, database: str,
     assert not (tmp_path / "twice").exists()
     # where the setting is left out, nobody gets an empty desk
     monkeypatch.setenv("ZS_DESK", "")
-    with pytest.raises(Problem, match=r"desk\.elsewhere"), opened(folder):
+    with pytest.raises(Problem, match=r"store\.elsewhere"), opened(folder):
         pass
 
 

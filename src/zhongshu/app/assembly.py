@@ -12,13 +12,11 @@ from zhongshu.act import VERBS, Deed, Office, bring_in, deploy_playbook, taught
 from zhongshu.act import load as load_duties
 from zhongshu.app.installed import Installed, installed_packs
 from zhongshu.app.rhythms import Rhythms
-from zhongshu.app.stores import open_desk
-from zhongshu.engines.ducklake import DuckLake
+from zhongshu.app.stores import open_desk, open_journal, open_lake, same_stores
 from zhongshu.engines.evidence_files import EvidenceFiles
 from zhongshu.engines.live_cells import LiveCells
 from zhongshu.engines.owner_lock import city_salt
 from zhongshu.engines.sentence_vectors import chosen
-from zhongshu.engines.sqlite_journal import SqliteJournal
 from zhongshu.govern import Guard, Identity, Ledger, Policy
 from zhongshu.judge import Explainer, Judge, Statics, Watch, panes_sql, read_packs, record, within_limit
 from zhongshu.kernel.area import Codes, Level
@@ -57,10 +55,7 @@ class Assembly:
         self.place = Place.open(self.areas, folder)
         entities = Entities.load(folder).rows if (folder / "survey" / "entities.parquet").exists() else ()
         # engines
-        self.journal = SqliteJournal(folder / "journal.sqlite")
-        self.lake = DuckLake(folder / "lake", replay=clock.mode == "replay", memory=settings.memory)
-        self.desk = open_desk(settings)
-        self.evidence = EvidenceFiles(folder / "evidence")
+        self._open_engines()
         # govern
         self.ledger = Ledger(self.desk, folder / "ledger.anchor")
         policies = [p.policy for p in self.packs if p.policy is not None]
@@ -104,6 +99,14 @@ class Assembly:
         for pack in self.packs:
             self._bring_duties(pack)
         self.office.assistant = self.office.read(lambda connection: taught(connection, clock.now(), chosen(settings.classifier)))
+
+    def _open_engines(self) -> None:
+        """Open journal, warehouse, desk and evidence, where the settings say they stand."""
+        same_stores(self.settings)
+        self.journal = open_journal(self.settings, self.about)
+        self.lake = open_lake(self.settings, self.about, replay=self.clock.mode == "replay")
+        self.desk = open_desk(self.settings)
+        self.evidence = EvidenceFiles(self.folder / "evidence")
 
     def _bring_playbooks(self, deed: Deed) -> None:
         """Deploy every pack's playbooks, before any pack's table names one; what is there already stays as it is."""

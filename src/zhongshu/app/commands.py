@@ -16,7 +16,7 @@ import shapely
 from zhongshu.act import consume, consumed, relay
 from zhongshu.app.assembly import DRAFT, Assembly, open_city
 from zhongshu.app.installed import installed_packs
-from zhongshu.app.stores import desk_file, move_desk, restore_desk
+from zhongshu.app.stores import desk_file, move_stores, settle
 from zhongshu.engines.owner_lock import OwnerLock, holder, is_owned, owner_token
 from zhongshu.govern import read_anchor
 from zhongshu.govern import verify as verify_ledger
@@ -230,16 +230,14 @@ def verify(parts: Assembly, tell: Tell) -> list[str]:
 
 
 def backup(parts: Assembly, target: Path, tell: Tell) -> None:
-    """Write one file that holds the whole city, while it is in use. The journal is copied last, so that nothing acknowledged is missing."""
+    """Write one file that holds the whole city, while it is in use. The journal is copied last, and nothing is committed or trimmed between the warehouse and it, so that nothing acknowledged is missing."""
     with tempfile.TemporaryDirectory(dir=parts.folder, prefix=DRAFT) as held:
         folder = Path(held)
         tell("desk", 0)
         parts.ledger.flush()
         parts.desk.backup(str(folder / desk_file(parts.settings)))
-        tell("lake", 0)
-        parts.lake.backup(folder / "lake")
-        tell("journal", 0)
-        parts.journal.backup(folder / "journal.sqlite")
+        tell("lake, journal", 0)
+        parts.lake.backup(folder / "lake", lambda: parts.journal.backup(folder / "journal.sqlite"))
         partial = target.with_suffix(".part")
         with tarfile.open(partial, "w") as archive:
             for name in ("city.toml", "format.toml", "sources.json", "ledger.anchor", "survey", "map", "evidence"):
@@ -250,8 +248,8 @@ def backup(parts: Assembly, target: Path, tell: Tell) -> None:
         partial.rename(target)
 
 
-def restore(source: Path, settings: Settings) -> None:
-    """Unpack a backup into an empty folder; a desk on PostgreSQL goes back into an empty schema."""
+def restore(source: Path, settings: Settings, tell: Tell) -> None:
+    """Unpack a backup into an empty folder, and bring it to where the settings say: into empty stores."""
     folder = settings.data
     if folder.exists() and any(folder.iterdir()):
         raise NOT_EMPTY(folder=folder)
@@ -263,7 +261,7 @@ def restore(source: Path, settings: Settings) -> None:
         shutil.rmtree(folder)
         raise BAD_BACKUP(why=str(error)) from error
     try:
-        restore_desk(settings)
+        settle(settings, tell)
     except Problem:
         shutil.rmtree(folder)
         raise
@@ -274,7 +272,7 @@ def move(settings: Settings, to: Path, tell: Tell) -> list[str]:
     target = read({"settings": to, "data": settings.data})
     lock = OwnerLock(settings.data).take()
     try:
-        moved = move_desk(settings, target, tell)
+        moved = move_stores(settings, target, to, tell)
     finally:
         lock.release()
     return [f"{one.table}: {one.rows:,} rows, sha256 {one.sha256[:16]} equal" for one in moved]

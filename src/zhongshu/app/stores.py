@@ -1,91 +1,224 @@
-"""Which store a city's desk stands on: SQLite in the city's folder, or PostgreSQL where the settings name one. The one place that chooses.
+"""Which stores a city stands on: desk, journal and the warehouse's catalogue in its folder, or on the servers the settings name. The one place that chooses.
 
-The folder remembers where its desk is, so that nobody opens the city on an empty one by leaving a setting out.
+The folder remembers where each of them is, so that nobody opens the city on an empty one by leaving a setting out.
 """
 
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
+from zhongshu.engines.catalogues import Catalogue, PostgresCatalogue, SqliteCatalogue
+from zhongshu.engines.catalogues import copy as copy_catalogue
 from zhongshu.engines.desk_move import Moved, Tell, move
+from zhongshu.engines.ducklake import CATALOGUE, DuckLake
+from zhongshu.engines.journal_move import move_journal
+from zhongshu.engines.nats_journal import NatsJournal
 from zhongshu.engines.postgres_desk import PostgresDesk, fill
 from zhongshu.engines.sqlite_desk import SqliteDesk
+from zhongshu.engines.sqlite_journal import SqliteJournal
+from zhongshu.kernel.area import show_area
 from zhongshu.kernel.desk import Desk
 from zhongshu.kernel.problem import declare
 from zhongshu.settings import Settings
+from zhongshu.survey import City as About
 
 ELSEWHERE = declare(
-    "desk.elsewhere",
+    "store.elsewhere",
     "conflict",
-    zh=("这座城市的业务库在 {there}，设置里写的是 {here}。", "请用 ZS_DESK 给出它原来的业务库，或另开一座城市。"),
-    en=("This city's desk is at {there}; the settings say {here}.", "Give its own desk by ZS_DESK, or open another city."),
+    zh=("这座城市的{what_zh}在 {there}，设置里写的是 {here}。", "请用 {setting} 给出它原来的所在，或另开一座城市。"),
+    en=("This city's {what_en} is at {there}; the settings say {here}.", "Give its own by {setting}, or open another city."),
 )
 NOWHERE = declare(
     "move.nowhere",
     "invalid",
-    zh=("业务库现在在 {here}，设置文件里写的是 {there}：没有可搬的。", '请在设置文件里写 desk = "postgresql://…"，由 SQLite 搬过去。'),
+    zh=(
+        "业务库、日志和数据仓的目录库都已经在设置文件 {file} 所写的地方：没有可搬的。",
+        '请在设置文件里写 desk = "postgresql://…"、journal = "nats://…" 或 catalogue = "postgresql://…"。',
+    ),
     en=(
-        "The desk is at {here}, and the settings file says {there}: there is nothing to move.",
-        'Write desk = "postgresql://…" into the settings file; the move goes from SQLite to there.',
+        "Desk, journal and the warehouse's catalogue are where the settings file {file} says already: there is nothing to move.",
+        'Write desk = "postgresql://…", journal = "nats://…" or catalogue = "postgresql://…" into it.',
     ),
 )
-EMBEDDED, MARK, FILE, MOVED, DUMP = "desk.sqlite", "desk.at", "desk.sqlite", "desk.moved.sqlite", "desk.dump"
+BACK = declare(
+    "move.back",
+    "unsupported",
+    zh=("{what_zh}在 {there}：只能从城市的文件夹里搬出去，不能再搬动。", "要换地方，请先备份，再恢复到新的设置里。"),
+    en=(
+        "The {what_en} is at {there}: it can be moved out of the city's folder only, not on from there.",
+        "To change places, back the city up and restore it under the new settings.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One of the three: what its setting is called, its file in the city's folder, its name for people, what its address loses when shown."""
+
+    setting: str
+    file: str
+    zh: str
+    en: str
+
+    @property
+    def mark(self) -> str:
+        """Return the file that remembers where it is."""
+        return f"{self.setting}.at"
+
+
+DESK = Store("desk", "desk.sqlite", "业务库", "desk")
+JOURNAL = Store("journal", "journal.sqlite", "日志", "journal")
+LAKE = Store("catalogue", f"lake/{CATALOGUE}", "数据仓的目录库", "warehouse's catalogue")
+STORES = (DESK, JOURNAL, LAKE)
+DUMP, INDEX = "desk.dump", "journal.index.sqlite"
+
+
+def same_stores(settings: Settings) -> None:
+    """See that the settings name the stores the city in their folder stands on; raises `store.elsewhere`."""
+    for store in STORES:
+        _own(settings, store)
 
 
 def open_desk(settings: Settings) -> Desk:
-    """Open the desk of the city in the settings' folder; raises `desk.elsewhere` and what its store refuses."""
-    _own(settings)
-    if not settings.desk:
-        return SqliteDesk(settings.data / FILE)
-    desk = PostgresDesk(settings.desk)
-    (settings.data / MARK).write_text(_shown(settings.desk), encoding="utf-8")
+    """Open the desk of the city in the settings' folder; raises what its store refuses."""
+    desk = PostgresDesk(settings.desk) if settings.desk else SqliteDesk(settings.data / DESK.file)
+    _note(settings, DESK)
     return desk
+
+
+def open_journal(settings: Settings, about: About) -> SqliteJournal:
+    """Open the journal; raises what its store refuses."""
+    journal = NatsJournal(settings.journal, settings.data / INDEX, show_area(about.code)) if settings.journal else SqliteJournal(settings.data / JOURNAL.file)
+    _note(settings, JOURNAL)
+    return journal
+
+
+def open_lake(settings: Settings, about: About, *, replay: bool) -> DuckLake:
+    """Open the warehouse; raises what its catalogue refuses."""
+    lake = DuckLake(settings.data / "lake", replay=replay, memory=settings.memory, catalogue=_catalogue(settings, about))
+    _note(settings, LAKE)
+    return lake
+
+
+def _catalogue(settings: Settings, about: About) -> Catalogue:
+    if not settings.catalogue:
+        return SqliteCatalogue(settings.data / LAKE.file)
+    return PostgresCatalogue(settings.catalogue, f"lake_{show_area(about.code)}")
 
 
 def desk_file(settings: Settings) -> str:
     """Return the name of the desk's own file inside a backup."""
-    return DUMP if settings.desk else FILE
+    return DUMP if settings.desk else DESK.file
 
 
-def restore_desk(settings: Settings) -> None:
-    """Bring an unpacked backup's desk to where the settings say; raises `desk.elsewhere` where the backup is of another kind of store."""
+# bringing a city to its stores
+
+
+def settle(settings: Settings, tell: Tell) -> None:
+    """Bring an unpacked backup to where the settings say; raises `store.elsewhere` where its desk is of another kind of store."""
     dump = settings.data / DUMP
     if dump.exists() != bool(settings.desk):
-        raise ELSEWHERE(there="PostgreSQL" if dump.exists() else EMBEDDED, here=_shown(settings.desk) or EMBEDDED)
+        raise _elsewhere(DESK, "PostgreSQL" if dump.exists() else DESK.file, _shown(settings, DESK))
+    _carry(settings, tell, desk=False)
     if settings.desk:
         fill(settings.desk, dump)
         dump.unlink()
-        (settings.data / MARK).write_text(_shown(settings.desk), encoding="utf-8")
+    for store in STORES:
+        _note(settings, store)
+        if _shown(settings, store) != store.file:
+            (settings.data / store.file).unlink(missing_ok=True)
 
 
-def move_desk(settings: Settings, target: Settings, tell: Tell) -> list[Moved]:
-    """Move the desk of a city that nobody runs to where the target's settings say, and return each table; the old file stays beside it under another name.
+def move_stores(settings: Settings, target: Settings, file: Path, tell: Tell) -> list[Moved]:
+    """Move what a city that nobody runs has in its folder to where the target's settings say, and return what was moved; the old files stay beside under another name.
 
-    Raises `move.nowhere`, `move.not_empty`, `move.not_equal` and what the target's store refuses; then nothing was switched.
+    Raises `move.nowhere`, `move.back`, `move.not_empty`, `move.not_equal` and what the target's stores refuse; then nothing was switched.
     """
-    _own(settings)
-    if settings.desk or not target.desk:
-        raise NOWHERE(here=_shown(settings.desk) or EMBEDDED, there=_shown(target.desk) or EMBEDDED)
-    desk = PostgresDesk(target.desk)
-    try:
-        moved = move(settings.data / FILE, desk, tell)
-    finally:
-        desk.close()
-    (settings.data / MARK).write_text(_shown(target.desk), encoding="utf-8")
-    for path in settings.data.glob(f"{FILE}*"):
-        if path.name in {FILE, f"{FILE}-wal", f"{FILE}-shm"}:
-            path.rename(path.with_name(path.name.replace(FILE, MOVED)))
+    same_stores(settings)
+    for store in STORES:
+        if (there := _shown(settings, store)) != store.file and there != _shown(target, store):
+            raise BACK(what_zh=store.zh, what_en=store.en, there=there)
+    leaving = [store for store in STORES if _shown(settings, store) == store.file != _shown(target, store)]
+    if not leaving:
+        raise NOWHERE(file=file)
+    moved = _carry(target, tell, desk=DESK in leaving, journal=JOURNAL in leaving, lake=LAKE in leaving)
+    for store in leaving:
+        _note(target, store)
+        _put_aside(settings.data / store.file)
     return moved
 
 
-def _own(settings: Settings) -> None:
-    mark: Path = settings.data / MARK
-    there = mark.read_text("utf-8") if mark.exists() else EMBEDDED if (settings.data / FILE).exists() else ""
-    here = _shown(settings.desk) or EMBEDDED
+def _carry(settings: Settings, tell: Tell, *, desk: bool, journal: bool = True, lake: bool = True) -> list[Moved]:
+    """Copy what is in the folder to the servers, the desk last: if one refuses, what was copied before it is removed again."""
+    about, moved, undo = About.load(settings.data), list[Moved](), list[Callable[[], object]]()
+    try:
+        if lake and settings.catalogue:
+            source, there = SqliteCatalogue(settings.data / LAKE.file), _catalogue(settings, about)
+            moved.append(Moved("lake catalogue", *copy_catalogue(source, there, settings.data / "lake" / "readings")))
+            undo.append(there.discard)
+        if journal and settings.journal:
+            name = show_area(about.code)
+            moved.append(move_journal(settings.data / JOURNAL.file, settings.journal, settings.data / INDEX, name, tell))
+            undo.append(lambda: _discard(settings, name))
+        if desk:
+            held = PostgresDesk(settings.desk)
+            try:
+                moved += move(settings.data / DESK.file, held, tell)
+            finally:
+                held.close()
+    except Exception:
+        for each in undo:
+            each()
+        raise
+    return moved
+
+
+def _discard(settings: Settings, name: str) -> None:
+    journal = NatsJournal(settings.journal, settings.data / INDEX, name)
+    journal.discard()
+    journal.close()
+    for path in settings.data.glob(f"{INDEX}*"):
+        path.unlink()
+
+
+def _put_aside(file: Path) -> None:
+    """Give a store's file, which is no longer the city's, another name."""
+    for path in file.parent.glob(f"{file.name}*"):
+        if path.name in {file.name, f"{file.name}-wal", f"{file.name}-shm"}:
+            shutil.move(path, path.with_name(path.name.replace(file.stem, f"{file.stem}.moved", 1)))
+
+
+# where they are
+
+
+def _own(settings: Settings, store: Store) -> None:
+    mark, here = settings.data / store.mark, _shown(settings, store)
+    there = mark.read_text("utf-8") if mark.exists() else store.file if (settings.data / store.file).exists() else ""
     if there and there != here:
-        raise ELSEWHERE(there=there, here=here)
+        raise _elsewhere(store, there, here)
 
 
-def _shown(url: str) -> str:
-    """Return an address without who signs in and with which password."""
-    return make_url(url).set(drivername="postgresql", username=None, password=None).render_as_string() if url else ""
+def _elsewhere(store: Store, there: str, here: str) -> Exception:
+    return ELSEWHERE(what_zh=store.zh, what_en=store.en, there=there, here=here, setting=f"ZS_{store.setting.upper()}")
+
+
+def _note(settings: Settings, store: Store) -> None:
+    if (here := _shown(settings, store)) != store.file:
+        (settings.data / store.mark).write_text(here, encoding="utf-8")
+
+
+def _shown(settings: Settings, store: Store) -> str:
+    """Return where the settings say a store is: its file in the folder, or an address without who signs in and with which password."""
+    url = str(getattr(settings, store.setting))
+    if not url:
+        return store.file
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        return url.rpartition("@")[2]
+    driver, query = address.drivername.partition("+")[0], {} if store is JOURNAL else address.query
+    return address.set(drivername=driver, username=None, password=None, query=query).render_as_string()

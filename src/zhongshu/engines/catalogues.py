@@ -4,6 +4,7 @@ A catalogue can be made anew from the list of files and the journal's offset: th
 """
 
 import contextlib
+import hashlib
 import importlib.metadata
 import sqlite3
 from dataclasses import dataclass
@@ -244,8 +245,8 @@ def attach(database: Any, catalogue: Catalogue, readings: Path) -> None:  # noqa
         raise UNREACHED(where=catalogue.where, **why(error, "库没有接受")) from error
 
 
-def copy(source: Catalogue, target: Catalogue, readings: Path) -> int:
-    """Copy a catalogue that nobody writes to another store, table by table, compare every row, and return how many there are. Raises `catalogue.parted` where the target is not empty."""
+def copy(source: Catalogue, target: Catalogue, readings: Path) -> tuple[int, str]:
+    """Copy a catalogue that nobody writes to another store, table by table, compare every row, and return how many there are and a sum over them. Raises `catalogue.parted` where the target is not empty."""
     if target.version() is not None:
         raise PARTED(folder=readings.parent, where=target.where, files="?", catalogue="?")
     with contextlib.closing(duckdb.connect(config={"autoload_known_extensions": False, "autoinstall_known_extensions": False})) as database:
@@ -269,10 +270,10 @@ _LOOSE = {"VARCHAR", "BIGINT"}
 """SQLite keeps times, truth values and ids as these: both sides are read as what the other one says they are."""
 
 
-def _copied(database: Any, here: str, there: str) -> int:  # noqa: ANN401 (DuckDB's connection)
+def _copied(database: Any, here: str, there: str) -> tuple[int, str]:  # noqa: ANN401 (DuckDB's connection)
     """Copy all tables from `source` to `target` in one transaction."""
     names = database.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'source' AND schema_name = ? AND table_name LIKE 'ducklake%'", [here]).fetchall()
-    rows = 0
+    rows, total = 0, hashlib.sha256()
     database.execute("BEGIN")
     for (name,) in names:
         kinds = [dict(database.execute(_KINDS, [side, schema, name]).fetchall()) for side, schema in (("source", here), ("target", there))]
@@ -285,8 +286,9 @@ def _copied(database: Any, here: str, there: str) -> int:  # noqa: ANN401 (DuckD
             message = f"{name}: {sums[0]} rows and sum here, {sums[1]} there"
             raise ValueError(message)
         rows += sums[0][0]
+        total.update(f"{name} {sums[0]}".encode())
     database.execute("COMMIT")
-    return rows
+    return rows, total.hexdigest()
 
 
 def extension(package: str) -> Path:

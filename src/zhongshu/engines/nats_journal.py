@@ -187,6 +187,32 @@ class NatsJournal(SqliteJournal):
         first, last = (held.entries[0][0], held.entries[-1][0]) if held.entries else (self._head + 1, self._head)
         return seq, parts, first, last
 
+    # moving in
+
+    def empty(self) -> bool:
+        """Tell whether nothing was ever in it."""
+        return not self._last and not self._head
+
+    def take(self, held: Group) -> None:
+        """Publish a group as it is; raises what the stream refuses."""
+        self.keep(_index(held), lambda c: c.execute(_PLACE, self._place(held, *self._publish(f"{self._me}:{next(self._numbers)}", held))))
+
+    def adopt(self, path: Path) -> None:
+        """Take over all that an embedded journal's file holds beside its entries."""
+        self._write.execute("ATTACH ? AS old", (str(path),))
+        with self._transaction() as c:
+            for table in ("batch", "quarantine", "request_key", "counter"):
+                c.execute(f"INSERT INTO {table} SELECT * FROM old.{table}")
+        self._write.execute("DETACH old")
+
+    def rows(self) -> Iterator[tuple[int, str, int, int, bytes | None]]:
+        """Yield (offset, kind, known, count, content) of everything that is there."""
+        return self._rows(0)
+
+    def discard(self) -> None:
+        """Remove the stream."""
+        self._nats.call(self._nats.stream.delete_stream(self._name))
+
     # reading
 
     def _rows(self, after: int, kind: str = "") -> Iterator[tuple[int, str, int, int, bytes | None]]:
