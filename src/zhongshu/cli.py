@@ -80,11 +80,15 @@ def up(
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     clock: Annotated[str | None, typer.Option(help="live, or replay@<RFC 3339>x<speed>.")] = None,
     population: Annotated[int, typer.Option(help="People in the sandbox city, if it must be made.")] = 300_000,
+    role: Annotated[str | None, typer.Option(help="owner, or beside: a process that takes in and answers beside the owner.")] = None,
     file: Annotated[Path | None, typer.Option("--settings", help="TOML file of settings; ZS_SETTINGS names it for every command.")] = None,
 ) -> None:
     """Run the city; a sandbox city is made where there is none."""
     with problems():
-        settings = read({"data": data, "host": host, "port": port, "clock": clock, "settings": file})
+        settings = read({"data": data, "host": host, "port": port, "clock": clock, "role": role, "settings": file})
+        if settings.role == "beside":
+            _beside(settings)
+            return
         if not (settings.data / "city.toml").exists():
             screen.print("正在生成沙盒城市云汀市 · Making the sandbox city …")
             with progress() as tell:
@@ -101,6 +105,19 @@ def up(
             owner.serve()
         finally:
             owner.stop()
+
+
+def _beside(settings: Settings) -> None:
+    """Run a process beside the city's owner."""
+    assembly.log_as(settings.log)
+    beside = assembly.Beside(settings)
+    beside.start()
+    print(f"{beside.parts.about.name_zh} {beside.parts.about.name_en}: {beside.url}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        beside.serve()
+    finally:
+        beside.stop()
 
 
 @app.command()

@@ -42,6 +42,7 @@ SETTINGS = (
     Setting("data", "DATA", "Folder of the city."),
     Setting("host", "127.0.0.1", "Address to listen on. Demo accounts work on a loopback address only."),
     Setting("port", "8700", "Port to listen on."),
+    Setting("role", "owner", "`owner`: the one process that writes a city; `beside`: one that takes in and answers beside it, on the same machine, with NATS and PostgreSQL."),
     Setting("clock", "live", "`live`, or `replay@<RFC 3339>x<speed>`."),
     Setting("commit_s", "5", "Seconds between commits to the warehouse."),
     Setting("journal_keep", "500000", "Readings that stay in the journal after the warehouse has them, so that a damaged file can be written anew."),
@@ -67,6 +68,7 @@ class Settings:
     data: Path
     host: str
     port: int
+    role: str
     clock: str
     commit_s: float
     journal_keep: int

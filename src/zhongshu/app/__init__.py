@@ -1,6 +1,7 @@
 """The assembly, read top to bottom: engines → guard → stages → packs → serve. The only floor that sees engines."""
 
 from zhongshu.app.assembly import Assembly, open_city
+from zhongshu.app.beside import Beside
 from zhongshu.app.commands import alone, backup, bare_city, checked, ingest, move, recompute, restore, shown, through_owner, verify, wiring
 from zhongshu.app.duties import bring_table
 from zhongshu.app.installed import Installed, installed_packs
@@ -13,6 +14,7 @@ from zhongshu.engines.owner_lock import is_owned
 
 __all__ = [
     "Assembly",
+    "Beside",
     "Installed",
     "Owner",
     "alone",

@@ -12,14 +12,15 @@ from zhongshu.act import VERBS, Deed, Office, bring_in, deploy_playbook, taught
 from zhongshu.act import load as load_duties
 from zhongshu.app.installed import Installed, installed_packs
 from zhongshu.app.rhythms import Rhythms
-from zhongshu.app.stores import open_desk, open_journal, open_lake, same_stores
+from zhongshu.app.stores import BESIDE, open_desk, open_journal, open_lake, same_stores
 from zhongshu.engines.evidence_files import EvidenceFiles
 from zhongshu.engines.live_cells import LiveCells
+from zhongshu.engines.nats_journal import NatsReader
 from zhongshu.engines.owner_lock import city_salt
 from zhongshu.engines.sentence_vectors import chosen
-from zhongshu.govern import Guard, Identity, Ledger, Policy
+from zhongshu.govern import Guard, Identity, Ledger, Looks, Policy
 from zhongshu.judge import Explainer, Judge, Statics, Watch, panes_sql, read_packs, record, within_limit
-from zhongshu.kernel.area import Codes, Level
+from zhongshu.kernel.area import Codes, Level, show_area
 from zhongshu.kernel.clock import Clock, LiveClock, Stamp
 from zhongshu.kernel.grade import Principal
 from zhongshu.kernel.live import CellSpec
@@ -45,7 +46,7 @@ class Assembly:
         """Open everything in the folder; the caller holds the lock."""
         folder = settings.data
         self.settings, self.folder, self.clock = settings, folder, clock
-        for left in folder.glob(f"{DRAFT}*"):
+        for left in folder.glob(f"{DRAFT}*") if settings.role != BESIDE else ():
             shutil.rmtree(left)
         # packs
         self.packs: list[Installed] = installed_packs()
@@ -57,7 +58,7 @@ class Assembly:
         # engines
         self._open_engines()
         # govern
-        self.ledger = Ledger(self.desk, folder / "ledger.anchor")
+        self.ledger = self._open_ledger()
         policies = [p.policy for p in self.packs if p.policy is not None]
         self.guard = Guard(Policy(policies), verbs={verb: (word.zh, word.en) for verb, word in VERBS.items()})
         self.identity = Identity(self.desk, self.ledger, loopback=settings.loopback, demo_password=settings.demo_password)
@@ -95,9 +96,10 @@ class Assembly:
         self.zone = ZoneInfo(self.about.time_zone)
         self.office = Office(self.desk, self.hub, clock, self.zone, lambda principal: self.ledger.witness_of(principal.id))
         self.office.staff = self.identity.staff
-        self.office.write(SYSTEM, self._bring_playbooks)
-        for pack in self.packs:
-            self._bring_duties(pack)
+        if settings.role != BESIDE:
+            self.office.write(SYSTEM, self._bring_playbooks)
+            for pack in self.packs:
+                self._bring_duties(pack)
         self.office.assistant = self.office.read(lambda connection: taught(connection, clock.now(), chosen(settings.classifier)))
 
     def _open_engines(self) -> None:
@@ -107,6 +109,13 @@ class Assembly:
         self.lake = open_lake(self.settings, self.about, replay=self.clock.mode == "replay")
         self.desk = open_desk(self.settings)
         self.evidence = EvidenceFiles(self.folder / "evidence")
+
+    def _open_ledger(self) -> Ledger:
+        """Open the ledger; beside the owner, what is looked at is told to it."""
+        if not isinstance(self.journal, NatsReader):
+            return Ledger(self.desk, self.folder / "ledger.anchor")
+        line, name = self.journal.line, show_area(self.about.code)
+        return Looks(self.desk, lambda told: line.post(lambda: line.stream.publish(f"zs.{name}.look", json.dumps(told).encode())))
 
     def _bring_playbooks(self, deed: Deed) -> None:
         """Deploy every pack's playbooks, before any pack's table names one; what is there already stays as it is."""

@@ -20,11 +20,13 @@ from zhongshu.act import SYSTEM, centre, consume, consumed, finding_ended, relay
 from zhongshu.app.assembly import Assembly
 from zhongshu.app.commands import Tell, backup, checked, recompute, shown, take_file, wiring
 from zhongshu.app.duties import bring_table
+from zhongshu.app.neighbours import Neighbours
 from zhongshu.app.people import grant, make_token, make_user
-from zhongshu.app.screens import Screens, draw, recall
+from zhongshu.app.screens import Screens, draw, first_lines
 from zhongshu.app.seats import seat_accounts, seat_tokens
 from zhongshu.app.telemetry import Telemetry
 from zhongshu.app.telling import seen_of
+from zhongshu.engines.nats_journal import NatsJournal
 from zhongshu.engines.owner_lock import TOKEN_FILE, OwnerLock
 from zhongshu.govern import Grant, Party
 from zhongshu.judge import Outcome, Pulse, record
@@ -52,7 +54,9 @@ class Owner:
         self.lock = OwnerLock(settings.data).take(self.url)
         self.parts = parts = Assembly(settings, parse_clock(settings.clock))
         self.pipe = Pipe(parts.journal, parts.intake, parts.stamp, parts.once, self._deliver, (settings.data, settings.disk_floor_mb << 20))
-        self.pulse = Pulse(parts.clock, parts.live, parts.watch, self.pipe.settle, self._tell, self._played if parts.clock.mode == "replay" else None, parts.journal.head())
+        self.neighbours = self._line()
+        settle = self.pipe.settle if self.neighbours is None else self.neighbours.settled
+        self.pulse = Pulse(parts.clock, parts.live, parts.watch, settle, self._tell, self._played if parts.clock.mode == "replay" else None, parts.journal.head())
         self.city = parts.city(self.pipe)
         self.feeds: list[FolderReader | MqttReader] = [FolderReader(settings.data / "inbox", parts.sources, parts.intake, self.pipe.submit)]
         if settings.mqtt:
@@ -112,6 +116,15 @@ class Owner:
         words = self.parts.registry
         return list(from_table(table, words.sources, words.entities, words.properties, words.units))
 
+    def _line(self) -> Neighbours | None:
+        """Return the line to the processes beside this one, where the city stands on NATS."""
+        parts = self.parts
+        if not isinstance(parts.journal, NatsJournal):
+            return None
+        line = Neighbours(parts.journal.line, show_area(parts.about.code), parts.journal.last, self.pipe, parts.registry)
+        line.pass_on(parts.hub, parts.identity)
+        return line
+
     def _told(self) -> Telemetry:
         """Measure and trace what a reading and a step pass through."""
         told, parts = Telemetry(self.city, self.settings.telemetry.removeprefix("on")), self.parts
@@ -133,6 +146,8 @@ class Owner:
             self.pulse.take(entry.readings)
         elif entry.kind == "requests":
             self._requests.put(entry)
+        if self.neighbours is not None:
+            self.neighbours.kept()
 
     def _clerk(self) -> None:
         """Take requests to the desk, in the journal's order, from where the desk left off."""
@@ -305,8 +320,12 @@ class Owner:
         for feed in self.feeds:
             feed.start()
         self._own_token()
-        self._threads.append(sparks := threading.Thread(target=self._first_sparks, name="sparks", daemon=True))
+        parts = self.parts
+        recalled = (parts.explainer, parts.clock, parts.about.code, self.city.sparks, self._stop)
+        self._threads.append(sparks := threading.Thread(target=first_lines, args=recalled, name="sparks", daemon=True))
         sparks.start()
+        if self.neighbours is not None:
+            self._threads.append(self.neighbours.listen(parts.ledger))
 
     def _own_token(self) -> None:
         """Leave a token for commands on this machine, readable by this user only."""
@@ -322,20 +341,6 @@ class Owner:
         path.unlink(missing_ok=True)
         path.touch(mode=0o600)
         path.write_text(secret)
-
-    def _first_sparks(self) -> None:
-        """Recall the last day's lines once, from the record, taking no more than a third of a processor: others have work."""
-        parts, pause = self.parts, 0.3
-        for indicator in parts.watch.indicators.values():
-            if self._stop.wait(pause):
-                return
-            begun = time.monotonic()
-            try:
-                for key, line in recall(parts.explainer, indicator, parts.about.code, parts.clock.now()).items():
-                    self.city.sparks[key] = line + [p for p in self.city.sparks.get(key, ()) if p[0] > line[-1][0]]
-            except Exception:  # noqa: BLE001 (a missing line on a tile stops nothing)
-                _log.exception("sparks.failed %s", indicator.code)
-            pause = 2 * (time.monotonic() - begun)
 
     def serve(self) -> None:
         """Serve until told to stop."""
@@ -379,6 +384,8 @@ class Owner:
         if self.city.life is not None:
             self.city.life.stop()  # type: ignore[attr-defined]
         self.pulse.stop()
+        if self.neighbours is not None:
+            self.neighbours.stop()
         self._requests.put(None)
         for thread in self._threads:
             thread.join(timeout=30)

@@ -16,8 +16,8 @@ from zhongshu.engines.catalogues import copy as copy_catalogue
 from zhongshu.engines.desk_move import Moved, Tell, move
 from zhongshu.engines.ducklake import CATALOGUE, DuckLake
 from zhongshu.engines.journal_move import move_journal
-from zhongshu.engines.nats_journal import NatsJournal
-from zhongshu.engines.postgres_desk import PostgresDesk, fill
+from zhongshu.engines.nats_journal import NatsJournal, NatsReader
+from zhongshu.engines.postgres_desk import PostgresDesk, PostgresReader, fill
 from zhongshu.engines.sqlite_desk import SqliteDesk
 from zhongshu.engines.sqlite_journal import SqliteJournal
 from zhongshu.kernel.area import show_area
@@ -74,6 +74,8 @@ DESK = Store("desk", "desk.sqlite", "业务库", "desk")
 JOURNAL = Store("journal", "journal.sqlite", "日志", "journal")
 LAKE = Store("catalogue", f"lake/{CATALOGUE}", "数据仓的目录库", "warehouse's catalogue")
 STORES = (DESK, JOURNAL, LAKE)
+BESIDE = "beside"
+"""The role of a process that owns nothing."""
 DUMP, INDEX = "desk.dump", "journal.index.sqlite"
 
 
@@ -85,6 +87,8 @@ def same_stores(settings: Settings) -> None:
 
 def open_desk(settings: Settings) -> Desk:
     """Open the desk of the city in the settings' folder; raises what its store refuses."""
+    if settings.role == BESIDE:
+        return PostgresReader(settings.desk)
     desk = PostgresDesk(settings.desk) if settings.desk else SqliteDesk(settings.data / DESK.file)
     _note(settings, DESK)
     return desk
@@ -92,6 +96,8 @@ def open_desk(settings: Settings) -> Desk:
 
 def open_journal(settings: Settings, about: About) -> SqliteJournal:
     """Open the journal; raises what its store refuses."""
+    if settings.role == BESIDE:
+        return NatsReader(settings.journal, settings.data / INDEX, show_area(about.code))
     journal = NatsJournal(settings.journal, settings.data / INDEX, show_area(about.code)) if settings.journal else SqliteJournal(settings.data / JOURNAL.file)
     _note(settings, JOURNAL)
     return journal
@@ -99,7 +105,8 @@ def open_journal(settings: Settings, about: About) -> SqliteJournal:
 
 def open_lake(settings: Settings, about: About, *, replay: bool) -> DuckLake:
     """Open the warehouse; raises what its catalogue refuses."""
-    lake = DuckLake(settings.data / "lake", replay=replay, memory=settings.memory, catalogue=_catalogue(settings, about))
+    beside = settings.role == BESIDE
+    lake = DuckLake(settings.data / "lake", replay=replay, memory=settings.memory, catalogue=_catalogue(settings, about), beside=beside)
     _note(settings, LAKE)
     return lake
 

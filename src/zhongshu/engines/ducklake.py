@@ -41,12 +41,14 @@ _PIECES = 64
 class DuckLake:
     """One city's warehouse. One thread commits and merges; any thread queries, each on a connection of its own."""
 
-    def __init__(self, folder: Path, *, replay: bool = False, memory: str = "4GB", catalogue: Catalogue | None = None) -> None:
+    def __init__(self, folder: Path, *, replay: bool = False, memory: str = "4GB", catalogue: Catalogue | None = None, beside: bool = False) -> None:
         """Open or make the warehouse; `replay`: history counts as known when it was valid. Half-written files are removed.
+
+        `beside`: another process owns it and commits; this one only reads, and changes nothing.
 
         Raises `catalogue.unreached`, `catalogue.version`, and `catalogue.parted` where the folder's files are not of this catalogue.
         """
-        self.folder, self.replay = folder, replay
+        self.folder, self.replay, self._beside = folder, replay, beside
         self.catalogue: Catalogue = catalogue or SqliteCatalogue(folder / CATALOGUE)
         (folder / "readings").mkdir(parents=True, exist_ok=True)
         self._db = duckdb.connect(
@@ -69,11 +71,12 @@ class DuckLake:
         self._manifest = folder / "manifest.jsonl"
         if new and (lines := self.manifest()):
             raise PARTED(folder=folder, where=self.catalogue.where, files=lines[-1]["to"], catalogue=0)
-        self._mend()
+        if not beside:
+            self._mend()
         self._revised = self._revised_keys()
 
-    def _committed(self) -> int:
-        rows = self._db.execute("SELECT commit_extra_info FROM lake.snapshots() WHERE commit_extra_info IS NOT NULL ORDER BY snapshot_id DESC LIMIT 1").fetchall()
+    def _committed(self, cursor: duckdb.DuckDBPyConnection | None = None) -> int:
+        rows = (cursor or self._db).execute("SELECT commit_extra_info FROM lake.snapshots() WHERE commit_extra_info IS NOT NULL ORDER BY snapshot_id DESC LIMIT 1").fetchall()
         return int(json.loads(rows[0][0])["offset"]) if rows else 0
 
     def _mend(self) -> None:
@@ -113,6 +116,14 @@ class DuckLake:
                     self._revised.append(revised.cast(_KEYS))
                     if len(self._revised) > _PIECES:
                         self._revised = [pa.concat_tables(self._revised).combine_chunks()]
+
+    def advance(self) -> None:
+        """Let go of the tail's groups that the owner has committed; what reads them finds them in the files."""
+        offset = self._committed(self._db.cursor())
+        with self._lock:
+            if self._tail and offset > self._offset:
+                self._offset = min(offset, self._tail[-1][0])
+                self._tail = [(o, t) for o, t in self._tail if o > self._offset]
 
     def behind(self) -> int | None:
         """Return the known time (µs) of the oldest reading that is not in the warehouse yet; None: all are."""
@@ -203,10 +214,11 @@ class DuckLake:
         """Answer SQL over `readings` (lake ∪ tail, each key once, latest known at or before `known` wins), `versions` (all of them) and the lent tables."""
         with self._lock:
             cursor = self._db.cursor()
-            tail = [t for _, t in self._tail]
             # The snapshot is pinned while the lock is held, so that no commit can slip between lake and tail.
             cursor.execute("BEGIN")
             cursor.execute("SELECT * FROM ducklake_current_snapshot('lake')").fetchall()
+            offset = self._committed(cursor) if self._beside else self._offset  # beside, a commit comes unheard
+            tail = [t for o, t in self._tail if o > offset]
             revised = list(self._revised)
         try:
             cursor.register("tail", pa.concat_tables(tail).unify_dictionaries() if tail else SCHEMA.empty_table())

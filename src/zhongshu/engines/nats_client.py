@@ -114,8 +114,31 @@ class NatsClient:
         if not told.get("jetstream", {}).get("config", {}).get("sync_always"):
             raise NOT_DURABLE(url=self.shown)
 
+    def tell(self, subject: str, content: bytes) -> None:
+        """Tell whoever listens to a subject, without waiting; while the line is down it is not told."""
+        self.post(lambda: self.connection.publish(subject, content))
+
+    def hear(self, subject: str, take: Callable[[bytes], None]) -> None:
+        """Have `take` called, in the connection's loop, with what is told on a subject; it must be quick."""
+
+        async def heard(message: Any) -> None:  # noqa: ANN401 (the library's message)
+            take(message.data)
+
+        self.call(self.connection.subscribe(subject, cb=heard))
+
+    def ask(self, subject: str, content: bytes, patience: float) -> bytes:
+        """Ask whoever answers on a subject; raises `nats.unreached` where nobody does."""
+
+        async def asked() -> bytes:
+            return bytes((await self.connection.request(subject, content, timeout=patience)).data)
+
+        try:
+            return self.call(asked(), patience + 1)
+        except Exception as error:
+            raise UNREACHED(url=self.shown, **why(error, "没有应答")) from error
+
     def ask_all(self, subject: str, wait: float) -> list[dict[str, Any]]:
-        """Ask whoever listens to a subject, and return what came back within so many seconds."""
+        """Ask whoever answers on a subject, and return what came back within so many seconds."""
 
         async def ask() -> list[dict[str, Any]]:
             inbox, found = self.connection.new_inbox(), []
@@ -132,11 +155,11 @@ class NatsClient:
 
         return self.call(ask())
 
-    def answer(self, subject: str, say: Callable[[bytes], bytes]) -> None:
-        """Answer whoever asks on a subject, for as long as the connection lasts. `say` must be quick."""
+    def answer(self, subject: str, work: Callable[[bytes, Callable[[bytes], None]], None]) -> None:
+        """Answer whoever asks on a subject. `work` is given what was asked and how to answer, now or later, from any thread; it must be quick."""
 
         async def take(message: Any) -> None:  # noqa: ANN401 (the library's message)
-            await message.respond(say(message.data))
+            work(message.data, lambda content: self.post(lambda: message.respond(content)))
 
         self.call(self.connection.subscribe(subject, cb=take))
 

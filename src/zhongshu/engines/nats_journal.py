@@ -9,11 +9,13 @@ import contextlib
 import itertools
 import json
 import sqlite3
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from zhongshu.engines import journal_group
 from zhongshu.engines.journal_group import Group, group, pack, unpack
 from zhongshu.engines.nats_client import PATIENCE, NatsClient
 from zhongshu.engines.sqlite_journal import JOURNAL_FULL, SqliteJournal
@@ -48,7 +50,7 @@ _PLACES = "CREATE TABLE IF NOT EXISTS place (seq INTEGER PRIMARY KEY, parts INTE
 """Of each message that is still there: its first sequence, in how many parts it came, and the offsets of its entries (none: first > last)."""
 _PLACE = "INSERT INTO place VALUES (?, ?, ?, ?)"
 _ROWS = """SELECT e.offset, e.kind, e.known, e.count, e.payload, p.seq, p.parts FROM entry e LEFT JOIN place p ON e.offset BETWEEN p.first AND p.last
-WHERE e.offset > ? AND (? = '' OR e.kind = ?) ORDER BY e.offset"""
+WHERE e.offset > ? AND e.offset <= ? AND (? = '' OR e.kind = ?) ORDER BY e.offset"""
 AT_ONCE = 32
 """So many messages are asked for at a time."""
 FULL = {10023, 10047, 10077}
@@ -60,6 +62,9 @@ HEARD = 0.3
 
 class NatsJournal(SqliteJournal):
     """One city's journal in one stream. `append` is called by one thread; reads may come from any."""
+
+    _upto = 2**62
+    """The last offset that is read: all there are."""
 
     def __init__(self, url: str, path: Path, name: str) -> None:
         """Open or make the journal `name`; raises `nats.unreached`, `nats.not_durable`, `journal.owned`, `journal.parted`."""
@@ -83,7 +88,7 @@ class NatsJournal(SqliteJournal):
     def _alone(self, subject: str) -> None:
         """Say who owns the city, and refuse to be a second owner."""
         me = json.dumps({"id": self._me, "name": self._nats.connection._client_id}).encode()  # noqa: SLF001 (the library shows it nowhere else)
-        self._nats.answer(subject, lambda _: me)
+        self._nats.answer(subject, lambda _, say: say(me))
         others = [told for told in self._nats.ask_all(subject, HEARD) if told.get("id") != self._me]
         if others:
             raise OWNED(who=f"NATS client {others[0].get('name')}")
@@ -187,6 +192,15 @@ class NatsJournal(SqliteJournal):
         first, last = (held.entries[0][0], held.entries[-1][0]) if held.entries else (self._head + 1, self._head)
         return seq, parts, first, last
 
+    def last(self) -> int:
+        """Return the sequence of the last message."""
+        return int(self._last)
+
+    @property
+    def line(self) -> NatsClient:
+        """Return the connection, for what is said beside the journal."""
+        return self._nats
+
     # moving in
 
     def empty(self) -> bool:
@@ -217,7 +231,7 @@ class NatsJournal(SqliteJournal):
 
     def _rows(self, after: int, kind: str = "") -> Iterator[tuple[int, str, int, int, bytes | None]]:
         """Yield what the index holds after an offset, with what the stream holds of it; None where it is gone."""
-        rows = self._read().execute(_ROWS, (after, kind, kind))
+        rows = self._read().execute(_ROWS, (after, self._upto, kind, kind))
         while some := rows.fetchmany(AT_ONCE):
             wanted = {(row[5], row[6]) for row in some if row[4] is None and row[5] is not None}
             held = {offset: content for seq, parts in sorted(wanted) for offset, content in self._contents(seq, parts)}
@@ -256,6 +270,39 @@ class NatsJournal(SqliteJournal):
         """Close index and connection; everything acknowledged is in the stream already."""
         super().close()
         self._nats.close()
+
+
+AWAY = declare(
+    "journal.away",
+    "unavailable",
+    zh=("{path} 不在：这座城市没有在集群上运行。", "请先用同一个设置文件启动城市的主进程，再启动旁边的进程。"),
+    en=("{path} is not there: this city does not run on a cluster.", "Start the city's owner with the same settings file first, then the processes beside it."),
+)
+
+
+class NatsReader(NatsJournal):
+    """The journal as a process beside its owner sees it: the same index, read only, and the stream. It reads up to where it was last brought by `follow`."""
+
+    def __init__(self, url: str, path: Path, name: str) -> None:
+        """Open the journal `name` of a city whose owner runs; raises `nats.unreached`, `journal.away`."""
+        if not path.exists():
+            raise AWAY(path=path)
+        self.path, self._synchronous, self._reads = path, "NORMAL", threading.local()
+        self._nats, self._name = NatsClient(url, f"zhongshu {name} beside"), f"zs-{name}"
+        self._write = self._read()
+        self._write.execute("PRAGMA query_only = 1")
+        row = self._write.execute("SELECT (SELECT coalesce(max(seq + parts - 1), 0) FROM place), (SELECT coalesce(max(offset), 0) FROM entry)").fetchone()
+        self._last, self._head = row
+        self._upto = self._head
+
+    def follow(self, last: int) -> Iterator[Entry]:
+        """Yield the entries of the messages since the last turn, up to a sequence."""
+        for seq, parts, held in self._groups(self._last + 1, last):
+            for offset, kind, known, _, content in held.entries:
+                if content is not None and offset > self._head:
+                    self._head = self._upto = offset
+                    yield journal_group.entry(offset, kind, known, content)
+            self._last = seq + parts - 1
 
 
 def _index(held: Group) -> Group:

@@ -6,8 +6,10 @@ connection was lost takes the lock again before it writes. It knows no table of 
 
 import subprocess
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -60,12 +62,22 @@ NOT_FILLED = declare(
     en=("The backup was not brought into the desk: {why_en}.", "Give an empty schema, and install pg_restore (Debian's postgresql-client)."),
 )
 
+NOT_HERE = declare(
+    "desk.not_here",
+    "unavailable",
+    zh=("这个进程不写业务库。", "请通过城市的主进程办理。"),
+    en=("This process does not write to the desk.", "Act through the process that owns the city."),
+)
+
 LEAST = 150000
 """PostgreSQL's version number of 15."""
 PATIENCE = 5.0
 """So many seconds a new owner waits for the last one's connection to end."""
 LOCK = 0x5A53_4445
 """The first half of the advisory lock's key; the second is the schema's."""
+
+
+T = TypeVar("T")
 
 
 class PostgresDesk(OneWriter):
@@ -130,6 +142,50 @@ class PostgresDesk(OneWriter):
 
     def _uncommitted(self, error: BaseException) -> BaseException:
         return IN_DOUBT(**why(error, "连接中断了"))
+
+
+class PostgresReader:
+    """The desk as a process beside its writer has it: it is read, each read of one moment; writes are refused."""
+
+    def __init__(self, url: str) -> None:
+        """Open `postgresql://…`; raises `desk.unreached`."""
+        try:
+            self.url = make_url(url).set(drivername="postgresql+psycopg")
+            self._readers = _engine(self.url, READERS).execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with self._readers.begin() as connection:
+                connection.exec_driver_sql("SELECT 1 FROM migration LIMIT 1")
+        except (ArgumentError, ImportError, SQLAlchemyError) as error:
+            raise UNREACHED(url=url.rpartition("@")[2], **why(error)) from error
+
+    def read(self, work: Callable[[Any], T]) -> T:
+        """Run a read."""
+        with self._readers.begin() as connection:
+            connection.info.clear()
+            return work(connection)
+
+    def submit(self, work: Callable[[Any], T]) -> "Future[T]":  # noqa: ARG002 (the port's)
+        """Refuse: raises `desk.not_here`."""
+        raise NOT_HERE()
+
+    def write(self, work: Callable[[Any], T]) -> T:  # noqa: ARG002 (the port's)
+        """Refuse: raises `desk.not_here`."""
+        raise NOT_HERE()
+
+    def waiting(self) -> int:
+        """Return 0: nothing is written here."""
+        return 0
+
+    def verify(self) -> list[str]:
+        """Nothing: its writer verifies it."""
+        return []
+
+    def backup(self, path: str) -> None:  # noqa: ARG002 (the port's)
+        """Refuse: raises `desk.not_here`."""
+        raise NOT_HERE()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._readers.dispose()
 
 
 def fill(url: str, path: Path) -> None:

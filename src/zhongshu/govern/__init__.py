@@ -6,7 +6,7 @@ from zhongshu.govern.catalogue import Catalogue, Grading
 from zhongshu.govern.chain import Mark, lines, sm3, verify
 from zhongshu.govern.guard import Guard, admit, guest, unfold, visible, withheld_types
 from zhongshu.govern.identity import DemoAccount, Identity, SignedIn
-from zhongshu.govern.ledger import Ledger, Witness
+from zhongshu.govern.ledger import Ledger, Line, Looks, Witness
 from zhongshu.govern.parties import Grant, Party
 from zhongshu.govern.policy import PackPolicy, Policy, check_pack
 from zhongshu.govern.roles import ACTIONS, KINDS, PLACELESS, ROLES, VERBS, Role
@@ -25,6 +25,8 @@ __all__ = [
     "Guard",
     "Identity",
     "Ledger",
+    "Line",
+    "Looks",
     "Mark",
     "PackPolicy",
     "Party",

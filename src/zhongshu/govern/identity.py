@@ -110,6 +110,8 @@ class Identity:
         self._by_account, self._by_address = Attempts(free=5), Attempts(free=30)
         self._known: dict[str, _Known] = {}
         self._names: dict[str, tuple[str, str] | None] = {}
+        self.changed: Callable[[], None] = lambda: None
+        """Called when an account has changed, so that other processes forget it too."""
 
     # signing in
 
@@ -358,6 +360,11 @@ class Identity:
         self._forget()
 
     def _forget(self) -> None:
+        self.forget()
+        self.changed()
+
+    def forget(self) -> None:
+        """Forget every principal kept: what is asked next is read."""
         self._known = {}
 
     def _look(self, hashed: str, find: Callable[[Connection, str, int], _Known | None]) -> Principal | None:

@@ -105,7 +105,10 @@ class Ledger:
 
     def note_read(self, actor: str, kind: str, subject: str = "", detail: Mapping[str, object] | None = None, *, action: str = "read") -> None:
         """Note a line to be written soon; it never waits. Beyond the capacity lines are not kept, but their number is written."""
-        line = self._line(actor, action, kind, subject, detail)
+        self.note(self._line(actor, action, kind, subject, detail))
+
+    def note(self, line: Line) -> None:
+        """Note a line that was put together, here or beside."""
         with self._gate:
             if len(self._noted) >= self._capacity:
                 self._dropped += 1
@@ -179,6 +182,30 @@ class Ledger:
     def _put_back(self, taken: list[Line]) -> None:
         with self._gate:
             self._noted.extendleft(reversed(taken))
+
+
+class Looks(Ledger):
+    """The ledger as a process beside its writer has it: what is looked at is told to the writer; deeds are not done here."""
+
+    def __init__(self, desk: Desk, tell: Callable[[Line], None]) -> None:
+        """Take the desk, to read the head, and who takes a line to the writer."""
+        self._desk, self._clock, self._tell = desk, LiveClock(), tell
+        self.anchor, self.whole = None, True
+
+    @property
+    def head(self) -> Mark:
+        """Return the place of the last line written."""
+        return self._desk.read(head)
+
+    def note(self, line: Line) -> None:
+        """Tell the writer."""
+        self._tell(line)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+    def close(self) -> None:
+        """Nothing is held here."""
 
 
 def plain(value: object) -> Fact:

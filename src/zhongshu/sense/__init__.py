@@ -3,7 +3,7 @@
 from zhongshu.sense.decode import form_of
 from zhongshu.sense.intake import Intake, Opened, receive_own
 from zhongshu.sense.once import Once
-from zhongshu.sense.pipe import Pipe
+from zhongshu.sense.pipe import Pipe, Waiting
 from zhongshu.sense.readers.folder import FolderReader
 from zhongshu.sense.readers.mend import read_mended
 from zhongshu.sense.readers.mqtt import MqttReader
@@ -27,6 +27,7 @@ __all__ = [
     "Registry",
     "RequestTable",
     "Source",
+    "Waiting",
     "Wide",
     "form_of",
     "from_document",

@@ -91,6 +91,7 @@ class Pipe:
         self._waiting = 0
         self._unkept = intake.registry.unkept
         self._closed = False
+        self._largest = MAX_GROUP
         self._lock = threading.Condition()
         self._under_way = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -174,7 +175,7 @@ class Pipe:
     def _gather(self, first: Waiting) -> tuple[list[Waiting], Any]:
         """Take what waits, up to a group's size, and what comes next (`()`: nothing yet); a batch id may stand in a group only once."""
         group, rows, ids = [first], first[2], {(first[0].source, first[0].batch)}
-        while rows < MAX_GROUP:
+        while rows < self._largest:
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
