@@ -55,6 +55,10 @@ SETTINGS = (
     Setting("desk", "", "Where the desk stands: `postgresql://user@host/database`, with the extra `postgresql`; empty: SQLite in the city's folder."),
     Setting("journal", "", "Where the journal stands: `nats://host:4222[?monitor=http://host:8222]`, with the extra `cluster`; empty: SQLite in the city's folder."),
     Setting("catalogue", "", "Where the warehouse's catalogue stands: `postgresql://user@host/database`, with the extra `cluster`; empty: SQLite in the city's folder."),
+    Setting("uplink", "", "The NATS server of this node, a leaf of the city's, through which readings go up: `nats://127.0.0.1:4222`; empty: none."),
+    Setting("uplink_mb", "1024", "Megabytes that may wait there for the line; beyond them the readings wait in the node's own record."),
+    Setting("uplink_what", "*", "Which properties go up: patterns such as `WaterLevelSensor.*`, with commas between."),
+    Setting("links", "", "The NATS server to which the districts' nodes are leaves, and their names: `nats://127.0.0.1:4222?domain=east&domain=west`; empty: none."),
     Setting("telemetry", "", "`on`: metrics at /metrics; an address such as `http://127.0.0.1:4318`: traces too, sent there by OTLP. With the extra `telemetry`; empty: off."),
     Setting("log", "text", "How the log is written: `text`, or `json`, an object a line."),
     Setting("classifier", "auto", "What proposes a class for citizens' words: `grams`, `sentences` (the extra `ai`), or `auto`: sentences where the extra is installed."),
@@ -81,6 +85,10 @@ class Settings:
     desk: str
     journal: str
     catalogue: str
+    uplink: str
+    uplink_mb: int
+    uplink_what: str
+    links: str
     telemetry: str
     log: str
     classifier: str
@@ -99,7 +107,7 @@ def read(given: Mapping[str, Any] | None = None) -> Settings:
     for setting in SETTINGS:
         value = given.get(setting.name)
         held[setting.name] = value if value is not None else os.environ.get(f"ZS_{setting.name.upper()}", written.get(setting.name, setting.default))
-    for name in ("port", "journal_keep", "merge_files", "disk_floor_mb"):
+    for name in ("port", "journal_keep", "merge_files", "disk_floor_mb", "uplink_mb"):
         held[name] = int(held[name])
     return Settings(**{**held, "data": Path(held["data"]).absolute(), "commit_s": float(held["commit_s"]), "merge_s": float(held["merge_s"])})
 

@@ -20,6 +20,7 @@ from zhongshu.act import SYSTEM, centre, consume, consumed, finding_ended, relay
 from zhongshu.app.assembly import Assembly
 from zhongshu.app.commands import Tell, backup, checked, recompute, shown, take_file, wiring
 from zhongshu.app.duties import bring_table
+from zhongshu.app.links import Downlink, Uplink
 from zhongshu.app.neighbours import Neighbours
 from zhongshu.app.people import grant, make_token, make_user
 from zhongshu.app.screens import Screens, draw, first_lines
@@ -58,9 +59,10 @@ class Owner:
         settle = self.pipe.settle if self.neighbours is None else self.neighbours.settled
         self.pulse = Pulse(parts.clock, parts.live, parts.watch, settle, self._tell, self._played if parts.clock.mode == "replay" else None, parts.journal.head())
         self.city = parts.city(self.pipe)
-        self.feeds: list[FolderReader | MqttReader] = [FolderReader(settings.data / "inbox", parts.sources, parts.intake, self.pipe.submit)]
+        self.feeds: list[FolderReader | MqttReader | Uplink | Downlink] = [FolderReader(settings.data / "inbox", parts.sources, parts.intake, self.pipe.submit)]
         if settings.mqtt:
             self.feeds.append(MqttReader(settings.mqtt, f"zhongshu-{show_area(parts.about.code)}", parts.sources, parts.intake, self.pipe.submit))
+        self._join_links()
         self._requests: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self.screens = Screens(parts.hub)
         self._saved = 0.0
@@ -115,6 +117,16 @@ class Owner:
         table = self.parts.lake.query('SELECT * FROM readings WHERE valid > $after AND valid <= $until ORDER BY "offset"', {"after": after, "until": until})
         words = self.parts.registry
         return list(from_table(table, words.sources, words.entities, words.properties, words.units))
+
+    def _join_links(self) -> None:
+        """Take in what districts send, and send to the city, where the settings say so."""
+        settings, parts = self.settings, self.parts
+        if settings.links:
+            self.feeds.append(Downlink(settings.links, self.pipe, parts.intake, parts.sources, parts.add_source))
+        if settings.uplink:
+            link = Uplink(settings.uplink, settings.uplink_mb, settings.uplink_what, parts.lake, parts.journal, parts.registry, settings.data)
+            self.feeds.append(link)
+            self.city.uplink = lambda: (link.held, link.limit, link.behind())
 
     def _line(self) -> Neighbours | None:
         """Return the line to the processes beside this one, where the city stands on NATS."""

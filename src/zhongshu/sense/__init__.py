@@ -8,7 +8,7 @@ from zhongshu.sense.readers.folder import FolderReader
 from zhongshu.sense.readers.mend import read_mended
 from zhongshu.sense.readers.mqtt import MqttReader
 from zhongshu.sense.readers.tables import read_file
-from zhongshu.sense.registry import Registry, from_document
+from zhongshu.sense.registry import Registry, from_document, to_document
 from zhongshu.sense.rows import MAX_BODY, TOO_LARGE
 from zhongshu.sense.source import UNKNOWN_SOURCE, Column, Matrix, RequestTable, Source, Wide
 
@@ -34,4 +34,5 @@ __all__ = [
     "read_file",
     "read_mended",
     "receive_own",
+    "to_document",
 ]

@@ -104,6 +104,8 @@ class City:
     commands: dict[str, Command] = field(default_factory=dict)
     salt: bytes = b""
     """The secret by which words that were sought stand in the ledger as digests, so that nobody who reads it can try names."""
+    uplink: Callable[[], tuple[int, int, int]] | None = None
+    """What waits for the line to the city: bytes, their limit, and groups of the journal that are not there yet; None: there is no such line."""
     failing: set[str] = field(default_factory=set)
     """The owner's rounds whose last turn failed."""
     metrics: Callable[[], tuple[bytes, str]] | None = None

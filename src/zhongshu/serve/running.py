@@ -117,6 +117,16 @@ MEASURES = (
         lambda _: 5,
     ),
     Measure(
+        "uplink_waiting_mb",
+        "MB",
+        "待送往市级的数据",
+        "Waiting for the line to the city",
+        "线路断了或太慢：到上限后，数据留在本节点的库里，恢复后自动补送，不丢不重。",
+        "The line is cut or too slow: beyond the limit the readings stay in this node's record and go up when it is back, none lost and none twice.",
+        lambda city: 0 if city.uplink is None else city.uplink()[0] // MB,
+        lambda city: 1 if city.uplink is None else max(1, city.uplink()[1] * 9 // 10 // MB),
+    ),
+    Measure(
         "rounds_failing",
         "rounds",
         "正在失败的例行工作",

@@ -1,0 +1,322 @@
+"""Lines between a city and its districts 数联: a district's node sends its readings up, the city takes them in, whatever the line does meanwhile.
+
+The district puts messages into a stream of its own NATS server, a leaf of the city's; the city acknowledges one when its journal has it, and then it
+leaves the stream. So a cut line costs nothing until the stream's limit, and beyond it the district waits: its own record holds what is to be sent.
+"""
+
+import fnmatch
+import hashlib
+import json
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zhongshu.engines.ducklake import DuckLake
+from zhongshu.engines.nats_client import NatsClient
+from zhongshu.engines.parquet_files import write_durably
+from zhongshu.engines.sqlite_journal import SqliteJournal
+from zhongshu.kernel.area import UNIT, Level, unplaced
+from zhongshu.kernel.journal import Batch, Receipt, Refused
+from zhongshu.kernel.problem import Problem, declare
+from zhongshu.kernel.quantity import Property
+from zhongshu.kernel.reading import SCHEMA, from_table
+from zhongshu.sense import Intake, Pipe, Registry, Source, from_document, receive_own, to_document
+
+STREAM, SUBJECT = "zs-up", "zs.up"
+NO_DOMAIN = declare(
+    "link.no_domain",
+    "invalid",
+    zh=("{url} 的 NATS 没有 JetStream 域名：市里分不清是哪条线路。", "请在它的配置里写 jetstream {{ domain: 区的名字 }}。"),
+    en=("The NATS server at {url} names no JetStream domain: the city could not tell which line it is.", "Write jetstream {{ domain: <the district> }} into its configuration."),
+)
+FOREIGN = declare(
+    "link.foreign",
+    "invalid",
+    zh=("属性 {property} 在对端的单位或分辨率不同（{theirs}），本市是 {ours}。", "请让两端装同一版专题包。"),
+    en=("The property {property} has another unit or resolution at the other end ({theirs}) than here ({ours}).", "Install the same packs at both ends."),
+)
+AT_ONCE = 2_000
+"""At most so many readings go into a message."""
+LOOK = 0.5
+PROBE = 1.0
+WINDOW = 60
+"""Probes of so many seconds are counted."""
+_log = logging.getLogger(__name__)
+
+
+class _Message(msgspec.Struct, array_like=True):
+    """Readings of a stretch of the journal: when it was sent (µs), entities that are new on this line, and what each property's ticks mean."""
+
+    sent: int
+    entities: bytes
+    properties: dict[str, tuple[str, str]]
+    readings: bytes
+
+
+class Uplink:
+    """The district's side: a thread that sends what its record has beyond a cursor, and one that probes."""
+
+    def __init__(self, url: str, limit_mb: int, what: str, lake: DuckLake, journal: SqliteJournal, registry: Registry, folder: Path) -> None:
+        """Connect to the node's own server; `what`: patterns of properties, with commas between. Raises what the server refuses, `link.no_domain`."""
+        self._line = NatsClient(url, "zhongshu uplink")
+        self._line.durable()
+        self._lake, self._journal, self._registry, self._what = lake, journal, registry, [p.strip() for p in what.split(",")]
+        self.domain = str(self._line.connection._server_info.get("domain") or "")  # noqa: SLF001 (the library shows it nowhere else)
+        if not self.domain:
+            raise NO_DOMAIN(url=self._line.shown)
+        self._file = folder / "uplink.json"
+        self._done = json.loads(self._file.read_text())["offset"] if self._file.exists() else 0
+        self.limit, self.held, self.full = limit_mb << 20, 0, False
+        self._told: set[str] = set()
+        self._stop = threading.Event()
+        self._line.call(self._make())
+        self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in (("uplink", self._run), ("probes", self._probe))]
+
+    async def _make(self) -> None:
+        from nats.js.api import DiscardPolicy, RetentionPolicy, StreamConfig  # noqa: PLC0415 (an extra's)
+        from nats.js.errors import NotFoundError  # noqa: PLC0415 (an extra's)
+
+        wanted = StreamConfig(name=STREAM, subjects=[SUBJECT], retention=RetentionPolicy.WORK_QUEUE, max_bytes=self.limit, discard=DiscardPolicy.NEW)
+        try:
+            await self._line.stream.stream_info(STREAM)
+            await self._line.stream.update_stream(wanted)
+        except NotFoundError:
+            await self._line.stream.add_stream(wanted)
+
+    def start(self) -> None:
+        """Begin to send."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop after the message under way."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+        self._line.close()
+
+    def behind(self) -> int:
+        """Return how many of the journal's groups are not in the stream yet."""
+        return self._journal.head() - self._done
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOOK):
+            try:
+                self._send()
+                state = self._line.call(self._line.stream.stream_info(STREAM)).state
+                self.held, self.full = state.bytes, False
+            except Exception as error:  # noqa: BLE001 (the record holds what is to be sent; the next turn tries again)
+                self.full = getattr(error, "err_code", 0) in {10077, 10047, 10023}
+                _log.warning("uplink.waits %s", error)
+
+    def _send(self) -> None:
+        """Send what is known beyond the cursor, a message at a time; the cursor moves when the message is on this server's disk."""
+        head = self._journal.head()
+        sql = 'SELECT * EXCLUDE (written) FROM versions WHERE "offset" > $after AND "offset" <= $head AND source NOT IN (\'desk\', \'links.probes\') ORDER BY "offset"'
+        table = self._lake.query(sql, {"after": self._done, "head": head}) if head > self._done else SCHEMA.empty_table()
+        names = table["property"].unique().to_pylist()
+        wanted = [name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in self._what)]
+        table = table.filter(pc.is_in(table["property"], pa.array(wanted, pa.string())))
+        for at in range(0, len(table), AT_ONCE):
+            if self._stop.is_set():
+                return
+            self._publish(table.slice(at, AT_ONCE))
+            if at + AT_ONCE < len(table):  # of a group that is sent in part the cursor stays before it: it is sent again whole after a crash, and once at the other end
+                self._moved(int(table["offset"][at + AT_ONCE].as_py()) - 1)
+        self._moved(head)
+
+    def _publish(self, part: pa.Table) -> None:
+        entities = [name for name in part["entity"].unique().to_pylist() if name not in self._told]
+        rows = [row for row in map(self._registry.entity, entities) if row is not None]
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, part.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+            writer.write_table(part)
+        held = {p.name: (p.unit, p.resolution) for p in self._registry.property_rows}
+        meant = {name: held[name] for name in part["property"].unique().to_pylist() if name in held}
+        documents = json.dumps([to_document(row) for row in rows], ensure_ascii=False).encode()
+        message = msgspec.msgpack.encode(_Message(time.time_ns() // 1000, documents, meant, bytes(sink.getvalue())))
+        self._line.call(self._line.stream.publish(SUBJECT, message, stream=STREAM))
+        self._told.update(entities)
+
+    def _moved(self, offset: int) -> None:
+        if offset > self._done:
+            self._done = offset
+            write_durably(self._file, json.dumps({"offset": offset}).encode())
+
+    def _probe(self) -> None:
+        count = 0
+        while not self._stop.wait(PROBE):
+            count += 1
+            self._line.tell(f"{SUBJECT}.{self.domain}.probe", json.dumps({"n": count, "at": time.time_ns() // 1000}).encode())
+
+
+@dataclass(slots=True)
+class _Probes:
+    """What came of a line's probes: (second of arrival, number, delay in µs)."""
+
+    since: float
+    heard: deque[tuple[float, int, int]]
+    known: bool = False
+    waiting: int = 0
+
+
+class Downlink:
+    """The city's side: a thread for each line that takes messages in, and one that measures the lines."""
+
+    def __init__(self, url: str, pipe: Pipe, intake: Intake, sources: dict[str, Source], add_source: Callable[[Source], None]) -> None:
+        """Connect to the city's server: `nats://host:port?domain=east&domain=west`, a domain a district. Raises `nats.unreached`."""
+        self._line = NatsClient(url, "zhongshu links")
+        self._pipe, self._intake, self._sources = pipe, intake, sources
+        self.domains = parse_qs(urlsplit(url).query).get("domain", [])
+        for domain in self.domains:
+            if source_of(domain) not in sources:
+                add_source(Source(source_of(domain), f"数联：{domain}", f"Link: {domain}", "dept-data", entities="register"))
+        self._own = Source("links.probes", "线路探测", "Probes of the links", "dept-data", entities="register")
+        sources.setdefault(self._own.name, self._own)
+        now = time.monotonic()
+        self._probes = {domain: _Probes(now, deque()) for domain in self.domains}
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(domain,), name=f"link {domain}", daemon=True) for domain in self.domains]
+        self._threads.append(threading.Thread(target=self._measure, name="links", daemon=True))
+
+    def start(self) -> None:
+        """Begin to take in."""
+        for domain in self.domains:
+            self._line.hear(f"{SUBJECT}.{domain}.probe", lambda content, of=domain: self._hear(of, content))  # type: ignore[misc]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop after the messages under way."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+        self._line.close()
+
+    def _run(self, domain: str) -> None:
+        """Take a line's messages in, in their order; while the line is down, ask again."""
+        consumer: Any = None
+        stream = self._line.connection.jetstream(domain=domain, timeout=5)
+        while not self._stop.is_set():
+            try:
+                consumer = consumer or self._line.call(stream.pull_subscribe(SUBJECT, durable="city", stream=STREAM))
+                some = self._line.call(consumer.fetch(16, timeout=1), 20)
+            except Exception as error:  # noqa: BLE001 (nothing came, or the line is down: what waits, waits at the other end)
+                if "timeout" not in str(error).lower():
+                    consumer = None
+                    self._stop.wait(0.5)
+                continue
+            if some:
+                self._probes[domain].waiting = some[-1].metadata.num_pending
+            for message, taken in [(m, self._take(domain, m)) for m in some]:
+                self._answer(message, taken)
+
+    def _take(self, domain: str, message: Any) -> "Future[Receipt]":  # noqa: ANN401 (the library's message)
+        try:
+            return self._pipe.submit(self._read(domain, message.data, message.metadata.sequence.stream))
+        except Problem as problem:
+            refused: Future[Receipt] = Future()
+            refused.set_exception(problem)
+            return refused
+
+    def _answer(self, message: Any, taken: "Future[Receipt]") -> None:  # noqa: ANN401 (the library's message)
+        """Acknowledge what the journal has; what it could not take now comes again."""
+        try:
+            taken.result(60)
+            self._line.call(message.ack_sync())
+        except Exception as error:  # noqa: BLE001 (it stays at the other end)
+            _log.warning("link.not_kept %s", error)
+            self._line.post(lambda: message.nak(delay=1))
+            self._stop.wait(0.5)
+
+    def _read(self, domain: str, payload: bytes, sequence: int) -> Batch:
+        """Turn a message into a batch; its id is its place on the line, so that one that comes again changes nothing."""
+        source, digest = self._sources[source_of(domain)], hashlib.sha256(payload).hexdigest()
+        batch = Batch("readings", source.name, f"{domain}:{sequence}:{digest[:12]}", digest, source.version)
+        try:
+            held = msgspec.msgpack.decode(payload, type=_Message)
+            table = pa.ipc.open_stream(held.readings).read_all().select(SCHEMA.names)
+            documents = json.loads(held.entities)
+            for document in documents:
+                self._register(document, batch)
+        except (msgspec.DecodeError, msgspec.ValidationError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
+            refused = [Refused(0, "request.foreign_body", {"why": str(error)[:200]}, payload[:2000].decode("utf-8", "backslashreplace"))]
+            return replace(batch, refused=refused)
+        return self._fill(batch, table, held.properties)
+
+    def _register(self, document: dict[str, Any], batch: Batch) -> None:
+        city = self._intake.registry.city
+        known = int(document["area"]) // UNIT[Level.CITY] * UNIT[Level.CITY] == city
+        self._intake.register(replace(from_document(document), area=int(document["area"]) if known else unplaced(city)), batch)
+
+    def _fill(self, batch: Batch, table: pa.Table, meant: dict[str, tuple[str, str]]) -> Batch:
+        """Give a batch the readings whose property means the same here and whose entity is known; the others are refused, whole."""
+        words = self._intake.registry
+        ours: dict[str, Property] = {p.name: p for p in words.property_rows}
+        foreign = [name for name in table["property"].unique().to_pylist() if name not in ours or meant.get(name) != (ours[name].unit, ours[name].resolution)]
+        strangers = [name for name in table["entity"].unique().to_pylist() if name not in words.entities.numbers]
+        bad = pc.or_(pc.is_in(table["property"].cast(pa.string()), pa.array(foreign, pa.string())), pc.is_in(table["entity"].cast(pa.string()), pa.array(strangers, pa.string())))
+        for i, row in enumerate(table.filter(bad).to_pylist()):
+            own = ours.get(row["property"])
+            detail = {"property": row["property"], "theirs": " ".join(meant.get(row["property"], ("?",))), "ours": f"{own.unit} {own.resolution}" if own else "—"}
+            batch.refused.append(Refused(i, FOREIGN.code, detail, json.dumps(row, default=str)))
+        good = table.filter(pc.invert(bad))
+        if len(good):
+            plain = {"offset": pa.array(np.zeros(len(good), np.int64)), "source": pa.array([batch.source] * len(good))}
+            for name, column in plain.items():
+                good = good.set_column(good.schema.get_field_index(name), name, column)
+            (batch.readings,) = from_table(good, words.sources, words.entities, words.properties, words.units)
+            city = batch.readings.area // UNIT[Level.CITY] * UNIT[Level.CITY] == words.city
+            batch.readings.area = np.where(city, batch.readings.area, unplaced(words.city))
+            batch.readings.known, batch.readings.rank = 0, None
+        return batch
+
+    # how the lines are
+
+    def _hear(self, domain: str, content: bytes) -> None:
+        try:
+            said = json.loads(content)
+            number, sent = int(said["n"]), int(said["at"])
+        except (ValueError, KeyError, TypeError):
+            return
+        probes, now = self._probes[domain], time.monotonic()
+        if not probes.known:
+            probes.known, probes.since = True, now - PROBE  # from the first one on, each second one is due
+        probes.heard.append((now, number, max(0, time.time_ns() // 1000 - sent)))
+
+    def _measure(self) -> None:
+        """Count each line's probes every two seconds, into the record like any reading."""
+        while not self._stop.wait(2):
+            at = self._intake.clock.now()
+            rows = [row for domain in self.domains for row in self._row(domain, at)]
+            try:
+                self._pipe.submit(receive_own(self._intake, self._own, rows, f"links:{at}")).result(30)
+            except Exception as error:  # noqa: BLE001 (the next turn measures again)
+                _log.warning("links.not_measured %s", error)
+
+    def _row(self, domain: str, at: int) -> list[dict[str, Any]]:
+        probes, now = self._probes[domain], time.monotonic()
+        while probes.heard and probes.heard[0][0] < now - WINDOW:
+            probes.heard.popleft()
+        due = max(1.0, min(WINDOW, now - probes.since) / PROBE)
+        share = 100 * (1 - min(1.0, len({number for _, number, _ in probes.heard}) / due))
+        newest = [delay for heard, _, delay in list(probes.heard) if heard > now - 2 * PROBE - 1]
+        told = {"Link.loss": round(share, 1), "Link.waiting": float(probes.waiting)} | ({"Link.latency": round(max(newest) / 1000)} if newest else {})
+        return [{"entity": f"urn:zs:Link:{domain}", "property": name, "time": at, "value": value, "area": unplaced(self._intake.registry.city)} for name, value in told.items()]
+
+
+def source_of(domain: str) -> str:
+    """Return the name of the source that a line's readings have."""
+    return f"link.{domain}"
