@@ -98,6 +98,17 @@ def read(given: Mapping[str, Any] | None = None) -> Settings:
     return Settings(**{**held, "data": Path(held["data"]).absolute(), "commit_s": float(held["commit_s"]), "merge_s": float(held["merge_s"])})
 
 
+def secret(folder: Path, name: str) -> str | None:
+    """Return what is kept under a name outside every table and file of settings: `ZS_SECRET_<NAME>`, else the city's file `secrets/<name>`; None where neither is."""
+    held = os.environ.get(f"ZS_SECRET_{name.upper().replace('-', '_').replace('.', '_')}")
+    if held is None:
+        try:
+            held = (folder / "secrets" / name).read_text("utf-8").strip()
+        except (OSError, ValueError):
+            return None
+    return held or None
+
+
 def _written(path: str | Path | None) -> dict[str, str]:
     """Return what a settings file says; a folder in it is meant from where the file lies."""
     if not path:

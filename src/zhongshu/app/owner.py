@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,9 @@ from zhongshu.kernel.clock import DAY, GRID, MINUTE, parse_clock, rfc3339
 from zhongshu.kernel.finding import Finding, Status
 from zhongshu.kernel.journal import Entry
 from zhongshu.kernel.reading import Readings, from_table
-from zhongshu.sense import FolderReader, MqttReader, Pipe, receive_own
+from zhongshu.sense import Feed, FolderReader, MqttReader, Pipe, connect, receive_own
 from zhongshu.serve.routes import build
-from zhongshu.settings import Settings
+from zhongshu.settings import Settings, secret
 
 LONGEST_CATCH_UP = 10 * MINUTE
 _log = logging.getLogger(__name__)
@@ -54,9 +55,11 @@ class Owner:
         self.pipe = Pipe(parts.journal, parts.intake, parts.stamp, parts.once, self._deliver, (settings.data, settings.disk_floor_mb << 20))
         self.pulse = Pulse(parts.clock, parts.live, parts.watch, self.pipe.settle, self._tell, self._played if parts.clock.mode == "replay" else None, parts.journal.head())
         self.city = parts.city(self.pipe)
-        self.feeds: list[FolderReader | MqttReader] = [FolderReader(settings.data / "inbox", parts.sources, parts.intake, self.pipe.submit)]
+        self.feeds: list[FolderReader | MqttReader | Feed] = [FolderReader(settings.data / "inbox", parts.sources, parts.intake, self.pipe.submit)]
         if settings.mqtt:
             self.feeds.append(MqttReader(settings.mqtt, f"zhongshu-{show_area(parts.about.code)}", parts.sources, parts.intake, self.pipe.submit))
+        connected, self.city.feeds = connect(settings.data, parts.sources, parts.intake, self.pipe.submit, partial(secret, settings.data))
+        self.feeds += connected
         self._requests: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self.screens = Screens(parts.hub)
         self._saved = 0.0
