@@ -256,8 +256,8 @@ class Pipe:
             for entry in entries:
                 self._hand_on(entry)
         except BaseException:
-            for batch, *held in whole:  # whoever sends it again sends the whole of it
-                batch.readings, batch.documents, batch.duplicates = held
+            for batch, held, documents, duplicates in whole:  # whoever sends it again sends the whole of it
+                batch.readings, batch.documents, batch.duplicates = held, documents, duplicates
             raise
         finally:
             with self._lock:
