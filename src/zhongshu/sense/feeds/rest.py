@@ -117,9 +117,14 @@ class RestReader:
 
 
 def _decoded(answer: Answer) -> Any:  # noqa: ANN401 (JSON)
+    """Read JSON; as people write it, with NaN or halves of characters, where it is not strict: that costs a row, not the page."""
     try:
         return msgspec.json.decode(answer.content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return json.loads(answer.content)
+    except (ValueError, RecursionError) as error:
         raise NO_ROWS(**why(error)) from None
 
 

@@ -39,6 +39,7 @@ OLD = declare(
 )
 _LONGEST = 160
 _CANCELED = 3
+_LATE = 2**62
 _KMH = "km/h"
 
 
@@ -63,7 +64,7 @@ class TransitReader:
                 raise
             yield Part(of_problem(self.source, problem, base64.b64encode(content[: 1 << 15]).decode()), {"last": found}, problem)
             return
-        rows = [row for entity in message.entity for row in self._readings(entity, message.header.timestamp)]
+        rows = [*self._positions(message), *self._delays(message)]
         age = self._intake.clock.now() // SECOND - message.header.timestamp
         odd = OLD(age=age) if message.header.timestamp and age > parse_duration(self.row.max_age) // SECOND else None
         yield Part(of_readings(self.source, self._intake, rows) if rows else None, {"last": found}, odd)
@@ -78,17 +79,20 @@ class TransitReader:
         with closing(Fetcher(self.row, self._secret)) as fetcher:
             return fetcher.get(self.row.address, {}, stop).content
 
-    def _readings(self, entity: Any, said: int) -> Iterator[dict[str, Any]]:  # noqa: ANN401 (a message)
-        """Yield what one entity of the message says of a vehicle; a deleted one and a trip without a vehicle say nothing."""
-        if entity.is_deleted:
-            return
-        if entity.HasField("vehicle"):
-            yield from self._position(entity.vehicle, entity.id, said)
-        if entity.HasField("trip_update") and (vehicle := _name(entity.trip_update.vehicle)):
-            update = entity.trip_update
-            delay = _delay(update)
-            if delay is not None:
-                yield from self._said(vehicle, update.vehicle.label, update.timestamp or said, (("delay", delay, "s"),))
+    def _positions(self, message: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 (a message)
+        for entity in message.entity:
+            if entity.HasField("vehicle") and not entity.is_deleted:
+                yield from self._position(entity.vehicle, entity.id, message.header.timestamp)
+
+    def _delays(self, message: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 (a message)
+        """Yield each vehicle's delay: of the trip it is on, which is the one whose next stop comes first; a trip without a vehicle says nothing."""
+        first: dict[str, tuple[int, int, Any]] = {}
+        for update in (entity.trip_update for entity in message.entity if entity.HasField("trip_update") and not entity.is_deleted):
+            vehicle, next_ = _name(update.vehicle), _next(update)
+            if vehicle and next_ is not None and (vehicle not in first or next_[0] < first[vehicle][0]):
+                first[vehicle] = (*next_, update)
+        for vehicle, (_, delay, update) in first.items():
+            yield from self._said(vehicle, update.vehicle.label, update.timestamp or message.header.timestamp, (("delay", delay, "s"),))
 
     def _position(self, vehicle: Any, otherwise: str, said: int) -> Iterator[dict[str, Any]]:  # noqa: ANN401 (a message)
         place = vehicle.position
@@ -129,17 +133,14 @@ def _name(vehicle: Any) -> str:  # noqa: ANN401 (a message)
     return str(vehicle.id or vehicle.label or vehicle.license_plate).strip()
 
 
-def _delay(update: Any) -> int | None:  # noqa: ANN401 (a message)
-    """Return by how many seconds a trip is late: of the whole, else of the next stop that says; None where it is cancelled or nobody says."""
+def _next(update: Any) -> tuple[int, int] | None:  # noqa: ANN401 (a message)
+    """Return when a trip's next stop comes (s since 1970, late where nobody says) and by how many seconds it is late there; None where it is cancelled or nobody says."""
     if update.trip.schedule_relationship == _CANCELED:
         return None
+    events = [event for stop in update.stop_time_update for event in (stop.arrival, stop.departure) if event.HasField("delay")]
     if update.HasField("delay"):
-        return int(update.delay)
-    for stop in update.stop_time_update:
-        for event in (stop.arrival, stop.departure):
-            if event.HasField("delay"):
-                return int(event.delay)
-    return None
+        return events[0].time or _LATE if events else _LATE, int(update.delay)
+    return (events[0].time or _LATE, int(events[0].delay)) if events else None
 
 
 def _is_place(place: Any) -> bool:  # noqa: ANN401 (a message)
