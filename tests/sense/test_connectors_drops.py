@@ -226,12 +226,12 @@ def test_the_buses_of_halifax(town: Any, samples: Path, tmp_path: Path, feed_of:
     held.once()
     updates.ParseFromString((folder / "TripUpdates.pb").read_bytes())
     delays = [r for r in stored(record) if r["property"] == "Vehicle.delay"]
-    soonest: dict[str, list[tuple[int, int]]] = {}
+    soonest: dict[str, list[tuple[int, bool, int]]] = {}
     for update in (e.trip_update for e in updates.entity):
         stops = [event for stop in update.stop_time_update for event in (stop.arrival, stop.departure) if event.HasField("delay")]
         if stops and update.vehicle.id:
-            soonest.setdefault(f"urn:zs:Vehicle:{update.vehicle.id}", []).append((stops[0].time, stops[0].delay))
-    assert {r["entity"]: r["raw"] for r in delays} == {vehicle: min(held)[1] for vehicle, held in soonest.items()}, "of the trip it is on, not of the next one"
+            soonest.setdefault(f"urn:zs:Vehicle:{update.vehicle.id}", []).append((stops[0].time, not update.timestamp, stops[0].delay))
+    assert {r["entity"]: r["raw"] for r in delays} == {vehicle: min(held)[2] for vehicle, held in soonest.items()}, "of the trip it is on, not of the next one"
     assert len(delays) == len(soonest) == 247 and before + 247 == accepted(journal)
 
 

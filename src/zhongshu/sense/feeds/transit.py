@@ -85,12 +85,15 @@ class TransitReader:
                 yield from self._position(entity.vehicle, entity.id, message.header.timestamp)
 
     def _delays(self, message: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 (a message)
-        """Yield each vehicle's delay: of the trip it is on, which is the one whose next stop comes first; a trip without a vehicle says nothing."""
-        first: dict[str, tuple[int, int, Any]] = {}
+        """Yield each vehicle's delay: of the trip it is on, which is the one whose next stop comes first, or of two at one stop the one that was heard of.
+
+        A trip without a vehicle says nothing.
+        """
+        first: dict[str, tuple[tuple[int, bool], int, Any]] = {}
         for update in (entity.trip_update for entity in message.entity if entity.HasField("trip_update") and not entity.is_deleted):
             vehicle, next_ = _name(update.vehicle), _next(update)
-            if vehicle and next_ is not None and (vehicle not in first or next_[0] < first[vehicle][0]):
-                first[vehicle] = (*next_, update)
+            if vehicle and next_ is not None and (vehicle not in first or (next_[0], not update.timestamp) < first[vehicle][0]):
+                first[vehicle] = (next_[0], not update.timestamp), next_[1], update
         for vehicle, (_, delay, update) in first.items():
             yield from self._said(vehicle, update.vehicle.label, update.timestamp or message.header.timestamp, (("delay", delay, "s"),))
 
