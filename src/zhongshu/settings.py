@@ -50,7 +50,11 @@ SETTINGS = (
     Setting("memory", "4GB", "Memory the warehouse's queries may use."),
     Setting("disk_floor_mb", "500", "Megabytes of disk below which intake stops."),
     Setting("demo_password", "yunting-demo", "Password of the sandbox's demo accounts."),
-    Setting("mqtt", "", "Broker to take readings from, for example `mqtt://127.0.0.1:1883`; empty: none. Topic `zhongshu/<source>`."),
+    Setting(
+        "mqtt",
+        "",
+        "Broker to take readings from, for example `mqtt://127.0.0.1:1883`, or `mqtts://broker:8883?ca=ca.pem&cert=city.pem&key=city.key`; empty: none. Topic `zhongshu/<source>`.",
+    ),
     Setting("desk", "", "Where the desk stands: `postgresql://user@host/database`, with the extra `postgresql`; empty: SQLite in the city's folder."),
     Setting("telemetry", "", "`on`: metrics at /metrics; an address such as `http://127.0.0.1:4318`: traces too, sent there by OTLP. With the extra `telemetry`; empty: off."),
     Setting("log", "text", "How the log is written: `text`, or `json`, an object a line."),

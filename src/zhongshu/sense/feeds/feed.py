@@ -59,7 +59,7 @@ class Later(Exception):  # noqa: N818 (a sign from a reader)
 
 @dataclass(slots=True)
 class Part:
-    """Some of what came: a batch, how far the feed has come once that is on disk (None: no further), and what was odd about it."""
+    """Some of what came: a batch, how far the feed has come once that is on disk (None: no further), and what was odd about it. An empty one says that all is well."""
 
     batch: Batch | None = None
     mark: Mark | None = None
@@ -167,10 +167,8 @@ class Feed:
         hand = Handing(f"feed.{self.name}", self.submit, self._stop)
         waiting: list[tuple[Part, int | None, Future[Receipt] | None]] = []
         parts = self.reader.read(dict(self.marks.now), self._stop)
-        odd = None
         try:
             for part in parts:
-                odd = part.odd or odd
                 newest = None if part.batch is None else _newest(part.batch)  # now: the journal's writer takes the readings out
                 waiting.append((part, newest, None if part.batch is None else hand.put(part.batch)))
                 while len(waiting) >= UNDER_WAY or (waiting and part.batch is None):
@@ -181,7 +179,7 @@ class Feed:
                 close()
             for each in waiting:
                 self._settle(hand, *each)
-        self._well(odd)
+        self._well(None)
         self.marks.write()
 
     def _settle(self, hand: Handing, part: Part, newest: int | None, future: "Future[Receipt] | None") -> None:
@@ -192,7 +190,7 @@ class Feed:
                 self.state.quarantined += receipt.quarantined
             if newest is not None:
                 self.state.newest = max(newest, self.state.newest or newest)
-            self._well(part.odd)
+        self._well(part.odd)
         if part.mark is not None:
             self.marks.keep(part.mark)
 
@@ -200,16 +198,17 @@ class Feed:
         now = time.time_ns() // 1000
         self.state.success, self.state.failing = now, False
         if odd is not None:
-            self._tell(odd)
+            self._tell(odd, again=False)
 
     def _failed(self, error: Exception) -> None:
         problem = error.problem if isinstance(error, Later) else error if isinstance(error, Problem) else FAILED(source=self.name, **why(error, "连接不上，或对方没有答复"))
-        self._tell(problem)
+        self._tell(problem, again=not self.state.failing)
         self.state.failing = True
 
-    def _tell(self, problem: Problem) -> None:
+    def _tell(self, problem: Problem, *, again: bool) -> None:
+        """Note a problem; it stands in the log once, until it is another, or comes `again` after all was well."""
         told = {key: self.secret.hide(value) if isinstance(value, str) else value for key, value in problem.particulars.items()}
-        if self.state.problem is None or (problem.kind.code, told) != (self.state.problem.kind.code, self.state.problem.particulars) or not self.state.failing:
+        if again or self.state.problem is None or (problem.kind.code, told) != (self.state.problem.kind.code, self.state.problem.particulars):
             _log.warning("feed.failed %s %s", self.name, Problem(problem.kind, told))
         self.state.problem, self.state.at = Problem(problem.kind, told), time.time_ns() // 1000
 

@@ -1,4 +1,4 @@
-"""Variables of an OPC UA server, subscribed to: each change is a reading at the server's source time.
+"""Variables of an OPC UA server, subscribed to: what changed, at most once an interval, is a reading at the server's source time.
 
 After a break the server tells each variable's present value again; told under its own time it changes nothing. What changed while nobody was
 connected is not told by the server, and is not here. Knows no plant.
@@ -63,10 +63,11 @@ class OpcUaReader:
             asked = time.monotonic()
             while not stop.is_set():
                 if rows := changes.some():
-                    yield Part(of_readings(self.source, self._intake, rows), odd=odd or changes.dropped())
+                    yield Part(of_readings(self.source, self._intake, rows), odd=changes.dropped())
                 if time.monotonic() - asked >= PULSE:
                     client.nodes.server_state.read_value()
                     asked = time.monotonic()
+                    yield Part()
         finally:
             with contextlib.suppress(Exception):
                 client.disconnect()
