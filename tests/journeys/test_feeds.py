@@ -1,6 +1,7 @@
 """A city that fetches: a table that is written all the while, the city killed in the middle of it; feeds that fail are told of and stop nothing."""
 
 import json
+import tarfile
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 
 from zhongshu.survey import make
 
-from .city import Running, opened, running, token
+from .city import Running, command, opened, running, token
 
 pytestmark = pytest.mark.journey
 WORD = "not-for-the-page"
@@ -132,3 +133,7 @@ address = "modbus://127.0.0.1:1"
     with opened(folder) as parts:
         table = parts.lake.query("SELECT count(*) AS n, count(DISTINCT (entity, valid)) AS k FROM readings WHERE source = 'fed'")
         assert (table["n"][0].as_py(), table["k"][0].as_py()) == (total, total)
+    command("backup", folder.parent / "city.tar", "--data", folder)
+    with tarfile.open(folder.parent / "city.tar") as archive:
+        names = set(archive.getnames())
+    assert "connectors.toml" in names and not [name for name in names if name.startswith(("secrets", "connectors/"))]

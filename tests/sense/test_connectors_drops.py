@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 import pyarrow.fs as pafs
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from zhongshu.engines.sqlite_journal import SqliteJournal
 from zhongshu.kernel.clock import HOUR, MINUTE, parse_time
@@ -243,6 +245,15 @@ def test_a_message_that_is_none_waits_in_the_quarantine(town: Any, tmp_path: Pat
         held.once()
     assert [row["code"] for row in journal.quarantine("open", 0, 9)] == ["connector.bad_gtfs"]
     assert held.report()["last_error"]["code"] == "connector.bad_gtfs" and not held.report()["failing"]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=300) | st.binary(max_size=80).map(lambda tail: b"\x0a\x05\x0a\x032.0\x12" + bytes([len(tail)]) + tail))
+def test_any_bytes_are_readings_or_a_row_of_the_quarantine(town: Any, tmp_path: Path, feed_of: Callable[..., Feed], content: bytes) -> None:
+    (tmp_path / "now.pb").write_bytes(content)
+    held = feed_of({"kind": "gtfs-rt", "address": f"file://{tmp_path}/now.pb"})
+    for part in held.reader.read({}, held._stop):
+        assert part.mark and (part.batch is None or part.batch.refused or part.batch.readings is not None)
 
 
 def test_hostile_messages_cost_only_themselves(town: Any, tmp_path: Path, feed_of: Callable[..., Feed], journal: SqliteJournal, record: list[Entry]) -> None:

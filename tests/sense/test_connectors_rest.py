@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from zhongshu.engines.sqlite_journal import SqliteJournal
 from zhongshu.kernel.clock import SECOND, rfc3339
@@ -111,6 +113,17 @@ def test_a_cursor_is_handed_back(desk: Any, server: Server, pulled: Callable[...
     assert accepted(journal) == 30 and [q.get("after") for _, q, _ in server.asked] == [None, "c2", "c3"]
 
 
+def test_what_a_row_leaves_out_is_absent_and_what_all_leave_out_is_told(desk: Any, server: Server, pulled: Callable[..., Feed], journal: SqliteJournal) -> None:
+    bare = {k: v for k, v in rows(desk, 1, 1)[0].items() if k != "rain"}
+    server.answer = lambda _, q: page([bare, *rows(desk, 2, 1)])
+    held = pulled()
+    held.once()
+    assert accepted(journal) == 1 and held.report()["last_error"] is None
+    server.answer = lambda _, q: page([bare])
+    held.once()
+    assert (held.report()["last_error"]["code"], held.report()["failing"]) == ("table.no_column", False) and journal.counts()["open"]["quarantined"] == 0
+
+
 @pytest.mark.parametrize("in_head", [True, False])
 def test_links_are_followed_on_the_same_host_only(desk: Any, server: Server, pulled: Callable[..., Feed], journal: SqliteJournal, in_head: bool) -> None:
     def answer(path: str, query: dict[str, str]) -> Answer:
@@ -174,6 +187,27 @@ def test_odd_rows_wait_in_the_quarantine_and_the_rest_goes_on(desk: Any, server:
     assert accepted(journal) == 1
     codes = [r["code"] for r in journal.quarantine("open", 0, 99)]
     assert codes == ["reading.unreadable"] * 3 + ["reading.not_a_number", "reading.bad_time", "entity.bad_id"], "a row with nothing in it says nothing"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=12,
+)
+ROW = JSON | st.fixed_dictionaries({"site": st.fixed_dictionaries({"code": JSON}), "at": JSON | st.just("2026-03-01T11:00:00Z"), "rain": JSON})
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(found=st.lists(ROW, max_size=6))
+def test_no_row_costs_another_whatever_it_holds(desk: Any, pulled: Callable[..., Feed], found: list[Any]) -> None:
+    good = {"site": {"code": "good"}, "at": "2026-03-01T11:00:00Z", "rain": 1.5}
+    for source in (None, desk.open, Source("voices", "诉求", "Voices", "city", kind="requests")):
+        reader = pulled(source=source).reader
+        if source is desk.open:
+            good = {"entity": "urn:zs:Gauge:good", "property": "Gauge.rain", "time": "2026-03-01T11:00:00Z", "value": 1.5}
+        batch = reader._batch([*found, {"id": "good", "text": "路灯不亮"} if source and source.kind == "requests" else good], "", set())
+        kept = [d["id"] for d in batch.documents] if batch.kind == "requests" else [desk.registry.entities.names[n] for n in batch.readings.entity]
+        assert {"good", "urn:zs:Gauge:good"} & set(kept), (source, found)
 
 
 @pytest.mark.parametrize(

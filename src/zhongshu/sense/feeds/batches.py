@@ -52,6 +52,7 @@ def of_rows(source: Source, intake: Intake, rows: list[Cells], salt: str = "", o
         return Batch(source.kind, source.name, *of, mapping=source.version, refused=odd or [])
     headers = list(dict.fromkeys(header for row in rows for header in row))
     if source.mapping is not None:
+        headers = list(dict.fromkeys([*headers, *wanted(source)[1]]))  # rows of JSON leave out what they have not
         table = {header: np.array([writable(row.get(header, "")) for row in rows], object) for header in headers}
         return read_columns(source, source.mapping, intake, table, np.arange(1, len(rows) + 1), odd or [], of)
     if source.kind == "requests":

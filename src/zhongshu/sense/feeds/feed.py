@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
 
 from zhongshu.kernel.clock import Clock, parse_duration, rfc3339
 from zhongshu.kernel.journal import Batch, Receipt
@@ -105,7 +106,7 @@ class Secret:
     def hide(self, text: str) -> str:
         """Return a text without the secret."""
         held = self.find(self.name) if self.name else None
-        return text.replace(held, "***") if held else text
+        return text.replace(held, "***").replace(quote(held, safe=""), "***") if held else text
 
 
 @dataclass(slots=True)
@@ -201,16 +202,22 @@ class Feed:
             self._tell(odd, again=False)
 
     def _failed(self, error: Exception) -> None:
-        problem = error.problem if isinstance(error, Later) else error if isinstance(error, Problem) else FAILED(source=self.name, **why(error, "连接不上，或对方没有答复"))
+        problem = error.problem if isinstance(error, Later) else error if isinstance(error, Problem) else FAILED(source=self.name, **why(error, "连接不上，或对方拒绝"))
         self._tell(problem, again=not self.state.failing)
         self.state.failing = True
 
     def _tell(self, problem: Problem, *, again: bool) -> None:
         """Note a problem; it stands in the log once, until it is another, or comes `again` after all was well."""
-        told = {key: self.secret.hide(value) if isinstance(value, str) else value for key, value in problem.particulars.items()}
+        told = {key: self._hidden(value) if isinstance(value, str) else value for key, value in problem.particulars.items()}
         if again or self.state.problem is None or (problem.kind.code, told) != (self.state.problem.kind.code, self.state.problem.particulars):
             _log.warning("feed.failed %s %s", self.name, Problem(problem.kind, told))
         self.state.problem, self.state.at = Problem(problem.kind, told), time.time_ns() // 1000
+
+    def _hidden(self, text: str) -> str:
+        """Return what a library said without the secret, the address and its host: those who may see a source need not know the network."""
+        address = self.declared.row.address
+        hidden = self.secret.hide(text).replace(address, "…")
+        return hidden.replace(host, "…") if (host := urlsplit(address).hostname) else hidden
 
     def report(self) -> dict[str, Any]:
         """Say how it is, without its address: {kind, every_s, failing, last_success, last_error, rows, quarantined, lag_s}."""

@@ -15,15 +15,16 @@ import httpx
 import msgspec
 
 from zhongshu.kernel.clock import parse_duration
-from zhongshu.kernel.journal import Refused
+from zhongshu.kernel.journal import Batch, Refused
 from zhongshu.kernel.problem import declare
 from zhongshu.kernel.reason import why
-from zhongshu.sense.feeds.batches import Cells, cells, digest, of_documents, of_rows
+from zhongshu.sense.feeds.batches import Cells, cells, digest, of_documents, of_rows, wanted
 from zhongshu.sense.feeds.declared import Paging, Rest
 from zhongshu.sense.feeds.feed import Part, Secret
 from zhongshu.sense.feeds.marks import Mark, back, furthest, sort_of
 from zhongshu.sense.feeds.web import Answer, Fetcher
 from zhongshu.sense.intake import Intake
+from zhongshu.sense.readers.tables import NO_COLUMN
 from zhongshu.sense.source import Source
 
 NO_ROWS = declare(
@@ -54,6 +55,7 @@ class RestReader:
         at, kind = str(mark.get("at", "")), str(mark.get("kind", ""))
         since = back(at, kind, self.row.overlap) if at else self.row.start
         seen: list[str] = []
+        headers, handed = set[str](), 0
         with closing(Fetcher(self.row, self._secret)) as fetcher:
             for number, rows in enumerate(self._pages(fetcher, since, stop)):
                 seen.append(digest(json.dumps(rows, ensure_ascii=False))[:32])
@@ -61,11 +63,14 @@ class RestReader:
                 kind = kind or (sort_of(values) if values else "")
                 at = furthest(values, kind, self.source.zone, self._intake.clock.now() + self.source.future, at) if values else at
                 if seen[number : number + 1] != before[number : number + 1]:
-                    yield Part(self._batch(rows, f"{turn}:{number}:"))
+                    yield Part(self._batch(rows, f"{turn}:{number}:", headers))
+                    handed += 1
         changed = seen != before or at != mark.get("at", "")
-        yield Part(None, {"turn": turn + int(changed), "pages": seen, "at": at, "kind": kind})
+        lost = [name for name in wanted(self.source)[1] if name not in headers] if headers and handed == len(seen) else []
+        yield Part(None, {"turn": turn + int(changed), "pages": seen, "at": at, "kind": kind}, NO_COLUMN(columns=", ".join(lost)) if lost else None)
 
-    def _batch(self, rows: list[Any], salt: str) -> Any:  # noqa: ANN401 (a Batch)
+    def _batch(self, rows: list[Any], salt: str, headers: set[str]) -> Batch:
+        """Make a batch of a page's rows; note under which headers they hold something."""
         if self.source.kind == "requests" and self.source.mapping is None:
             return of_documents(self.source, self._intake, rows, salt)
         good: list[Cells] = []
@@ -76,6 +81,7 @@ class RestReader:
                 odd.append(read)
             else:
                 good.append(read)
+                headers.update(read)
         return of_rows(self.source, self._intake, good, salt, odd)
 
     def _watermark(self, row: Any) -> str:  # noqa: ANN401 (JSON)
