@@ -19,6 +19,31 @@ from .city import Running, command, opened, running, token
 
 pytestmark = pytest.mark.journey
 WORD = "not-for-the-page"
+ROWS = """
+[[connector]]
+name = "fed"
+kind = "postgresql"
+address = "@"
+secret = "scada"
+every = "100ms"
+table = "levels"
+watermark = "changed"
+key = ["id"]
+overlap = "2s"
+rows = { type = "WaterLevelSensor", id = "station", time = "measured", columns = [{ header = "level", property = "WaterLevelSensor.depth", unit = "m" }] }
+
+[[connector]]
+name = "gone"
+kind = "rest"
+address = "http://127.0.0.1:1/levels"
+auth = "query key"
+secret = "scada"
+
+[[connector]]
+name = "wrong"
+kind = "modbus"
+address = "modbus://127.0.0.1:1"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -68,44 +93,22 @@ def feed(city: Running, key: str, name: str) -> dict[str, Any]:
     return found  # type: ignore[no-any-return]
 
 
-def test_what_others_write_is_fetched_once_whatever_is_killed(folder: Path, scada: Scada) -> None:
+def set_up(folder: Path) -> str:
+    """Register the sources, and return a token of who may see them."""
     with running(folder) as city:
         admin = token(folder, "admin", "sets-up")
         for name in ("fed", "gone", "wrong"):
-            answer = httpx.post(
-                f"{city.url}/api/sources", json={"name": name, "entities": "register", "zone": "Asia/Shanghai"}, headers={"Authorization": f"Bearer {admin}"}, trust_env=False
-            )
-            assert answer.status_code == 200, answer.text
+            body, headers = {"name": name, "entities": "register", "zone": "Asia/Shanghai"}, {"Authorization": f"Bearer {admin}"}
+            httpx.post(f"{city.url}/api/sources", json=body, headers=headers, trust_env=False).raise_for_status()
         assert feed(city, admin, "fed") is None
     (folder / "secrets").mkdir()
     (folder / "secrets" / "scada").write_text(WORD + "\n")
-    (folder / "connectors.toml").write_text(
-        f"""
-[[connector]]
-name = "fed"
-kind = "postgresql"
-address = "{scada.address}"
-secret = "scada"
-every = "100ms"
-table = "levels"
-watermark = "changed"
-key = ["id"]
-overlap = "2s"
-rows = {{ type = "WaterLevelSensor", id = "station", time = "measured", columns = [{{ header = "level", property = "WaterLevelSensor.depth", unit = "m" }}] }}
+    return admin
 
-[[connector]]
-name = "gone"
-kind = "rest"
-address = "http://127.0.0.1:1/levels"
-auth = "query key"
-secret = "scada"
 
-[[connector]]
-name = "wrong"
-kind = "modbus"
-address = "modbus://127.0.0.1:1"
-"""
-    )
+def test_what_others_write_is_fetched_once_whatever_is_killed(folder: Path, scada: Scada) -> None:
+    admin = set_up(folder)
+    (folder / "connectors.toml").write_text(ROWS.replace("@", scada.address))
     for _ in range(3):
         city = Running(folder)
         try:
