@@ -51,7 +51,11 @@ SETTINGS = (
     Setting("memory", "4GB", "Memory the warehouse's queries may use."),
     Setting("disk_floor_mb", "500", "Megabytes of disk below which intake stops."),
     Setting("demo_password", "yunting-demo", "Password of the sandbox's demo accounts."),
-    Setting("mqtt", "", "Broker to take readings from, for example `mqtt://127.0.0.1:1883`; empty: none. Topic `zhongshu/<source>`."),
+    Setting(
+        "mqtt",
+        "",
+        "Broker to take readings from, for example `mqtt://127.0.0.1:1883`, or `mqtts://broker:8883?ca=ca.pem&cert=city.pem&key=city.key`; empty: none. Topic `zhongshu/<source>`.",
+    ),
     Setting("desk", "", "Where the desk stands: `postgresql://user@host/database`, with the extra `postgresql`; empty: SQLite in the city's folder."),
     Setting("journal", "", "Where the journal stands: `nats://host:4222[?monitor=http://host:8222]`, with the extra `cluster`; empty: SQLite in the city's folder."),
     Setting("catalogue", "", "Where the warehouse's catalogue stands: `postgresql://user@host/database`, with the extra `cluster`; empty: SQLite in the city's folder."),
@@ -110,6 +114,17 @@ def read(given: Mapping[str, Any] | None = None) -> Settings:
     for name in ("port", "journal_keep", "merge_files", "disk_floor_mb", "uplink_mb"):
         held[name] = int(held[name])
     return Settings(**{**held, "data": Path(held["data"]).absolute(), "commit_s": float(held["commit_s"]), "merge_s": float(held["merge_s"])})
+
+
+def secret(folder: Path, name: str) -> str | None:
+    """Return what is kept under a name outside every table and file of settings: `ZS_SECRET_<NAME>`, else the city's file `secrets/<name>`; None where neither is."""
+    held = os.environ.get(f"ZS_SECRET_{name.upper().replace('-', '_').replace('.', '_')}")
+    if held is None:
+        try:
+            held = (folder / "secrets" / name).read_text("utf-8").strip()
+        except (OSError, ValueError):
+            return None
+    return held or None
 
 
 def _written(path: str | Path | None) -> dict[str, str]:

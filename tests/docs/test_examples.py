@@ -15,6 +15,8 @@ from zhongshu.cli import app
 from zhongshu.judge import read_packs
 from zhongshu.judge.indicator import read_indicator
 from zhongshu.judge.rule import read_rule
+from zhongshu.sense import Source
+from zhongshu.sense.feeds.declared import SCHEMES, read_connector
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md", ROOT / "README.zh.md"]
@@ -28,6 +30,13 @@ def read_toml(example: Example) -> None:
         assert read_indicator(row, PROPERTIES).bands or row["code"].startswith("HL")
     for row in held.get("rule", []):
         assert read_rule(row).say
+    for number, row in enumerate(held.get("connector", []), 1):
+        name = row.get("name", "")
+        read = read_connector(row, number, {name: Source(name, name, name, "city", entities="register", zone="Asia/Shanghai")})
+        named = {c.property for c in getattr(read.source.mapping, "columns", ())} | {
+            each.property for each in (*getattr(read.row, "nodes", ()), *getattr(read.row, "registers", ()))
+        }
+        assert named <= PROPERTIES.keys()
 
 
 SYBIL = Sybil([PythonCodeBlockParser(), CodeBlockParser("toml", read_toml), CodeBlockParser("json", lambda example: json.loads(example.parsed) and None)])
@@ -41,6 +50,11 @@ def test_an_example_works(example: Example) -> None:
 
 def test_there_are_examples() -> None:
     assert len(EXAMPLES) >= 5
+
+
+def test_every_kind_of_feed_has_its_example() -> None:
+    page = (ROOT / "docs" / "how-to" / "connect-a-feed.md").read_text("utf-8")
+    assert [kind for kind in SCHEMES if f'kind = "{kind}"' not in page] == []
 
 
 def test_new_codes_of_examples_are_free() -> None:

@@ -1,8 +1,9 @@
 """A small registry, a clock that stands still, and a journal's writer on a real journal."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,9 @@ from zhongshu.kernel.clock import HOUR, MINUTE, FrozenClock, Stamp, parse_time
 from zhongshu.kernel.entity import Entity
 from zhongshu.kernel.journal import Entry
 from zhongshu.kernel.quantity import Property
-from zhongshu.sense import Intake, Once, Pipe, Registry, Source
+from zhongshu.sense import Feed, Intake, Once, Pipe, Registry, Source
+from zhongshu.sense.feeds import open_feed
+from zhongshu.sense.feeds.declared import read_connector
 
 CITY = 990100000000000
 NOW = parse_time("2026-03-01T12:00:00Z")
@@ -83,3 +86,26 @@ def pipe(desk: Desk, journal: SqliteJournal, record: list[Entry], tmp_path: Path
     held.start()
     yield held
     held.close()
+
+
+@pytest.fixture
+def feed_of(desk: Desk, pipe: Pipe, tmp_path: Path) -> Callable[..., Feed]:
+    """Make the feed of one row of `connectors.toml`; `secrets`: what is kept elsewhere, by name."""
+
+    def make(given: dict[str, Any], secrets: dict[str, str] | None = None, source: Source | None = None) -> Feed:
+        source = source or replace(desk.open, zone="Asia/Shanghai")
+        declared = read_connector({"name": source.name} | given, 1, {source.name: source})
+        return open_feed(declared, tmp_path, desk.intake, pipe.submit, (secrets or {}).get)
+
+    return make
+
+
+def refused(journal: SqliteJournal, source: str = "open") -> list[tuple[str, str]]:
+    """Return the codes and the raw rows of a source's quarantine."""
+    return [(row["code"], row["raw"]) for row in journal.quarantine(source, 0, 1000)]
+
+
+def values(record: list[Entry]) -> list[tuple[str, str, float]]:
+    """Return entity, property and raw value of what was delivered, in order of entity, property and time."""
+    rows = [r for e in record if e.table is not None for r in e.table.to_pylist()]
+    return [(r["entity"], r["property"], r["raw"]) for r in sorted(rows, key=lambda r: (r["entity"], r["property"], r["valid"], r["known"]))]

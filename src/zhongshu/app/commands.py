@@ -240,7 +240,7 @@ def backup(parts: Assembly, target: Path, tell: Tell) -> None:
         parts.lake.backup(folder / "lake", lambda: parts.journal.backup(folder / "journal.sqlite"))
         partial = target.with_suffix(".part")
         with tarfile.open(partial, "w") as archive:
-            for name in ("city.toml", "format.toml", "sources.json", "ledger.anchor", "survey", "map", "evidence"):
+            for name in ("city.toml", "format.toml", "sources.json", "connectors.toml", "ledger.anchor", "survey", "map", "evidence"):
                 if (parts.folder / name).exists():
                     archive.add(parts.folder / name, name)
             for path in sorted(folder.iterdir()):

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,9 @@ from zhongshu.kernel.clock import DAY, GRID, MINUTE, parse_clock, rfc3339
 from zhongshu.kernel.finding import Finding, Status
 from zhongshu.kernel.journal import Entry
 from zhongshu.kernel.reading import Readings, from_table
-from zhongshu.sense import FolderReader, MqttReader, Pipe, receive_own
+from zhongshu.sense import Feed, FolderReader, MqttReader, Pipe, connect, receive_own
 from zhongshu.serve.routes import build
-from zhongshu.settings import Settings
+from zhongshu.settings import Settings, secret
 
 LONGEST_CATCH_UP = 10 * MINUTE
 _log = logging.getLogger(__name__)
@@ -59,10 +60,8 @@ class Owner:
         settle = self.pipe.settle if self.neighbours is None else self.neighbours.settled
         self.pulse = Pulse(parts.clock, parts.live, parts.watch, settle, self._tell, self._played if parts.clock.mode == "replay" else None, parts.journal.head())
         self.city = parts.city(self.pipe)
-        self.feeds: list[FolderReader | MqttReader | Uplink | Downlink] = [FolderReader(settings.data / "inbox", parts.sources, parts.intake, self.pipe.submit)]
-        if settings.mqtt:
-            self.feeds.append(MqttReader(settings.mqtt, f"zhongshu-{show_area(parts.about.code)}", parts.sources, parts.intake, self.pipe.submit))
-        self._join_links()
+        self.feeds: list[FolderReader | MqttReader | Feed | Uplink | Downlink] = [FolderReader(settings.data / "inbox", parts.sources, parts.intake, self.pipe.submit)]
+        self._connect()
         self._requests: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self.screens = Screens(parts.hub)
         self._saved = 0.0
@@ -118,9 +117,13 @@ class Owner:
         words = self.parts.registry
         return list(from_table(table, words.sources, words.entities, words.properties, words.units))
 
-    def _join_links(self) -> None:
-        """Take in what districts send, and send to the city, where the settings say so."""
+    def _connect(self) -> None:
+        """Join what readings come from and go to, where the settings and the folder say so."""
         settings, parts = self.settings, self.parts
+        if settings.mqtt:
+            self.feeds.append(MqttReader(settings.mqtt, f"zhongshu-{show_area(parts.about.code)}", parts.sources, parts.intake, self.pipe.submit))
+        connected, self.city.feeds = connect(settings.data, parts.sources, parts.intake, self.pipe.submit, partial(secret, settings.data))
+        self.feeds += connected
         if settings.links:
             self.feeds.append(Downlink(settings.links, self.pipe, parts.intake, parts.sources, parts.add_source))
         if settings.uplink:

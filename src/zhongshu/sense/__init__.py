@@ -1,6 +1,7 @@
 """Sense: what the city's devices, departments and citizens know comes in here, is decoded, checked, placed, and made durable."""
 
 from zhongshu.sense.decode import form_of
+from zhongshu.sense.feeds import Feed, connect
 from zhongshu.sense.intake import Intake, Opened, receive_own
 from zhongshu.sense.once import Once
 from zhongshu.sense.pipe import Pipe, Waiting
@@ -17,6 +18,7 @@ __all__ = [
     "TOO_LARGE",
     "UNKNOWN_SOURCE",
     "Column",
+    "Feed",
     "FolderReader",
     "Intake",
     "Matrix",
@@ -29,6 +31,7 @@ __all__ = [
     "Source",
     "Waiting",
     "Wide",
+    "connect",
     "form_of",
     "from_document",
     "read_file",

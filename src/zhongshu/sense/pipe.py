@@ -237,6 +237,7 @@ class Pipe:
 
     def _append(self, group: list[Waiting], batches: list[Batch], readings: Readings | None, origin: Ints) -> None:
         ranks, kept = 1, readings
+        whole = [(b, b.readings, b.documents, b.duplicates) for b in batches]
         if readings is not None:
             kept, rows = self._once.sift(readings)
             ranks = 1 if kept.rank is None else int(kept.rank.max(initial=0)) + 1
@@ -255,6 +256,10 @@ class Pipe:
             receipts, entries = self._keep(batches, known, kept)
             for entry in entries:
                 self._hand_on(entry)
+        except BaseException:
+            for batch, held, documents, duplicates in whole:  # whoever sends it again sends the whole of it
+                batch.readings, batch.documents, batch.duplicates = held, documents, duplicates
+            raise
         finally:
             with self._lock:
                 self._under_way = False

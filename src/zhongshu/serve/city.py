@@ -108,6 +108,8 @@ class City:
     """What waits for the line to the city: bytes, their limit, and groups of the journal that are not there yet; None: there is no such line."""
     failing: set[str] = field(default_factory=set)
     """The owner's rounds whose last turn failed."""
+    feeds: list[tuple[str, Callable[[], dict[str, Any]]]] = field(default_factory=list)
+    """What says how each connector is, by the name of its source."""
     metrics: Callable[[], tuple[bytes, str]] | None = None
     """The program's metrics as they are collected, with their media type; None: not told."""
     samples: dict[str, bytes] = field(default_factory=dict)

@@ -25,6 +25,8 @@ class Measure:
     read: Callable[[City], float]
     limit: Callable[[City], float]
     least: bool = False
+    outside: bool = False
+    """Whether it is others who are not well: told, and no reason to stop or start this program."""
 
     def well(self, value: float, limit: float) -> bool:
         """Tell whether a value keeps its limit."""
@@ -137,6 +139,17 @@ MEASURES = (
         lambda _: 0,
     ),
     Measure(
+        "feeds_failing",
+        "feeds",
+        "正在失败的接入",
+        "Feeds that fail",
+        "GET /api/sources 各行的 feed 写明是哪个数据源、为什么；会自动重试，恢复后接着取。",
+        "The rows of GET /api/sources say under feed which source it is and why; it is tried again, and goes on where it stood.",
+        lambda city: sum(report()["failing"] for _, report in city.feeds),
+        lambda _: 0,
+        outside=True,
+    ),
+    Measure(
         "ledger_whole",
         "",
         "台账完整",
@@ -151,10 +164,10 @@ MEASURES = (
 
 
 def measured(city: City) -> list[dict[str, Any]]:
-    """Return every measure now: {name, zh, en, unit, value, limit, least, well, remedy_zh, remedy_en}."""
+    """Return every measure now: {name, zh, en, unit, value, limit, least, well, outside, remedy_zh, remedy_en}."""
     found = []
     for one in MEASURES:
         value, limit = round(one.read(city), 3), one.limit(city)
-        held = {name: getattr(one, name) for name in ("name", "zh", "en", "unit", "least", "remedy_zh", "remedy_en")}
+        held = {name: getattr(one, name) for name in ("name", "zh", "en", "unit", "least", "outside", "remedy_zh", "remedy_en")}
         found.append(held | {"value": value, "limit": limit, "well": one.well(value, limit)})
     return found

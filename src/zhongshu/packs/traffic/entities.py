@@ -11,6 +11,7 @@ TYPES = (
     EntityType("TrafficDetector", "交通检测器", "Traffic detector", "traffic", {"class": str, "length_m": float, "free_kmh": float}),
     EntityType("ParkingLot", "停车场", "Car park", "parking", {"capacity": int}),
     EntityType("BusStop", "公交站", "Bus stop", "bus", {"shelter": int}),
+    EntityType("Vehicle", "运营车辆", "Vehicle in service", "bus"),
     EntityType("Road", "道路", "Road", "road", {"class": str, "length_m": float, "lanes": int}),
 )
 
@@ -19,4 +20,9 @@ PROPERTIES = (
     Property("TrafficDetector.flow", "1", "1", 0, 100000, MINUTE, HOUR, "流量（辆/小时）", "Flow (vehicles per hour)"),
     Property("ParkingLot.free", "1", "1", 0, 100000, 5 * MINUTE, HOUR, "空余车位", "Free places"),
     Property("BusStop.next_bus", "min", "0.1", 0, 600, MINUTE, 10 * MINUTE, "下一班到站时间", "Minutes to the next bus"),
+    Property("Vehicle.lon", "deg", "0.000001", -180, 180, MINUTE, HOUR, "经度", "Longitude"),
+    Property("Vehicle.lat", "deg", "0.000001", -90, 90, MINUTE, HOUR, "纬度", "Latitude"),
+    Property("Vehicle.speed", "km/h", "0.1", 0, 300, MINUTE, HOUR, "车速", "Speed"),
+    Property("Vehicle.bearing", "deg", "0.1", 0, 360, MINUTE, HOUR, "航向", "Bearing"),
+    Property("Vehicle.delay", "s", "1", -86400, 86400, MINUTE, HOUR, "晚点", "Delay"),
 )

@@ -15,6 +15,7 @@ from typing import Any
 from zhongshu.kernel.journal import Batch, Receipt
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.kernel.reason import why
+from zhongshu.sense.handing import Handing, Stopped
 from zhongshu.sense.intake import Intake
 from zhongshu.sense.readers.tables import read_file
 from zhongshu.sense.source import UNKNOWN_SOURCE, Source
@@ -32,12 +33,7 @@ PAUSE = 0.5
 UNDER_WAY = 4
 UNFINISHED = (".part", ".tmp", ".partial", ".filepart", ".crdownload", "~")
 DONE, REFUSED = "done", "refused"
-_PASSING = ("busy", "full")
 _log = logging.getLogger(__name__)
-
-
-class _Stopped(Exception):  # noqa: N818 (a sign within this file)
-    """The reader was told to stop; the file stays where it is."""
 
 
 class FolderReader:
@@ -45,9 +41,10 @@ class FolderReader:
 
     def __init__(self, inbox: Path, sources: Mapping[str, Source], intake: Intake, submit: Callable[[Batch], "Future[Receipt]"]) -> None:
         """Take the folder to watch and who takes batches."""
-        self.inbox, self._sources, self._intake, self._submit = inbox, sources, intake, submit
+        self.inbox, self._sources, self._intake = inbox, sources, intake
         self._seen: dict[Path, tuple[tuple[int, int, int], float]] = {}
         self._stop = threading.Event()
+        self._hand = Handing("inbox", submit, self._stop)
         self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
 
     def start(self) -> None:
@@ -64,7 +61,7 @@ class FolderReader:
         while not self._stop.wait(PAUSE):
             try:
                 self.look()
-            except _Stopped:
+            except Stopped:
                 return
             except Exception:  # noqa: BLE001 (told, and looked at again)
                 _log.exception("inbox.failed")
@@ -102,7 +99,7 @@ class FolderReader:
         waiting: list[tuple[Batch, Future[Receipt]]] = []
         try:
             for batch in read_file(path, source, self._intake):
-                waiting.append((batch, self._put(batch)))
+                waiting.append((batch, self._hand.put(batch)))
                 if len(waiting) >= UNDER_WAY:
                     self._count(counts, *waiting.pop(0))
             for each in waiting:
@@ -116,36 +113,12 @@ class FolderReader:
             _log.info("inbox.taken %s %s %s", source.name, path.name, counts)
             _move(path, path.parent / DONE)
 
-    def _put(self, batch: Batch) -> "Future[Receipt]":
-        """Hand a batch over, waiting while too much waits already."""
-        while True:
-            try:
-                return self._submit(batch)
-            except Problem as problem:
-                if problem.kind.sort not in _PASSING:
-                    raise _Stopped from problem
-                self._wait(problem)
-
     def _count(self, counts: dict[str, int], batch: Batch, future: "Future[Receipt]") -> None:
-        """Wait until a batch is on disk; what keeps it from there passes, or someone mends it, and the file waits."""
-        while True:
-            try:
-                receipt = future.result()
-            except Exception as error:
-                if isinstance(error, Problem) and error.kind.sort not in _PASSING:
-                    raise
-                self._wait(error)
-                future = self._put(batch)
-            else:
-                counts["accepted"] += 0 if receipt.repeated else receipt.accepted
-                counts["quarantined"] += receipt.quarantined
-                counts["duplicates"] += receipt.duplicates + (receipt.accepted if receipt.repeated else 0)
-                return
-
-    def _wait(self, error: BaseException) -> None:
-        _log.warning("inbox.waits %s", error)
-        if self._stop.wait(1):
-            raise _Stopped
+        """Wait until a batch is on disk, and count what it brought."""
+        receipt = self._hand.settle(batch, future)
+        counts["accepted"] += 0 if receipt.repeated else receipt.accepted
+        counts["quarantined"] += receipt.quarantined
+        counts["duplicates"] += receipt.duplicates + (receipt.accepted if receipt.repeated else 0)
 
     def _refuse(self, path: Path, problem: Problem) -> None:
         _log.warning("inbox.refused %s %s", path.name, problem)

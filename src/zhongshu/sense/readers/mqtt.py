@@ -6,25 +6,48 @@ What cannot be read is kept whole in the quarantine and then acknowledged. Knows
 import hashlib
 import logging
 import selectors
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from zhongshu.kernel.journal import Batch, Receipt
 from zhongshu.kernel.problem import Problem, declare
+from zhongshu.kernel.reason import why
 from zhongshu.sense.intake import Intake
 from zhongshu.sense.source import UNKNOWN_SOURCE, Source
 
 BAD_URL = declare(
     "mqtt.bad_url",
     "invalid",
-    zh=("看不懂的 MQTT 地址“{url}”。", "请写成 mqtt://用户:口令@主机:1883，或 mqtts://…:8883。"),
-    en=("The MQTT address '{url}' cannot be read.", "Write mqtt://user:password@host:1883, or mqtts://…:8883."),
+    zh=("看不懂的 MQTT 地址“{url}”。", "请写成 mqtt://用户:口令@主机:1883，或 mqtts://…:8883?ca=…&cert=…&key=…。"),
+    en=("The MQTT address '{url}' cannot be read.", "Write mqtt://user:password@host:1883, or mqtts://…:8883?ca=…&cert=…&key=…."),
+)
+BAD_CERTIFICATE = declare(
+    "mqtt.bad_certificate",
+    "invalid",
+    zh=("读不了 MQTT 的证书文件（ca={ca}，cert={cert}，key={key}）：{why_zh}。", "请核对路径、权限和 PEM 格式；私钥须与证书成对，且不设口令。"),
+    en=(
+        "The certificate files of MQTT cannot be read (ca={ca}, cert={cert}, key={key}): {why_en}.",
+        "Check paths, rights and that they are PEM; the key belongs to the certificate and has no password.",
+    ),
+)
+UNTRUSTED = declare(
+    "mqtt.untrusted",
+    "refused",
+    zh=(
+        "没有连接 MQTT 服务器 {host}：TLS 核验不通过（{why_zh}）。",
+        "请核对 ca 是否为签发该服务器证书的机构、证书是否在有效期内、主机名是否一致，以及对方是否要求客户端证书（cert、key）。",
+    ),
+    en=(
+        "The MQTT broker {host} was not connected to: TLS does not hold ({why_en}).",
+        "Check that ca is the authority that signed the broker's certificate, its dates and its host name, and whether the broker asks for a client's certificate (cert, key).",
+    ),
 )
 
 TOPIC = "zhongshu/"
@@ -69,6 +92,8 @@ class MqttReader:
                 self._client.reconnect()
                 delay = FIRST_DELAY
                 self._serve()
+            except ssl.SSLError as error:
+                _log.warning("%s", UNTRUSTED(host=f"{self._host}:{self._port}", **why(getattr(error, "verify_message", "") or error, "证书或加密方式不对")))
             except (OSError, ValueError) as error:
                 _log.warning("mqtt.unreachable %s:%d %s", self._host, self._port, error)
             self._stop.wait(delay)
@@ -148,9 +173,24 @@ def _client(url: str, client_id: str) -> tuple[str, int, mqtt.Client]:
         raise BAD_URL(url=url) from None
     if not parts.hostname:
         raise BAD_URL(url=url)
+    given = {name: held[0] for name, held in parse_qs(parts.query).items()}
+    if given.keys() - ({"ca", "cert", "key"} if parts.scheme == "mqtts" else set()) or ("key" in given) != ("cert" in given):
+        raise BAD_URL(url=url)
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, manual_ack=True)
     if parts.username:
         client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
     if parts.scheme == "mqtts":
-        client.tls_set()
+        client.tls_set_context(_trust(given))
     return parts.hostname, port, client
+
+
+def _trust(given: Mapping[str, str]) -> ssl.SSLContext:
+    """Return whom to trust (`ca`, else the system's authorities) and who we are (`cert`, `key`); raises `mqtt.bad_certificate`."""
+    ca, cert, key = (given.get(name, "") for name in ("ca", "cert", "key"))
+    try:
+        context = ssl.create_default_context(cafile=ca or None)
+        if cert:
+            context.load_cert_chain(cert, key, password=lambda: "")
+    except (OSError, ValueError) as error:
+        raise BAD_CERTIFICATE(ca=ca, cert=cert, key=key, **why(error, "内容不是 PEM，或私钥与证书不成对")) from error
+    return context

@@ -96,15 +96,27 @@ def read_file(path: Path, source: Source, intake: Intake, start: str = "") -> It
         table = {column: np.array([row[i] for row in part.rows], object) for i, column in enumerate(header)}
         lines = np.array(part.lines, np.int64)
         of = (f"{name}:{number_}", hashlib.sha256(f"{digest}:{number_}".encode()).hexdigest())
-        if isinstance(mapping, RequestTable):
-            yield _requests(mapping, source, intake, table, lines, part.refused, of)
-        else:
-            entity = Batch("readings", source.name, *of)
-            decoded = _wide(mapping, source, intake, table, lines, entity) if isinstance(mapping, Wide) else _matrix(mapping, source, intake, table, lines, entity)
-            decoded.refused += [_timed(r, mapping) for r in part.refused] if isinstance(mapping, Matrix) else part.refused
-            out = intake.check(source, decoded, *of)
-            out.entities = entity.entities + out.entities
-            yield out
+        yield read_columns(source, mapping, intake, table, lines, part.refused, of)
+
+
+def read_columns(
+    source: Source,
+    mapping: Wide | Matrix | RequestTable,
+    intake: Intake,
+    table: dict[str, Strings],
+    lines: npt.NDArray[np.int64],
+    refused: list[Refused],
+    of: tuple[str, str],
+) -> Batch:
+    """Read columns of cells as text by a mapping. `lines`: each row's number (a header is 0); `of`: the batch's id and digest; `refused`: rows that are no rows of it."""
+    if isinstance(mapping, RequestTable):
+        return _requests(mapping, source, intake, table, lines, refused, of)
+    entity = Batch("readings", source.name, *of)
+    decoded = _wide(mapping, source, intake, table, lines, entity) if isinstance(mapping, Wide) else _matrix(mapping, source, intake, table, lines, entity)
+    decoded.refused += [_timed(r, mapping) for r in refused] if isinstance(mapping, Matrix) else refused
+    out = intake.check(source, decoded, *of)
+    out.entities = entity.entities + out.entities
+    return out
 
 
 def read_row(source: Source, intake: Intake, row: dict[str, Any]) -> Batch:
@@ -112,19 +124,12 @@ def read_row(source: Source, intake: Intake, row: dict[str, Any]) -> Batch:
     mapping, of = source.mapping, (name := uuid7(), hashlib.sha256(name.encode()).hexdigest())
     table = {column: np.array(["" if cell is None else str(cell)], object) for column, cell in row.items()}
     lines = np.zeros(1, np.int64)
-    if isinstance(mapping, RequestTable):
-        return _requests(mapping, source, intake, table, lines, [], of)
-    entity = Batch("readings", source.name, *of)
     if isinstance(mapping, Matrix):
         time = str(table.pop("time", np.array([""], object))[0])
-        decoded = _matrix(dataclasses.replace(mapping, start=time), source, intake, table, lines + 1, entity)
-    elif isinstance(mapping, Wide):
-        decoded = _wide(mapping, source, intake, table, lines, entity)
-    else:
+        return read_columns(source, dataclasses.replace(mapping, start=time), intake, table, lines + 1, [], of)
+    if mapping is None:
         raise NO_COLUMN(columns="entity")
-    out = intake.check(source, decoded, *of)
-    out.entities = entity.entities + out.entities
-    return out
+    return read_columns(source, mapping, intake, table, lines, [], of)
 
 
 def _timed(refused: Refused, mapping: Matrix) -> Refused:

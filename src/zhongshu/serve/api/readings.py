@@ -82,12 +82,13 @@ def find(city: City, name: str) -> Source:
 def sources(asked: Door) -> dict[str, Any]:
     """List the registered sources with their counts."""
     counts = asked.city.journal.counts()
-    return {"items": [_shown(source, counts.get(name, NONE)) for name, source in sorted(asked.city.sources.items())], "next": None}
+    return {"items": [_shown(asked.city, source, counts.get(name, NONE)) for name, source in sorted(asked.city.sources.items())], "next": None}
 
 
-def _shown(source: Source, counts: dict[str, int]) -> dict[str, Any]:
+def _shown(city: City, source: Source, counts: dict[str, int]) -> dict[str, Any]:
     known = counts.get("known")
-    return source.describe() | {"counts": {k: counts[k] for k in ("accepted", "quarantined", "duplicates")}, "last_known": rfc3339(known) if known else None}
+    feed = next((report() for name, report in city.feeds if name == source.name), None)
+    return source.describe() | {"counts": {k: counts[k] for k in ("accepted", "quarantined", "duplicates")}, "last_known": rfc3339(known) if known else None, "feed": feed}
 
 
 def add_source(asked: Door, body: NewSource) -> dict[str, Any]:
@@ -110,7 +111,7 @@ def add_source(asked: Door, body: NewSource) -> dict[str, Any]:
             raise BAD_OWNER(source=body.name)
     else:
         city.add_source(source)
-    return _shown(source, city.journal.counts().get(body.name, NONE))
+    return _shown(city, source, city.journal.counts().get(body.name, NONE))
 
 
 async def take(request: Request) -> Response:

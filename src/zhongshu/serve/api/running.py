@@ -20,14 +20,20 @@ NO_METRICS = declare(
 
 def ready(asked: Door) -> Response:
     """Tell whether the program is ready for work as it should be: 200, or 503 with the names of what is not well."""
-    wrong = [one["name"] for one in measured(asked.city) if not one["well"]]
+    wrong = [one["name"] for one in measured(asked.city) if not (one["well"] or one["outside"])]
     return Response(msgspec.json.encode({"ready": not wrong, "wrong": wrong}), 503 if wrong else 200, media_type="application/json")
 
 
 def running(asked: Door) -> dict[str, Any]:
     """Return every measure of the running program with its limit and remedy, and the rounds that fail."""
     items = measured(asked.city)
-    return {"ready": all(one["well"] for one in items), "items": items, "failing": sorted(asked.city.failing), "version": __version__, "started": asked.city.proof.get("started")}
+    return {
+        "ready": all(one["well"] or one["outside"] for one in items),
+        "items": items,
+        "failing": sorted(asked.city.failing),
+        "version": __version__,
+        "started": asked.city.proof.get("started"),
+    }
 
 
 def metrics(asked: Door) -> Response:
