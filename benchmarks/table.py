@@ -44,7 +44,7 @@ def free_port() -> int:
         return int(s.getsockname()[1])
 
 
-def wait(url: str, seconds: float = 90) -> float:
+def wait(url: str, seconds: float = 300) -> float:
     """Return how long it took until an address answered."""
     begun = time.monotonic()
     while time.monotonic() - begun < seconds:
