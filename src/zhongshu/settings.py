@@ -52,6 +52,8 @@ SETTINGS = (
     Setting("demo_password", "yunting-demo", "Password of the sandbox's demo accounts."),
     Setting("mqtt", "", "Broker to take readings from, for example `mqtt://127.0.0.1:1883`; empty: none. Topic `zhongshu/<source>`."),
     Setting("desk", "", "Where the desk stands: `postgresql://user@host/database`, with the extra `postgresql`; empty: SQLite in the city's folder."),
+    Setting("spark", "", "Where the past may be computed again beside this machine: `spark://127.0.0.1:7077`, or `local[2]`, with the extra `spark`; empty: nowhere."),
+    Setting("spark_host", "127.0.0.1", "Address by which Spark's workers reach this program while it recomputes."),
     Setting("telemetry", "", "`on`: metrics at /metrics; an address such as `http://127.0.0.1:4318`: traces too, sent there by OTLP. With the extra `telemetry`; empty: off."),
     Setting("log", "text", "How the log is written: `text`, or `json`, an object a line."),
     Setting("classifier", "auto", "What proposes a class for citizens' words: `grams`, `sentences` (the extra `ai`), or `auto`: sentences where the extra is installed."),
@@ -75,6 +77,8 @@ class Settings:
     demo_password: str
     mqtt: str
     desk: str
+    spark: str
+    spark_host: str
     telemetry: str
     log: str
     classifier: str

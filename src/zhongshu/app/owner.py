@@ -21,6 +21,7 @@ from zhongshu.app.assembly import Assembly
 from zhongshu.app.commands import Tell, backup, checked, recompute, shown, take_file, wiring
 from zhongshu.app.duties import bring_table
 from zhongshu.app.people import grant, make_token, make_user
+from zhongshu.app.recomputing import recompute_past
 from zhongshu.app.screens import Screens, draw, recall
 from zhongshu.app.seats import seat_accounts, seat_tokens
 from zhongshu.app.telemetry import Telemetry
@@ -67,6 +68,7 @@ class Owner:
         self.city.commands = {
             "ingest": self._ingest,
             "recompute": self._recompute,
+            "recompute_past": lambda given, tell: recompute_past(parts, given, tell),
             "verify": self._verify,
             "backup": self._backup,
             "token": self._token,
