@@ -137,7 +137,7 @@ def a_day(table: Table, address: str, folder: Path, rows: int) -> tuple[float, f
     end = 1_790_000_000_000_000 // DAY * DAY
     begun = time.monotonic()
     fill(corpus, rows // STEPS, end)
-    filled, corpus.facets = time.monotonic() - begun, corpus._facets()
+    filled, corpus.facets = time.monotonic() - begun, corpus.all_facets()
     signs = [read_indicator(row, corpus.properties) for row in crowd.signs(SIGNS, (("1h", "5m"),))[1:]]
     times, held = [end - DAY + n * HOUR for n in range(1, 25)], corpus.lake.held()
     found, seconds = list[Any](), list[float]()

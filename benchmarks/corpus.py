@@ -102,7 +102,7 @@ class Corpus:
         own = [read_indicator(row, self.properties) for row in definitions()][:: self.every]
         ours, _ = read_packs([(p.name, p.folder) for p in packs], self.properties, CITY)
         self.signs: list[Indicator] = own + ours[:: self.every]
-        self.facets = self._facets()
+        self.facets = self.all_facets()
         words = self.registry
         self.live = LiveCells(
             list(self.properties.values()),
@@ -127,7 +127,8 @@ class Corpus:
         types = sorted({p.type for p in self.properties.values()})
         return [Entity(f"urn:zs:{t}:{i}", t, f"{t} {i}", f"{t} {i}", CELLS[i % len(CELLS)], facets=facets[i % len(facets)]) for t in types for i in range(35)]
 
-    def _facets(self) -> pa.Table:
+    def all_facets(self) -> pa.Table:
+        """Return every entity's facets as rows (entity, name, text, number)."""
         flat = [(e.id, k, v) for e in self.registry.rows for k, v in e.facets.items()]
         text, number = [v if isinstance(v, str) else None for *_, v in flat], [None if isinstance(v, str) else float(v) for *_, v in flat]
         columns = {"entity": [f[0] for f in flat], "name": [f[1] for f in flat], "text": text}

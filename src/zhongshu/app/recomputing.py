@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from zhongshu.app.assembly import Assembly
 from zhongshu.engines.ducklake import Held
 from zhongshu.engines.parquet_files import write_durably
 from zhongshu.engines.spark import Spark
-from zhongshu.judge import Explainer, Indicator, Values
+from zhongshu.judge import Explainer, Indicator, Values, in_force
 from zhongshu.kernel.area import Level, show_area
 from zhongshu.kernel.clock import DAY, MINUTE, SECOND, rfc3339
 from zhongshu.kernel.ids import stable_id
@@ -62,7 +63,7 @@ def recompute_past(parts: Assembly, given: dict[str, Any], tell: Tell) -> dict[s
     if not times:
         raise NO_STRETCH(why=f"({rfc3339(given['start'])}, {rfc3339(given['end'])}]")
     level = Level[given["level"].upper()]
-    signs = [parts.explainer.indicator(given["indicator"])] if given["indicator"] else [s for s in parts.watch.indicators.values() if level in s.levels]
+    signs = _defined(parts, given["indicator"], level, times)
     with _one_run:
         held = parts.lake.held()
         run = _run_id(parts, given, signs, held)
@@ -75,15 +76,27 @@ def recompute_past(parts: Assembly, given: dict[str, Any], tell: Tell) -> dict[s
             with _explainer(parts, held, given["engine"]) as explainer:
                 for n in missing:
                     tell(f"{rfc3339(slices[n][0])} …", n)
-                    found = explainer.over(signs, slices[n], (level,), given["as_of"] or None)
-                    write_durably(_slice(folder, n), "".join(_lines(parts, signs, found)).encode())
+                    lines = list[str]()
+                    for defined, of in groupby(slices[n], signs.__getitem__):
+                        lines += _lines(parts, defined, explainer.over(defined, list(of), (level,), given["as_of"] or None))
+                    write_durably(_slice(folder, n), "".join(lines).encode())
         return {"run": run, "slices": len(slices), "before": len(slices) - len(missing)}
 
 
-def _run_id(parts: Assembly, given: dict[str, Any], signs: Sequence[Indicator], held: Held) -> str:
+def _defined(parts: Assembly, code: str, level: Level, times: Sequence[int]) -> dict[int, list[Indicator]]:
+    """Return for each time the signs that are asked for, by the definitions in force then. Raises `indicator.unknown` where there is none at any."""
+    days = {at: parts.watch.day(at) for at in times}
+    of = {day: list(in_force(parts.watch.declared, day).values()) for day in set(days.values())}
+    wanted = {day: [s for s in signs if (s.code == code if code else level in s.levels)] for day, signs in of.items()}
+    if code and not any(wanted.values()):
+        parts.explainer.indicator(code, times[-1])
+    return {at: wanted[day] for at, day in days.items()}
+
+
+def _run_id(parts: Assembly, given: dict[str, Any], signs: dict[int, list[Indicator]], held: Held) -> str:
     """Return what a run is known by: all that its values depend on. What was known by a moment that has passed does not change, so then the record may have grown."""
     settled = not held.replay and 0 < given["as_of"] < parts.clock.now() - MINUTE
-    versions = [(sign.code, sign.version) for sign in signs]
+    versions = sorted({(sign.code, sign.version, str(sign.valid_from)) for of in signs.values() for sign in of})
     return stable_id(__version__, json.dumps(given, sort_keys=True), versions, len(parts.registry.rows), 0 if settled else held.offset)
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
+from zhongshu.judge.declared import in_force
 from zhongshu.judge.indicator import Indicator
 from zhongshu.judge.sql import named, parts_sql, scan_sql, scans, to_parts, windows_sql
 from zhongshu.judge.value import Judge, Values
@@ -43,11 +44,16 @@ class Explainer:
         """Take the judge, the watch, a way to ask the warehouse, and what folds its cells."""
         self.judge, self.watch, self._query, self._roll_up = judge, watch, query, roll_up
 
-    def indicator(self, code: str) -> Indicator:
-        """Return a sign by code."""
-        if code not in self.watch.indicators:
+    def indicator(self, code: str, at: int = 0) -> Indicator:
+        """Return a sign by code: by the definition in force at a time, or (0) now."""
+        found = self.in_force(at) if at else self.watch.indicators
+        if code not in found:
             raise UNKNOWN_INDICATOR(code=code)
-        return self.watch.indicators[code]
+        return found[code]
+
+    def in_force(self, at: int) -> dict[str, Indicator]:
+        """Return every sign by code, by the definition in force at a time."""
+        return in_force(self.watch.declared, self.watch.day(at))
 
     def recompute(self, indicator: Indicator, level: Level, at: int, *, hindsight: bool = False) -> Values:
         """Compute a sign's values of one level at a boundary, from the record alone: as it was known then, or in hindsight with all that is known now."""
