@@ -37,9 +37,7 @@ COLUMNS = ("keys", "value", "at", "count", "status", "band", "native")
 @contextlib.contextmanager
 def cluster() -> Iterator[str]:
     """Run a master and its workers; give the master's address."""
-    found = importlib.util.find_spec("pyspark")
-    assert found is not None and found.origin is not None
-    home, port = Path(found.origin).parent, free_port()
+    home, port = Path(str(importlib.util.find_spec("pyspark").origin)).parent, free_port()  # type: ignore[union-attr]
     logs = Path(tempfile.mkdtemp(prefix="spark-"))
     environment = {**os.environ, "SPARK_HOME": str(home), "SPARK_SCALA_VERSION": "2.13", "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_WORKER_DIR": str(logs / "work")}
     address, started = f"spark://127.0.0.1:{port}", list["subprocess.Popen[bytes]"]()
@@ -166,6 +164,9 @@ def a_day(table: Table, address: str, folder: Path, rows: int) -> tuple[float, f
 def main() -> None:
     """Start the cluster, compare, measure, and say what comes of it."""
     head()
+    if importlib.util.find_spec("pyspark") is None or shutil.which("java") is None:
+        print("not measured: it needs pyspark (uv sync --group bench) and Java 17 (apt-get install openjdk-17-jre-headless)")
+        return
     table, folder = Table(), Path(tempfile.mkdtemp(prefix="bench-"))
     try:
         with cluster() as address:

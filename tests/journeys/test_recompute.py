@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +50,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "DATA"))
-
-
-@pytest.fixture
-def bare(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The city, with what its commands write to the standard error kept out of the way."""
-    monkeypatch.setenv("ZS_SPARK", "local[1]")
-    yield folder
 
 
 def stretch(folder: Path, *more: object) -> list[object]:
@@ -138,9 +130,9 @@ def test_what_cannot_be_computed_is_said(folder: Path) -> None:
 
 
 @pytest.mark.skipif(bool(spark_here.missing()), reason=spark_here.missing() or "-")
-def test_spark_gives_the_same_bytes_and_goes_on_where_it_was_lost(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for more in ((), ("--as-of", rfc3339(START + 30 * HOUR))):
-        assert command(*stretch(bare, "--engine", "spark", *more)) == command(*stretch(bare, *more))
-    broken_off(bare, monkeypatch, 1, "--engine", "spark")
-    done = CliRunner().invoke(cli.app, [str(word) for word in stretch(bare, "--engine", "spark")])
-    assert done.stdout == command(*stretch(bare)) and "1 of 3 slices were there" in " ".join(done.stderr.split())
+def test_spark_gives_the_same_bytes_and_goes_on_where_it_was_lost(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZS_SPARK", "local[1]")
+    as_of = ("--as-of", rfc3339(START + 30 * HOUR))
+    broken_off(folder, monkeypatch, 1, "--engine", "spark", *as_of)
+    done = CliRunner().invoke(cli.app, [str(word) for word in stretch(folder, "--engine", "spark", *as_of)])
+    assert done.stdout == command(*stretch(folder, *as_of)) and "1 of 3 slices were there" in " ".join(done.stderr.split())
