@@ -94,7 +94,7 @@ def exactness(table: Table, address: str, folder: Path) -> None:
         again = {at: there.recompute_all(corpus.signs, at) for at in last}
         pairs = [(live[at][s.code], again[at][s.code]) for at in last for s in corpus.signs]
         told(table, f"live = Spark, {len(corpus.signs)} definitions at {len(last)} boundaries", pairs, f"{time.monotonic() - begun:.0f} s")
-        begun, times = time.monotonic(), [*range(list(live)[0], list(live)[-1], 5 * MINUTE)]
+        begun, times = time.monotonic(), [*range(min(live), max(live), 5 * MINUTE)]
         both = [dict(e.over(corpus.signs, times, tuple(Level))) for e in (here, there)]
         pairs = [(both[0][at][s.code], both[1][at][s.code]) for at in times for s in corpus.signs]
         told(table, f"DuckDB = Spark, {len(corpus.signs)} definitions at {len(times)} times, many times a scan", pairs, f"{time.monotonic() - begun:.0f} s")

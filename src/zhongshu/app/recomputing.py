@@ -29,8 +29,8 @@ from zhongshu.kernel.rollup import RollUp
 NO_STRETCH = declare(
     "recompute.no_stretch",
     "invalid",
-    zh=("没有可算的时间段：{why}。", "请给出 --from 与更晚的 --to，以及正的 --every，例如 --every 1h；只算一个时刻用 --at。"),
-    en=("There is no stretch of time to compute: {why}.", "Give --from and a later --to, and --every above nothing, for example --every 1h; for one moment give --at."),
+    zh=("没有可算的时间段：{stretch}。", "请给出 --from 与更晚的 --to，以及正的 --every，例如 --every 1h；只算一个时刻用 --at。"),
+    en=("There is no stretch of time to compute: {stretch}.", "Give --from and a later --to, and --every above nothing, for example --every 1h; for one moment give --at."),
 )
 NO_ENGINE = declare(
     "recompute.no_engine",
@@ -61,7 +61,7 @@ def recompute_past(parts: Assembly, given: dict[str, Any], tell: Tell) -> dict[s
     """
     times = range(given["start"] + given["every"], given["end"] + 1, given["every"]) if given["every"] > 0 else range(0)
     if not times:
-        raise NO_STRETCH(why=f"({rfc3339(given['start'])}, {rfc3339(given['end'])}]")
+        raise NO_STRETCH(stretch=f"({rfc3339(given['start'])}, {rfc3339(given['end'])}]")
     level = Level[given["level"].upper()]
     signs = _defined(parts, given["indicator"], level, times)
     with _one_run:
