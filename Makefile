@@ -45,6 +45,11 @@ help:
 	@$(UV) sync --frozen --inexact --reinstall-package zhongshu
 	@touch .venv/run $@
 
+.venv/bench: .venv/dev
+	@echo "· installing what the benches need beside (Spark; with Java 17 they compare it too)"
+	@$(UV) sync --frozen --inexact --group bench
+	@touch $@
+
 # up
 
 up: .venv/run
@@ -97,6 +102,6 @@ programs:
 
 # bench
 
-bench: .venv/dev
+bench: .venv/bench
 	@for file in benchmarks/bench_*.py; do [ -f "$$file" ] || continue; echo "· $$file"; $(BIN)/python "$$file" || exit 1; done
 	@echo "· benchmarks/crash.py"; $(BIN)/python benchmarks/crash.py --kills 200 && $(BIN)/python benchmarks/crash.py --kills 35 --cluster

@@ -16,7 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from zhongshu import app as assembly
 from zhongshu.app import check_pack
 from zhongshu.kernel.area import Level
-from zhongshu.kernel.clock import parse_time
+from zhongshu.kernel.clock import parse_duration, parse_time
 from zhongshu.kernel.problem import Problem
 from zhongshu.settings import Settings, read
 from zhongshu.survey import City, Step, Wanted, check_zone, import_areas, make
@@ -140,9 +140,20 @@ def recompute(
     data: Data = None,
     level: Annotated[str, typer.Option(help="city, district, street, community or cell.")] = "city",
     at: Annotated[str | None, typer.Option(help="RFC 3339; the last boundary if not given.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="RFC 3339: compute at every step after it, up to --to.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="RFC 3339: the last step.")] = None,
+    every: Annotated[str, typer.Option(help="How far a step is.")] = "1h",
+    as_of: Annotated[str | None, typer.Option(help="RFC 3339: with what was known then; all that is known now if not given.")] = None,
+    engine: Annotated[str, typer.Option(help="duckdb, or spark where the settings name one; for --from and --to.")] = "duckdb",
 ) -> None:
-    """Compute a vital sign, or all of them, again from the warehouse alone, one JSON line a value."""
-    settings, moment = read({"data": data}), parse_time(at) if at else 0
+    """Compute a vital sign, or all of them, again from the warehouse alone, one JSON line a value: at one time, or at every step of a stretch."""
+    settings = read({"data": data})
+    if start or end or as_of or engine != "duckdb":
+        with problems():
+            stretch = {"start": parse_time(start or ""), "end": parse_time(end or ""), "every": parse_duration(every), "as_of": parse_time(as_of) if as_of else 0}
+        _recompute_past(settings, {"indicator": indicator, "level": level, "engine": engine, **stretch})
+        return
+    moment = parse_time(at) if at else 0
     rows = _through(
         settings,
         "recompute",
@@ -151,6 +162,14 @@ def recompute(
     )
     for row in rows:
         print(json.dumps(row, ensure_ascii=False))
+
+
+def _recompute_past(settings: Settings, given: dict[str, Any]) -> None:
+    """Compute a stretch, or go on with one, and hand its lines over."""
+    told = _through(settings, "recompute_past", given, lambda held, tell: assembly.recompute_past(held, given, tell))
+    if told["before"]:
+        screen.print(f"接着上次做：{told['slices']} 段里有 {told['before']} 段已经算好。Going on where it stopped: {told['before']} of {told['slices']} slices were there.")
+    assembly.hand_over(settings.data, told)
 
 
 @app.command()

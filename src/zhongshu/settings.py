@@ -63,6 +63,8 @@ SETTINGS = (
     Setting("uplink_mb", "1024", "Megabytes that may wait there for the line; beyond them the readings wait in the node's own record."),
     Setting("uplink_what", "*", "Which properties go up: patterns such as `WaterLevelSensor.*`, with commas between."),
     Setting("links", "", "The NATS server to which the districts' nodes are leaves, and their names: `nats://127.0.0.1:4222?domain=east&domain=west`; empty: none."),
+    Setting("spark", "", "Where the past may be computed again beside this machine: `spark://127.0.0.1:7077`, or `local[2]`, with the extra `spark`; empty: nowhere."),
+    Setting("spark_host", "127.0.0.1", "Address by which Spark's workers reach this program while it recomputes."),
     Setting("telemetry", "", "`on`: metrics at /metrics; an address such as `http://127.0.0.1:4318`: traces too, sent there by OTLP. With the extra `telemetry`; empty: off."),
     Setting("log", "text", "How the log is written: `text`, or `json`, an object a line."),
     Setting("classifier", "auto", "What proposes a class for citizens' words: `grams`, `sentences` (the extra `ai`), or `auto`: sentences where the extra is installed."),
@@ -93,6 +95,8 @@ class Settings:
     uplink_mb: int
     uplink_what: str
     links: str
+    spark: str
+    spark_host: str
     telemetry: str
     log: str
     classifier: str

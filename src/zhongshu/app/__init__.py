@@ -10,6 +10,7 @@ from zhongshu.app.owner import Owner
 from zhongshu.app.pack_form import check_pack
 from zhongshu.app.people import grant, make_token, make_user
 from zhongshu.app.playbooks import check_file as check_playbook
+from zhongshu.app.recomputing import hand_over, recompute_past
 from zhongshu.engines.owner_lock import is_owned
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "check_playbook",
     "checked",
     "grant",
+    "hand_over",
     "ingest",
     "installed_packs",
     "is_owned",
@@ -34,6 +36,7 @@ __all__ = [
     "move",
     "open_city",
     "recompute",
+    "recompute_past",
     "restore",
     "shown",
     "through_owner",

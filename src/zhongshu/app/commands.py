@@ -184,8 +184,8 @@ def recompute(parts: Assembly, level: Level, at: int, indicator: str = "") -> di
     """
     explainer, when = parts.explainer, at or parts.watch.memory.at
     if indicator:
-        return {indicator: explainer.recompute(explainer.indicator(indicator), level, when, hindsight=at > 0)}
-    known = [sign for sign in parts.watch.indicators.values() if level in sign.levels]
+        return {indicator: explainer.recompute(explainer.indicator(indicator, when), level, when, hindsight=at > 0)}
+    known = [sign for sign in explainer.in_force(when).values() if level in sign.levels]
     return explainer.recompute_all(known, when, hindsight=at > 0, levels=(level,))
 
 

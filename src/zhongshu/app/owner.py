@@ -24,6 +24,7 @@ from zhongshu.app.duties import bring_table
 from zhongshu.app.links import Downlink, Uplink
 from zhongshu.app.neighbours import Neighbours
 from zhongshu.app.people import grant, make_token, make_user
+from zhongshu.app.recomputing import recompute_past
 from zhongshu.app.screens import Screens, draw, first_lines
 from zhongshu.app.seats import seat_accounts, seat_tokens
 from zhongshu.app.telemetry import Telemetry
@@ -72,6 +73,7 @@ class Owner:
         self.city.commands = {
             "ingest": self._ingest,
             "recompute": self._recompute,
+            "recompute_past": lambda given, tell: recompute_past(parts, given, tell),
             "verify": self._verify,
             "backup": self._backup,
             "token": self._token,

@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from zhongshu.engines.catalogues import PARTED, Catalogue, SqliteCatalogue, atta
 from zhongshu.engines.checksum import FORM, checksum
 from zhongshu.engines.durable import sync_folder
 from zhongshu.engines.parquet_files import by_month, sums, write_durably, write_parquet
+from zhongshu.engines.record_views import KEY, KEY_NAMES, readings, versions
 from zhongshu.kernel.reading import SCHEMA, Flag
 
 _COLUMNS = ", ".join(f'"{f.name}" {"VARCHAR" if pa.types.is_dictionary(f.type) else {"int64": "BIGINT", "int32": "INTEGER", "double": "DOUBLE"}[str(f.type)]}' for f in SCHEMA)
@@ -29,13 +31,22 @@ CATALOGUE = "catalog.sqlite"
 """The name of the catalogue's own file, where it is one."""
 CREATE = (f"CREATE TABLE lake.readings ({_COLUMNS})", "ALTER TABLE lake.readings SET SORTED BY (property ASC, area ASC, valid ASC)")
 """How the table of readings is made."""
-REPLAYED = "least(known, valid)"
 SMALL = 32 * 2**20
 """Files of fewer bytes are merged with their neighbours."""
-_KEY_NAMES = ["source", "entity", "property", "valid"]
-_KEY = ", ".join(_KEY_NAMES)
-_KEYS = pa.schema([(name, pa.int64() if name == "valid" else pa.string()) for name in _KEY_NAMES])
+_KEYS = pa.schema([(name, pa.int64() if name == "valid" else pa.string()) for name in KEY_NAMES])
 _PIECES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The whole record at one moment: the warehouse's snapshot and its files, the journal's offset up to which all goes, the tail beyond, and the keys that were revised."""
+
+    snapshot: int
+    files: list[str]
+    offset: int
+    tail: pa.Table
+    revised: pa.Table
+    replay: bool
 
 
 class DuckLake:
@@ -94,7 +105,7 @@ class DuckLake:
         """Return the keys that were revised; where the manifest says that there are none, nothing is read."""
         if not any(line.get("revised", True) for line in self.manifest()):
             return []
-        return [self._db.execute(f"SELECT DISTINCT {_KEY} FROM lake.readings WHERE flags & {int(Flag.REVISION)} != 0").to_arrow_table().cast(_KEYS)]
+        return [self._db.execute(f"SELECT DISTINCT {KEY} FROM lake.readings WHERE flags & {int(Flag.REVISION)} != 0").to_arrow_table().cast(_KEYS)]
 
     def manifest(self) -> list[dict[str, Any]]:
         """Return a line per commit: offsets (from, to), count, checksum, files."""
@@ -111,7 +122,7 @@ class DuckLake:
         with self._lock:
             if offset > self._offset:
                 self._tail.append((offset, table))
-                revised = table.filter(_is_revision(table)).select(_KEY_NAMES)
+                revised = table.filter(_is_revision(table)).select(KEY_NAMES)
                 if len(revised):
                     self._revised.append(revised.cast(_KEYS))
                     if len(self._revised) > _PIECES:
@@ -210,8 +221,11 @@ class DuckLake:
             sync_folder(each)
         return path
 
-    def query(self, sql: str, parameters: dict[str, Any] | None = None, tables: dict[str, pa.Table] | None = None, known: int | None = None) -> pa.Table:
-        """Answer SQL over `readings` (lake ∪ tail, each key once, latest known at or before `known` wins), `versions` (all of them) and the lent tables."""
+    def query(self, sql: str, parameters: dict[str, Any] | None = None, tables: dict[str, pa.Table] | None = None, known: int | None = None, at: Held | None = None) -> pa.Table:
+        """Answer SQL over `readings` (lake ∪ tail, each key once, latest known at or before `known` wins), `versions` (all of them) and the lent tables.
+
+        `at`: the record as it was held then; without it, as it is now.
+        """
         with self._lock:
             cursor = self._db.cursor()
             # The snapshot is pinned while the lock is held, so that no commit can slip between lake and tail.
@@ -219,34 +233,41 @@ class DuckLake:
             cursor.execute("SELECT * FROM ducklake_current_snapshot('lake')").fetchall()
             offset = self._committed(cursor) if self._beside else self._offset  # beside, a commit comes unheard
             tail = [t for o, t in self._tail if o > offset]
-            revised = list(self._revised)
+            revised = pa.concat_tables(self._revised) if self._revised else _KEYS.empty_table()
         try:
-            cursor.register("tail", pa.concat_tables(tail).unify_dictionaries() if tail else SCHEMA.empty_table())
-            if revised:
-                cursor.register("revised", pa.concat_tables(revised))
-            for name, table in (tables or {}).items():
+            lake, beyond = "lake.readings", pa.concat_tables(tail).unify_dictionaries() if tail else SCHEMA.empty_table()
+            if at is not None:
+                lake, beyond, revised = f"lake.readings AT (VERSION => {at.snapshot:d})", at.tail, at.revised
+            for name, table in {"tail": beyond, "revised": revised, **(tables or {})}.items():
                 cursor.register(name, table)
-            cursor.execute(f"CREATE TEMP VIEW versions AS {self._union(known)}")
-            cursor.execute(f"CREATE TEMP VIEW readings AS {self._view(revised=bool(revised))}")
+            cursor.execute(f"CREATE TEMP VIEW versions AS {versions(lake, known, replay=self.replay)}")
+            cursor.execute(f"CREATE TEMP VIEW readings AS {readings(revised=len(revised) > 0)}")
             result: pa.Table = cursor.execute(sql, parameters or {}).to_arrow_table()
             return result
         finally:
             cursor.execute("ROLLBACK")
             cursor.close()
 
-    def _union(self, known: int | None) -> str:
-        columns = ", ".join(f'"{f.name}"' for f in SCHEMA if f.name != "known") + (f", {REPLAYED} AS known, known AS written" if self.replay else ", known, known AS written")
-        limit = "" if known is None else f" WHERE {REPLAYED if self.replay else 'known'} <= {known:d}"
-        return f"SELECT {columns} FROM lake.readings{limit} UNION ALL BY NAME SELECT {columns} FROM tail{limit}"
-
-    def _view(self, *, revised: bool) -> str:
-        """Say how each key is read once. The keys that were revised are lent as a table, so that a query's own limits still reach the files."""
-        if not revised:
-            return "SELECT * EXCLUDE (written) FROM versions"
-        return (
-            f"SELECT * EXCLUDE (written) FROM versions ANTI JOIN revised USING ({_KEY}) UNION ALL BY NAME "
-            f'SELECT * EXCLUDE (written) FROM versions SEMI JOIN revised USING ({_KEY}) QUALIFY row_number() OVER (PARTITION BY {_KEY} ORDER BY "offset" DESC, written DESC) = 1'
-        )
+    def held(self) -> "Held":
+        """Return the whole record as it is now, for a query of this engine or another; its files stay for a day, whatever is merged meanwhile."""
+        with self._lock:
+            cursor = self._db.cursor()
+            cursor.execute("BEGIN")
+            try:
+                (snapshot,) = cursor.execute("SELECT id FROM ducklake_current_snapshot('lake')").fetchone() or (0,)
+                files = [row[0] for row in cursor.execute("SELECT data_file FROM ducklake_list_files('lake', 'readings') ORDER BY ALL").fetchall()]
+            finally:
+                cursor.execute("ROLLBACK")
+                cursor.close()
+            tail = [t for _, t in self._tail]
+            return Held(
+                snapshot,
+                files,
+                self._tail[-1][0] if self._tail else self._offset,
+                pa.concat_tables(tail).unify_dictionaries() if tail else SCHEMA.empty_table(),
+                pa.concat_tables(self._revised) if self._revised else _KEYS.empty_table(),
+                self.replay,
+            )
 
     def merge(self, small: int = SMALL) -> int:
         """Join neighbouring files of less than `small` bytes into larger, sorted ones, fsynced; what has been merged for a day is removed. Returns how many files went."""

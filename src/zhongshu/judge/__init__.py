@@ -2,7 +2,7 @@
 
 from zhongshu.judge import record
 from zhongshu.judge.cost import cost, within_limit
-from zhongshu.judge.declared import read_packs
+from zhongshu.judge.declared import in_force, read_packs
 from zhongshu.judge.explain import Explainer, extremes
 from zhongshu.judge.indicator import Band, Indicator, read_indicator
 from zhongshu.judge.pulse import Pulse
@@ -26,6 +26,7 @@ __all__ = [
     "Watch",
     "cost",
     "extremes",
+    "in_force",
     "panes_sql",
     "parts_sql",
     "read_indicator",

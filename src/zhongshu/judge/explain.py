@@ -3,7 +3,7 @@
 Gives plain documents. Who may see them, and the cases they caused, are others' to add.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
+from zhongshu.judge.declared import in_force
 from zhongshu.judge.indicator import Indicator
-from zhongshu.judge.sql import parts_sql, scan_sql, scans, to_parts, windows_sql
+from zhongshu.judge.sql import named, parts_sql, scan_sql, scans, to_parts, windows_sql
 from zhongshu.judge.value import Judge, Values
 from zhongshu.judge.watch import Watch
 from zhongshu.kernel.area import Level, interval, level_of, show_area
@@ -43,11 +44,16 @@ class Explainer:
         """Take the judge, the watch, a way to ask the warehouse, and what folds its cells."""
         self.judge, self.watch, self._query, self._roll_up = judge, watch, query, roll_up
 
-    def indicator(self, code: str) -> Indicator:
-        """Return a sign by code."""
-        if code not in self.watch.indicators:
+    def indicator(self, code: str, at: int = 0) -> Indicator:
+        """Return a sign by code: by the definition in force at a time, or (0) now."""
+        found = self.in_force(at) if at else self.watch.indicators
+        if code not in found:
             raise UNKNOWN_INDICATOR(code=code)
-        return self.watch.indicators[code]
+        return found[code]
+
+    def in_force(self, at: int) -> dict[str, Indicator]:
+        """Return every sign by code, by the definition in force at a time."""
+        return in_force(self.watch.declared, self.watch.day(at))
 
     def recompute(self, indicator: Indicator, level: Level, at: int, *, hindsight: bool = False) -> Values:
         """Compute a sign's values of one level at a boundary, from the record alone: as it was known then, or in hindsight with all that is known now."""
@@ -64,9 +70,7 @@ class Explainer:
         wanted = list(indicators)
         for specs in scans(spec for i in wanted for spec in i.specs()):
             table = self._query(scan_sql(specs, at, self.judge.properties), None if hindsight else at)
-            for k, spec in enumerate(specs):
-                names = {f: f"{'latest' if f == 'at' else f}_{k}" for f in fields(spec)}
-                held[spec] = self._fold(spec, table.select(["area", "sub", *names.values()]).rename_columns(["area", "sub", *("latest" if f == "at" else f for f in names)]))
+            held |= {spec: self._fold(spec, table, k) for k, spec in enumerate(specs)}
         return {i.code: self.judge.values(i, levels or i.levels, at, lambda spec, levels: held[spec].parts(levels)) for i in wanted}
 
     def row(self, indicator: Indicator, area: int, now: int) -> dict[str, Any]:
@@ -177,18 +181,24 @@ class Explainer:
         short = min(step, max(min(spec.window for spec in indicator.measures.values()), FINEST, (end - start) // MOST_TIMES))
         fine = step // -(-step // short)
         times = [*range(end, start, -fine)][::-1]
-        held = {spec: self._windows(spec, times, levels, within) for spec in set(indicator.specs())}
-        return [self.judge.values(indicator, levels, t, lambda spec, _, i=i: held[spec][i]) for i, t in enumerate(times)]  # type: ignore[misc]
+        return [found[indicator.code] for _, found in self.over([indicator], times, levels, within=within)]
 
-    def _windows(self, spec: CellSpec, times: list[int], levels: tuple[Level, ...], within: tuple[int, int]) -> list[Parts]:
-        """Return a spec's parts at each of the times."""
-        table = self._query(windows_sql(spec, times, within, self.judge.properties), None)
-        starts = np.searchsorted(np.asarray(table["i"]), np.arange(len(times) + 1))
-        return [self._fold(spec, table.slice(a, b - a)).parts(levels) for a, b in pairwise(starts.tolist())]
+    def over(
+        self, indicators: Sequence[Indicator], times: Sequence[int], levels: tuple[Level, ...], known: int | None = None, within: tuple[int, int] | None = None
+    ) -> list[tuple[int, dict[str, Values]]]:
+        """Compute many signs at many times, by one scan for all that read the same rows over equal windows; as known at a time, or (None) with all that is known now."""
+        held: dict[CellSpec, list[Folded]] = {}
+        for specs in scans(spec for i in indicators for spec in i.specs()):
+            table = self._query(windows_sql(specs, times, self.judge.properties, within), known)
+            starts = np.searchsorted(np.asarray(table["i"]), np.arange(len(times) + 1)).tolist()
+            slices = [table.slice(a, b - a) for a, b in pairwise(starts)]
+            held |= {spec: [self._fold(spec, cells, k) for cells in slices] for k, spec in enumerate(specs)}
+        return [(t, {i.code: self.judge.values(i, levels, t, lambda spec, lv, n=n: held[spec][n].parts(lv)) for i in indicators}) for n, t in enumerate(times)]  # type: ignore[misc]
 
-    def _fold(self, spec: CellSpec, cells: pa.Table) -> Folded:
-        """Fold cells that the warehouse gave, areas ascending."""
-        areas, subs, have = self._roll_up.read(cells, fields(spec))
+    def _fold(self, spec: CellSpec, cells: pa.Table, k: int) -> Folded:
+        """Fold cells of the k-th spec of a scan, areas ascending."""
+        names = {named(f): f"{named(f)}_{k}" for f in fields(spec)}
+        areas, subs, have = self._roll_up.read(cells.select(["area", "sub", *names.values()]).rename_columns(["area", "sub", *names]), fields(spec))
         return self._roll_up.fold(spec, Layout(areas, subs), have)
 
 

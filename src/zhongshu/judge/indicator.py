@@ -74,7 +74,10 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """A vital sign, compiled: its measures as cell specs, its formula as a tree (None: the single measure itself), its bands."""
+    """A vital sign, compiled: its measures as cell specs, its formula as a tree (None: the single measure itself), its bands.
+
+    `valid_from`: the city's day from which this definition is in force, until a later one of the same code is.
+    """
 
     code: str
     name: Mapping[str, str]
@@ -93,6 +96,7 @@ class Indicator:
     declared: str
     pack: str = ""
     version: str = field(default="", compare=False)
+    valid_from: date = date.min
 
     def specs(self) -> list[CellSpec]:
         """Return every cell spec it needs, those of its bands' other windows too."""
@@ -144,6 +148,7 @@ def read_indicator(row: dict[str, Any], properties: Mapping[str, Property], pack
             _show(row),
             pack,
             stable_id(json.dumps(row, sort_keys=True, default=str)),
+            day_of(row.get("valid_from"), date.min),
         )
     except (Problem, KeyError, TypeError, ValueError, AttributeError) as error:
         raise BAD_INDICATOR(code=code, **why(error)) from error
@@ -201,8 +206,8 @@ def read_band(row: dict[str, Any]) -> Band:
     return Band(
         {k: str(v) for k, v in source.items()},
         steps,
-        _day(row.get("valid_from"), date.min),
-        _day(row.get("valid_to"), date.max),
+        day_of(row.get("valid_from"), date.min),
+        day_of(row.get("valid_to"), date.max),
         int(row.get("place", 0) or 0),
         by.strip(),
         by_value.strip(" '\""),
@@ -219,7 +224,8 @@ def _step(row: dict[str, Any]) -> Step:
     return Step(level, op, 0.0 if facet else float(value), facet, parse_duration(row["window"]) if "window" in row else 0, str(row.get("native", "")))
 
 
-def _day(value: object, default: date) -> date:
+def day_of(value: object, default: date) -> date:
+    """Read a declaration's date; the city's day."""
     if value is None:
         return default
     return value if isinstance(value, date) else date.fromisoformat(str(value))

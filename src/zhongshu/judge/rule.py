@@ -6,10 +6,11 @@ Knows values and levels of one boundary and its own memory; opens and ends findi
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from zhongshu.judge.formula import parse
-from zhongshu.judge.indicator import LEVELS
+from zhongshu.judge.indicator import LEVELS, day_of
 from zhongshu.kernel.area import Level
 from zhongshu.kernel.clock import parse_duration
 from zhongshu.kernel.expression import Call, Expression, Name, Number, Text
@@ -30,7 +31,10 @@ _RATE = re.compile(r"(\d+)/(\d*[a-z]+)")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule: `when` opens (after holding for `hold` µs), `clear` ends (default: when no longer holds). `rate`: at most n findings per µs."""
+    """A rule: `when` opens (after holding for `hold` µs), `clear` ends (default: when no longer holds). `rate`: at most n findings per µs.
+
+    `valid_from`: the city's day from which it is in force, until a later one of the same code is.
+    """
 
     code: str
     name: Mapping[str, str]
@@ -47,6 +51,7 @@ class Rule:
     say: Mapping[str, str]
     pack: str = ""
     version: str = field(default="", compare=False)
+    valid_from: date = date.min
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ def read_rule(row: dict[str, Any], pack: str = "") -> Rule:
             row.get("say", name),
             pack,
             stable_id(sorted((k, str(v)) for k, v in row.items())),
+            day_of(row.get("valid_from"), date.min),
         )
     except (Problem, KeyError, TypeError, ValueError, AttributeError) as error:
         raise BAD_RULE(code=code, **why(error)) from error

@@ -18,39 +18,39 @@ from zhongshu.kernel.rollup import BLANK
 
 _OUTER = {
     "count": ("count(*)", "1"),
-    "sum": ("sum(ticks)", "1"),
-    "mean": ("sum(ticks)", "count(*)"),
+    "sum": ("sum(ticks)::BIGINT", "1"),
+    "mean": ("sum(ticks)::BIGINT", "count(*)"),
     "min": ("min(ticks)", "1"),
     "max": ("max(ticks)", "1"),
     "last": ("max({'at': latest, 'ticks': ticks}).ticks", "1"),
     "distinct": ("count(DISTINCT entity)", "1"),
 }
-_EACH = {"last": "max({'valid': valid, 'ticks': ticks}).ticks", "max": "max(ticks)", "min": "min(ticks)", "sum": "sum(ticks)", "count": "count(*)"}
+_EACH = {"last": "max({'valid': valid, 'ticks': ticks}).ticks", "max": "max(ticks)", "min": "min(ticks)", "sum": "sum(ticks)::BIGINT", "count": "count(*)"}
 
 
 def parts_sql(spec: CellSpec, level: Level, at: int, properties: Mapping[str, Property]) -> str:
     """Return SQL for (code, num, den, count, latest) of a spec at a boundary; for percentiles (code, bin, n, count, latest)."""
     prop = properties[spec.property]
     code = f"area // {UNIT[level]} * {UNIT[level]}"
-    rows = _rows(spec, at, prop)
+    rows = _rows(spec, prop, spec.span(at))
     if spec.measure == "p95" and not spec.each:
         return f"SELECT {code} AS code, {sql_bin('ticks')} AS bin, count(*) AS n, max(valid) AS latest\nFROM ({rows})\nGROUP BY ALL"
     if spec.each:
         rows = f"SELECT area, entity, {_EACH[spec.each]} AS ticks, max(valid) AS latest, count(*) AS n\n  FROM ({rows})\n  GROUP BY area, entity"
         if spec.measure == "p95":
-            return f"SELECT {code} AS code, {sql_bin('ticks')} AS bin, count(*) AS n, sum(n) AS count, max(latest) AS latest\nFROM ({rows})\nGROUP BY ALL"
+            return f"SELECT {code} AS code, {sql_bin('ticks')} AS bin, count(*) AS n, sum(n)::BIGINT AS count, max(latest) AS latest\nFROM ({rows})\nGROUP BY ALL"
     else:
         rows = f"SELECT area, entity, source, ticks, valid AS latest, 1 AS n{', flags' if spec.when is not None else ''}{', w' if spec.weight else ''}\n  FROM ({rows})"
     num, den = _num_den(spec, prop)
     weights = f"\n  LEFT JOIN ({_weights(spec)}) USING (entity)" if spec.weight and spec.each else ""
-    return f"SELECT {code} AS code, {num} AS num, {den} AS den, sum(n) AS count, max(latest) AS latest\nFROM ({rows}){weights}\nGROUP BY 1"
+    return f"SELECT {code} AS code, {num} AS num, {den} AS den, sum(n)::BIGINT AS count, max(latest) AS latest\nFROM ({rows}){weights}\nGROUP BY 1"
 
 
 def _num_den(spec: CellSpec, prop: Property) -> tuple[str, str]:
     if spec.measure == "share" and spec.when is not None:
         return f"count(*) FILTER (WHERE {to_sql(spec.when, prop)})", "count(*)"
     if spec.weight and spec.measure in {"mean", "sum"}:
-        return "sum(ticks * coalesce(w, 0))", "sum(coalesce(w, 0))" if spec.measure == "mean" else "1"
+        return "sum(ticks * coalesce(w, 0))::BIGINT", "sum(coalesce(w, 0))::BIGINT" if spec.measure == "mean" else "1"
     return _OUTER[spec.measure]
 
 
@@ -58,8 +58,8 @@ def _weights(spec: CellSpec) -> str:
     return f"SELECT entity, round_even(number, 0)::BIGINT AS w FROM facets WHERE name = {quote(spec.weight)} AND number IS NOT NULL"
 
 
-def _rows(spec: CellSpec, at: int, prop: Property, span: tuple[int, int] | None = None) -> str:
-    low, high = span or spec.span(at)
+def _rows(spec: CellSpec, prop: Property, span: tuple[int, int]) -> str:
+    low, high = span
     where = [f"property = {quote(spec.property)}", f"valid >= {low}", f"valid < {high}", "ticks IS NOT NULL"]
     where += [to_sql(spec.where, prop)] if spec.where is not None else []
     join = f" JOIN ({_weights(spec)}) USING (entity)" if spec.weight and not spec.each else ""
@@ -90,19 +90,6 @@ def _ints(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]
     return np.asarray(column.cast(pa.int64()).fill_null(0), np.int64)
 
 
-def windows_sql(spec: CellSpec, times: Sequence[int], interval: tuple[int, int], properties: Mapping[str, Property]) -> str:
-    """Return SQL for the cells of a spec over the windows seen at several times, of the areas in an interval: (i, area, sub, …), i the time's place."""
-    ends = [t // spec.hop for t in times]
-    panes = spec.window // spec.hop
-    moments = ", ".join(f"({i}, {end})" for i, end in enumerate(ends))
-    rows = panes_sql(spec, min(ends) - panes + 1, max(ends), properties, f" AND area >= {interval[0]} AND area < {interval[1]}")
-    return (
-        "SELECT i, area, sub, sum(n)::BIGINT AS n, max(latest) AS latest, sum(total)::BIGINT AS total, min(low) AS low, max(high) AS high, "
-        f"max({{'at': latest, 'last': last}}).last AS last, sum(hit)::BIGINT AS hit, sum(weight)::BIGINT AS weight\nFROM ({rows})\n"
-        f"JOIN (SELECT i, unnest(range(ending - {panes - 1}, ending + 1)) AS pane FROM (VALUES {moments}) AS moments(i, ending)) USING (pane)\nGROUP BY i, area, sub\nORDER BY i, area"
-    )
-
-
 def scans(specs: Iterable[CellSpec]) -> list[list[CellSpec]]:
     """Return specs in sets of which each can be answered by one scan: the same readings of the same span, by the same sub."""
     groups: dict[tuple[str, int, int, str, str], list[CellSpec]] = {}
@@ -113,13 +100,49 @@ def scans(specs: Iterable[CellSpec]) -> list[list[CellSpec]]:
 
 def scan_sql(specs: Sequence[CellSpec], at: int, properties: Mapping[str, Property]) -> str:
     """Return SQL for the cells of one set of `scans` over the window seen at a time: (area, sub, then `n_0`, `latest_0`, … for each spec in order)."""
+    cells, rows = _scan(specs, specs[0].span(at), properties)
+    return f"SELECT area, {_sub(specs[0])} AS sub, {cells}\nFROM ({rows})\nGROUP BY 1, 2\nORDER BY area"
+
+
+def windows_sql(specs: Sequence[CellSpec], times: Sequence[int], properties: Mapping[str, Property], interval: tuple[int, int] | None = None) -> str:
+    """Return SQL for the cells of one set of `scans` over the windows seen at several times, of the areas in an interval: (i, area, sub, …), i the time's place."""
+    hop, panes = specs[0].hop, specs[0].window // specs[0].hop
+    ends = [t // hop for t in times]
+    more = "" if interval is None else f" AND area >= {interval[0]} AND area < {interval[1]}"
+    cells, rows = _scan(specs, ((min(ends) - panes + 1) * hop, (max(ends) + 1) * hop), properties, more)
+    moments = ", ".join(f"({i}, {end})" for i, end in enumerate(ends))
+    folded = ", ".join(_folded(field, k) for k, spec in enumerate(specs) for field in fields(spec))
+    return (
+        f"SELECT i, area, sub, {folded}\nFROM (SELECT valid // {hop} AS pane, area, {_sub(specs[0])} AS sub, {cells}\nFROM ({rows})\nGROUP BY 1, 2, 3)\n"
+        f"JOIN (SELECT i, unnest(range(ending - {panes - 1}, ending + 1)) AS pane FROM (VALUES {moments}) AS moments(i, ending)) USING (pane)\n"
+        "GROUP BY i, area, sub\nORDER BY i, area"
+    )
+
+
+def _folded(field: str, k: int) -> str:
+    """Say how panes' cells of the k-th spec become a window's."""
+    if field == "last":
+        return f"max({{'at': latest_{k}, 'last': last_{k}}}).last AS last_{k}"
+    name = f"{named(field)}_{k}"
+    how = {"low": "min", "high": "max", "at": "max"}.get(field)
+    return f"{how}({name}) AS {name}" if how else f"sum({name})::BIGINT AS {name}"
+
+
+def named(field: str) -> str:
+    """Return how a cell's field is called in SQL."""
+    return "latest" if field == "at" else field
+
+
+def _scan(specs: Sequence[CellSpec], span: tuple[int, int], properties: Mapping[str, Property], more: str = "") -> tuple[str, str]:
+    """Return the columns of the specs' cells, and the rows they are taken from."""
     prop, weight = properties[specs[0].property], "w" if specs[0].weight and not specs[0].each else "1"
-    shared = replace(specs[0], where=None, when=next((s.when for s in specs if s.when is not None and not s.each), None))
+    same = specs[0].where if len({s.where for s in specs}) == 1 else None
+    specs = specs if same is None else [replace(s, where=None) for s in specs]
+    shared = replace(specs[0], where=same, when=next((s.when for s in specs if s.when is not None and not s.each), None))
     conditions = list(dict.fromkeys(to_sql(c, prop) for s in specs for c in (s.where, None if s.each else s.when) if c is not None))
     columns = [f"{condition} AS c{k}" for k, condition in enumerate(conditions)]
     wanted = [column for k, spec in enumerate(specs) for column in _cell(k, spec, prop, weight, conditions)]
-    sub = _sub(specs[0])
-    return f"SELECT area, {sub} AS sub, {', '.join(wanted)}\nFROM (SELECT {', '.join(['*', *columns])} FROM ({_rows(shared, at, prop)}))\nGROUP BY 1, 2\nORDER BY area"
+    return ", ".join(wanted), f"SELECT {', '.join(['*', *columns])} FROM ({_rows(shared, prop, span)}{more})"
 
 
 def _cell(k: int, spec: CellSpec, prop: Property, weight: str, conditions: list[str]) -> list[str]:
@@ -141,7 +164,7 @@ def _cell(k: int, spec: CellSpec, prop: Property, weight: str, conditions: list[
         value = of[field].replace(").ticks", ")") if field == "last" and only else of[field]
         value = value.removesuffix("::BIGINT") + (f" FILTER (WHERE {' AND '.join(only)})" if only else "")
         value = f"({value}).ticks" if field == "last" and only else value
-        out.append(f"coalesce(({value})::BIGINT, {BLANK[field]}) AS {'latest' if field == 'at' else field}_{k}")
+        out.append(f"coalesce(({value})::BIGINT, {BLANK[field]}) AS {named(field)}_{k}")
     return out
 
 
@@ -149,10 +172,10 @@ def _sub(spec: CellSpec) -> str:
     return "entity" if spec.each or spec.measure == "distinct" else sql_bin("ticks") if spec.measure == "p95" else "0"
 
 
-def panes_sql(spec: CellSpec, first: int, last: int, properties: Mapping[str, Property], more: str = "") -> str:
+def panes_sql(spec: CellSpec, first: int, last: int, properties: Mapping[str, Property]) -> str:
     """Return SQL for the cells of whole panes, as the live engine keeps them: what a restart or a revision reads again."""
     prop = properties[spec.property]
-    rows = _rows(spec, 0, prop, (first * spec.hop, (last + 1) * spec.hop)) + more
+    rows = _rows(spec, prop, (first * spec.hop, (last + 1) * spec.hop))
     sub = _sub(spec)
     weight = "w" if spec.weight and not spec.each else "1"
     hit = f"count(*) FILTER (WHERE {to_sql(spec.when, prop)})" if spec.when is not None and not spec.each else "0"

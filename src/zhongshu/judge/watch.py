@@ -7,15 +7,17 @@ so a restart goes on where it stood and gives the same findings the same ids.
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
+from datetime import date
 from typing import Any
 
 import numpy as np
 
+from zhongshu.judge.declared import in_force
 from zhongshu.judge.indicator import Indicator
 from zhongshu.judge.rule import Rule, Sight, cleared, triggered
 from zhongshu.judge.value import Judge, Values, differs
 from zhongshu.kernel.area import Level
-from zhongshu.kernel.clock import MINUTE
+from zhongshu.kernel.clock import MINUTE, to_datetime
 from zhongshu.kernel.finding import SEVERITY, Finding, Status
 from zhongshu.kernel.ids import stable_id
 from zhongshu.kernel.live import CellSpec, Ints, Live
@@ -94,24 +96,39 @@ class Watch:
     def __init__(self, judge: Judge, live: Live, indicators: Iterable[Indicator], rules: Iterable[Rule], memory: Memory, rhythm: Rhythm = lambda _properties, _area: 0) -> None:
         """Take the declarations in force, the memory of the last run, and how often a place is heard of."""
         self.judge, self.live, self.memory, self._rhythm = judge, live, memory, rhythm
-        self.indicators = {i.code: i for i in indicators}
+        self.declared, self._rules = list(indicators), list(rules)
+        self.indicators: dict[str, Indicator] = {}
         self.rules: dict[str, list[Rule]] = {}
-        for rule in rules:
-            self.rules.setdefault(rule.indicator, []).append(rule)
-        self._needs: dict[CellSpec, set[str]] = {}
-        for indicator in self.indicators.values():
-            for spec in indicator.specs():
-                self._needs.setdefault(spec, set()).add(indicator.code)
-        self._levels = {
-            code: tuple(sorted({level for level in i.levels if level != Level.CELL} | {rule.at for rule in self.rules.get(code, [])})) for code, i in self.indicators.items()
-        }
-        self._hops = {spec.hop for spec in self._needs}
-        self._hold = {rule.code: rule.hold for held in self.rules.values() for rule in held}
+        self._day = date.min
+        self._put_in_force(self.day(memory.at) if memory.at else date.max)
         self.latest: dict[str, Values] = {}
+
+    def day(self, at: int) -> date:
+        """Return the city's day of a time."""
+        return to_datetime(at).astimezone(self.judge.zone).date()
+
+    def _put_in_force(self, day: date) -> set[str]:
+        """Take the definitions of a day; return the signs that are judged otherwise than before. What is open or has begun to hold goes on, under its rule's new definition."""
+        if day == self._day:
+            return set()
+        signs, rules = in_force(self.declared, day), dict[str, list[Rule]]()
+        for rule in in_force(self._rules, day).values():
+            rules.setdefault(rule.indicator, []).append(rule)
+        changed = {code for code, sign in signs.items() if self.indicators.get(code) is not sign or self.rules.get(code) != rules.get(code)}
+        self._day, self.indicators, self.rules = day, signs, rules
+        self._needs: dict[CellSpec, set[str]] = {}
+        for sign in signs.values():
+            for spec in sign.specs():
+                self._needs.setdefault(spec, set()).add(sign.code)
+        self._levels = {code: tuple(sorted({level for level in i.levels if level != Level.CELL} | {rule.at for rule in rules.get(code, [])})) for code, i in signs.items()}
+        self._hops = {spec.hop for spec in self._needs}
+        self._hold = {rule.code: rule.hold for held in rules.values() for rule in held}
+        return changed
 
     def stand(self) -> Outcome:
         """See every sign as it is where the memory stands, after the cells were put there; no rule is asked, for all were asked by then."""
         out = Outcome(self.memory.at)
+        self._put_in_force(self.day(out.at))
         self.live.advance(out.at)
         for code in sorted(self.indicators):
             self._see(self.indicators[code], out)
@@ -120,7 +137,8 @@ class Watch:
     def step(self, at: int) -> Outcome:
         """Evaluate one boundary."""
         out = Outcome(at)
-        codes = {code for spec in self.live.advance(at) for code in self._needs.get(spec, ())}
+        other = self._put_in_force(self.day(at))
+        codes = other | {code for spec in self.live.advance(at) for code in self._needs.get(spec, ())}
         codes |= {code for code, rules in self.rules.items() for rule in rules if any(key[0] == rule.code for key in (*self.memory.pending, *self.memory.easing))}
         for code in sorted(codes & self.indicators.keys()):
             self._evaluate(self.indicators[code], out)
