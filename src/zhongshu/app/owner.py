@@ -21,6 +21,7 @@ from zhongshu.app.assembly import Assembly
 from zhongshu.app.commands import Tell, backup, checked, recompute, shown, take_file, wiring
 from zhongshu.app.duties import bring_table
 from zhongshu.app.people import grant, make_token, make_user
+from zhongshu.app.retention import Retention
 from zhongshu.app.screens import Screens, draw, recall
 from zhongshu.app.seats import seat_accounts, seat_tokens
 from zhongshu.app.telemetry import Telemetry
@@ -59,6 +60,7 @@ class Owner:
             self.feeds.append(MqttReader(settings.mqtt, f"zhongshu-{show_area(parts.about.code)}", parts.sources, parts.intake, self.pipe.submit))
         self._requests: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self.screens = Screens(parts.hub)
+        self.retention = Retention(parts)
         self._saved = 0.0
         self._brought = parts.journal.counts()
         self._commits: deque[tuple[int, int]] = deque()
@@ -184,7 +186,7 @@ class Owner:
 
     def _keeper(self) -> None:
         """Look after the warehouse. Merging is long: what people wait for goes on beside it."""
-        self._keep((self.settings.commit_s, self._commit), (self.settings.merge_s, self._merge))
+        self._keep((self.settings.commit_s, self._commit), (self.settings.merge_s, self._merge), (10.0, self.retention.turn))
 
     def _rounds(self) -> None:
         """Relay, sweep, tell the time and draw the lines."""

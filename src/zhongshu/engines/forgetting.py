@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -156,7 +156,7 @@ class Forgetting:
         """Return the paths of a table's files."""
         return {row[0] for row in self._db.cursor().execute("SELECT data_file FROM ducklake_list_files('lake', ?)", [table]).fetchall()}
 
-    def due(self, cuts: dict[str, Sequence[Cut]], upto: int) -> list[Piece]:
+    def due(self, cuts: Mapping[str, Sequence[Cut]], upto: int) -> list[Piece]:
         """Return what is due by table, the oldest first, in pieces of whole hours. Hours of which the journal still holds a reading (of an offset beyond `upto`) wait."""
         pieces: list[Piece] = []
         for table, of in cuts.items():
