@@ -46,11 +46,11 @@ SHAPES = (
 WINDOWS = (("5m", "1m"), ("15m", "1m"), ("1h", "5m"))
 
 
-def crowd(folder: Path, population: int = 300_000) -> list[tuple[str, str, float, float]]:
+def crowd(folder: Path, population: int = 300_000, count: int = STREAMS) -> list[tuple[str, str, float, float]]:
     """Make a city with the crowd in its cells; return (entity, property, low, high) of every stream."""
     make(folder, population, 7)
     cells = np.array(sorted(a.code for a in Areas.load(folder).at(Level.CELL)), np.int64)
-    where = cells[np.random.default_rng(11).integers(0, len(cells), STREAMS)]
+    where = cells[np.random.default_rng(11).integers(0, len(cells), count)]
     surveyed = Entities.load(folder)
     streams, rows = [], []
     for i, area in enumerate(where.tolist()):

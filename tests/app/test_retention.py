@@ -43,10 +43,11 @@ def rules(folder: Path, text: str) -> list:  # type: ignore[type-arg]
 def test_each_property_is_cut_under_its_newest_rule_in_force(tmp_path: Path) -> None:
     now = 30_000 * DAY + 5 * HOUR
     found = rules(tmp_path, GOOD)
-    assert cuts(found, now, date(2025, 12, 31)) == {"readings": [], "hourly": []}
-    assert cuts(found, now, date(2026, 1, 31)) == {"readings": [Cut("all:2026-01-01", "", 29_910 * DAY)], "hourly": [Cut("all:2026-01-01", "", 30_000 * DAY - 5 * YEAR)]}
-    later = cuts(found, now, date(2026, 2, 1))
+    assert cuts(found, now, date(2025, 12, 31), ()) == {"readings": [], "hourly": []}
+    assert cuts(found, now, date(2026, 1, 31), ()) == {"readings": [Cut("all:2026-01-01", "", 29_910 * DAY)], "hourly": [Cut("all:2026-01-01", "", 30_000 * DAY - 5 * YEAR)]}
+    later = cuts(found, now, date(2026, 2, 1), ())
     assert later["readings"] == [Cut("all:2026-01-01", "", 29_910 * DAY, ("A.x", "A.y")), Cut("A.x:2026-02-01", "A.x", 29_996 * DAY)], "A.y stays for ever"
+    assert not any(cut.concerns("Case.opened") for cut in cuts(found, now, date(2026, 2, 1))["readings"]), "what the desk tells of its cases goes only by name"
     assert read_rules(tmp_path / "none.toml", PROPERTIES, [SIGN]) == []
 
 

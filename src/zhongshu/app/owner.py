@@ -60,7 +60,6 @@ class Owner:
             self.feeds.append(MqttReader(settings.mqtt, f"zhongshu-{show_area(parts.about.code)}", parts.sources, parts.intake, self.pipe.submit))
         self._requests: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self.screens = Screens(parts.hub)
-        self.retention = Retention(parts)
         self._saved = 0.0
         self._brought = parts.journal.counts()
         self._commits: deque[tuple[int, int]] = deque()
@@ -186,7 +185,7 @@ class Owner:
 
     def _keeper(self) -> None:
         """Look after the warehouse. Merging is long: what people wait for goes on beside it."""
-        self._keep((self.settings.commit_s, self._commit), (self.settings.merge_s, self._merge), (10.0, self.retention.turn))
+        self._keep((self.settings.commit_s, self._commit), (self.settings.merge_s, self._merge), (10.0, Retention(self.parts).turn))
 
     def _rounds(self) -> None:
         """Relay, sweep, tell the time and draw the lines."""

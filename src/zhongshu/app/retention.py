@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import msgspec
 from sqlalchemy import Connection
 
+from zhongshu.act import relay
 from zhongshu.app.assembly import Assembly
 from zhongshu.engines.forgetting import Cut, Piece
 from zhongshu.engines.manifest import HOURLY, MODULUS, READINGS, Line
@@ -140,16 +141,19 @@ def _needs(properties: Mapping[str, Property], indicators: Iterable[Indicator]) 
 def _hold(rule: Keep, needs: Mapping[str, tuple[int, str]], named: set[str]) -> None:
     """Refuse a rule that cuts what a sign still needs."""
     for name, (needed, code) in needs.items():
-        if rule.raw is not None and rule.raw < needed and (name == rule.of or (not rule.of and name not in named)):
+        if rule.raw is not None and rule.raw < needed and (name == rule.of or (not rule.of and name not in named and name not in relay.NAMES)):
             raise TOO_SHORT(rule=rule.id, indicator=code, property=name, needs=show_duration(needed), kept=show_duration(rule.raw))
 
 
-def cuts(rules: Sequence[Keep], now: int, today: date) -> dict[str, list[Cut]]:
-    """Return what is to be cut at a time, by table: under each property's newest rule in force, before whole days (UTC)."""
+def cuts(rules: Sequence[Keep], now: int, today: date, own: Iterable[str] = relay.NAMES) -> dict[str, list[Cut]]:
+    """Return what is to be cut at a time, by table: under each property's newest rule in force, before whole days (UTC).
+
+    A rule for all leaves what the desk itself tells of its cases (`own`): it is compared year by year, and goes only by a rule that names it.
+    """
     held: dict[str, Keep] = {}
     for rule in sorted((r for r in rules if r.since <= today), key=lambda r: r.since):
         held[rule.of] = rule
-    named = tuple(sorted(held.keys() - {""}))
+    named = tuple(sorted((held.keys() | set(own)) - {""}))
     out: dict[str, list[Cut]] = {READINGS: [], HOURLY: []}
     for rule in held.values():
         for table, stay in ((READINGS, rule.raw), (HOURLY, rule.hourly)):
