@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from zhongshu.act import BAD_PAGE
 from zhongshu.kernel.area import show_area
-from zhongshu.kernel.clock import HOUR, parse_time, rfc3339
+from zhongshu.kernel.clock import DAY, HOUR, MINUTE, parse_time, rfc3339
 from zhongshu.kernel.condition import quote
 from zhongshu.kernel.journal import Receipt
 from zhongshu.kernel.problem import Problem, declare, kinds
@@ -50,6 +50,8 @@ BAD_OWNER = declare(
 )
 NONE = {"accepted": 0, "quarantined": 0, "duplicates": 0}
 SMALL = 256 * 2**10
+STRETCHES = (10 * MINUTE, 6 * HOUR, 5 * DAY, 0)
+"""How far back a page of the newest is looked for, one after the other; 0: as far as there is anything."""
 BEHIND = "h"
 """What a `next` begins with where the raw readings are at their end and hourly rows follow."""
 
@@ -226,7 +228,11 @@ def readings(
     begin, end = parse_time(since) if since else None, parse_time(to) if to else None
     raw = where + ([f"valid >= {begin}"] if begin is not None else []) + ([f"valid < {end}"] if end is not None else [])
     rolled = where + ([f"hour > {begin - HOUR}"] if begin is not None else []) + ([f"hour < {end}"] if end is not None else [])
-    found = {"items": [], "next": None} if after[:1] == BEHIND else page(asked, " AND ".join(raw) or "TRUE", bound, after, limit)
+    found = (
+        {"items": [], "next": None}
+        if after[:1] == BEHIND
+        else page(asked, " AND ".join(raw) or "TRUE", bound, after, limit, None if begin is not None else end or asked.city.clock.now())
+    )
     if found["next"] is not None:
         return found | {"hourly": []}
     skip, limit = _skip(after[1:] if after[:1] == BEHIND else ""), max(1, min(limit, 1000))
@@ -247,12 +253,18 @@ def _skip(after: str) -> int:
     return int(after or 0)
 
 
-def page(asked: Door, where: str, bound: dict[str, Any], after: str, limit: int) -> dict[str, Any]:
-    """Return a page of readings within the asker's scope, the latest known first."""
+def page(asked: Door, where: str, bound: dict[str, Any], after: str, limit: int, newest: int | None = None) -> dict[str, Any]:
+    """Return a page of readings within the asker's scope, the latest known first.
+
+    `newest`: where nothing in `where` says since when, about how new the newest are (µs): ever longer stretches back from there are looked at until they fill the page.
+    """
     limit, skip = max(1, min(limit, 1000)), _skip(after)
-    table = asked.city.lake.query(
-        f"SELECT * FROM readings WHERE ({where}) AND ({_within(asked)}) ORDER BY valid DESC, known DESC, entity, property LIMIT {limit + 1} OFFSET {skip}", bound
-    )
+    which, rest = f"({where}) AND ({_within(asked)})", f"ORDER BY valid DESC, known DESC, entity, property LIMIT {limit + 1} OFFSET {skip}"
+    for back in STRETCHES if newest is not None else (0,):
+        since = f" AND valid >= {newest - back}" if newest is not None and back else ""
+        table = asked.city.lake.query(f"SELECT * FROM readings WHERE {which}{since} {rest}", bound)
+        if len(table) > limit:
+            break
     rows = [_reading(asked.city, row) for row in table.slice(0, limit).to_pylist()]
     return {"items": rows, "next": str(skip + limit) if len(table) > limit else None}
 
