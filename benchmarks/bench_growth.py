@@ -15,13 +15,16 @@ import crowd
 import duckdb
 import httpx
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from table import Table, head, rss
 
 from zhongshu.app import Assembly, alone, open_city
 from zhongshu.app.people import make_token
+from zhongshu.engines.checksum import FORM, checksum
 from zhongshu.engines.forgetting import Cut
 from zhongshu.engines.manifest import STRETCH, Manifest, joined
+from zhongshu.engines.parquet_files import _sorted, write_rows
 from zhongshu.judge import read_indicator
 from zhongshu.kernel.area import UNIT
 from zhongshu.kernel.clock import DAY, GRID, HOUR, MINUTE, SECOND
@@ -100,10 +103,10 @@ def live(table: Table) -> None:
             parts.live.apply(from_.group(everyone[i : i + 100_000], at - 1, 0))
         parts.watch.step(at)
         took = np.array([boundary(parts, from_, everyone, k, each, at + k * GRID) for k in range(1, BOUNDARIES + 1)]) * 1e3
-        p50, p99 = np.percentile(took, [50, 99])
+        (p50, c50), (p99, c99) = np.percentile(took, [50, 99], axis=0)
         table.add(
             f"a boundary: {LIVE_STREAMS:,} streams, {len(parts.watch.indicators)} signs, {RATE:,} readings/s",
-            f"p50 {p50:.0f} p99 {p99:.0f} max {took.max():.0f} ms of {BOUNDARIES}; {took.sum() / BOUNDARIES / 200:.0%} of the time",
+            f"p50 {p50:.0f} p99 {p99:.0f} ms of {BOUNDARIES}; of the processor p50 {c50:.0f} p99 {c99:.0f} ms",
             "promise p99 < 400 ms at 1,000,000 × 500",
         )
         table.add("resident memory after that", f"{rss(os.getpid()) / 1024:.2f} GiB", "promise < 8 GiB at 1,000,000 × 500")
@@ -112,31 +115,49 @@ def live(table: Table) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def boundary(parts: Assembly, from_: Crowd, everyone: Any, k: int, each: int, at: int) -> float:
-    """Take in what came since the last boundary and evaluate; return the seconds."""
+def boundary(parts: Assembly, from_: Crowd, everyone: Any, k: int, each: int, at: int) -> tuple[float, float]:
+    """Take in what came since the last boundary and evaluate; return the seconds, by the clock and of the processor."""
     which = np.take(everyone, np.arange(k * each, (k + 1) * each), mode="wrap")
     group = from_.group(which, at - 1, 0, at - 1 - from_.rng.integers(0, GRID, each))
-    begun = time.monotonic()
+    begun, used = time.monotonic(), time.thread_time()
     parts.live.apply(group)
     parts.watch.step(at)
-    return time.monotonic() - begun
+    return time.monotonic() - begun, time.thread_time() - used
 
 
 def fill(parts: Assembly, from_: Crowd, end: int) -> int:
-    """Commit thirty days of every stream; return how many readings."""
-    n = len(from_.entity)
-    steps = -(-ROWS // n)
-    offset, everyone = parts.lake.offset(), np.arange(n)
+    """Enter thirty days of every stream, a file of some millions at a time, as commits do: Parquet, manifest, catalogue. Return how many readings.
+
+    The first file is sorted as a commit's; the later ones are the same streams some hours on, with other values, and so sorted already.
+    """
+    n, lake = len(from_.entity), parts.lake
     per = max(1, min(48, 4_800_000 // n))
-    for first in range(0, steps, per):
+    count = -(-ROWS // (n * per))
+    step, first = SPAN // (count * per), end - SPAN
+    valid = np.tile(first + np.arange(1, per + 1) * step, n) - from_.rng.integers(0, 60_000, n * per) * 1000
+    table = _sorted(from_.group(np.repeat(np.arange(n), per), first + per * step, 1, valid).table())
+    ticks, valid = np.asarray(table["ticks"]), np.asarray(table["valid"])
+    for k in range(count):
         if shutil.disk_usage(parts.folder).free < FREE:
             message = "too little disk is left"
             raise RuntimeError(message)
-        for step in range(first, min(first + per, steps)):
-            at, offset = end - SPAN + (step + 1) * (SPAN // steps), offset + 1
-            parts.lake.show(from_.group(everyone, at, offset, at - from_.rng.integers(0, 60_000, n) * 1000).table(), offset)
-        parts.lake.commit()
-    return steps * n
+        offset, moved = lake.offset() + 1, ticks + from_.rng.integers(-9, 9, len(ticks))
+        columns = {
+            "offset": np.full(len(ticks), offset),
+            "valid": valid + k * per * step,
+            "known": np.full(len(ticks), first + (k + 1) * per * step),
+            "ticks": moved,
+            "raw": moved / 10,
+        }
+        for name, values in columns.items():
+            table = table.set_column(table.column_names.index(name), name, pa.array(values))
+        path = parts.folder / "lake" / "readings" / f"{np.datetime64(first + k * per * step, 'us').astype('datetime64[M]')}" / f"part-{offset}-{offset}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        write_rows(table, path)
+        line = {"from": offset, "to": offset, "count": len(table), "checksum": checksum(table), "form": FORM, "revised": False, "files": [str(path.relative_to(lake.folder))]}
+        lake._note(line)  # noqa: SLF001 (what a commit does, without its tail)
+        lake._enter([path], offset, len(table))  # noqa: SLF001
+    return count * per * n
 
 
 def timed(work: Callable[[], Any], times: int = 3) -> float:
