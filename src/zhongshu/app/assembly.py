@@ -46,8 +46,7 @@ class Assembly:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Open everything in the folder; the caller holds the lock."""
-        folder = settings.data
-        self.settings, self.folder, self.clock = settings, folder, clock
+        self.settings, self.folder, self.clock = settings, (folder := settings.data), clock
         for left in folder.glob(f"{DRAFT}*"):
             shutil.rmtree(left)
         # packs
