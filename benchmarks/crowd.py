@@ -1,6 +1,7 @@
 """A crowded city to measure with: 100,000 more devices of ten properties, and signs that bring the city's to 500."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -46,19 +47,21 @@ SHAPES = (
 WINDOWS = (("5m", "1m"), ("15m", "1m"), ("1h", "5m"))
 
 
-def crowd(folder: Path, population: int = 300_000) -> list[tuple[str, str, float, float]]:
+def streams_of(count: int) -> list[tuple[str, str, float, float]]:
+    """Return (entity, property, low, high) of every stream."""
+    kinds = [(prop, prop.partition(".")[0], float(low), float(high)) for prop, _, low, high in KINDS]
+    return [(f"urn:zs:{type_}:B{i}", prop, low, high) for i in range(count) for prop, type_, low, high in (kinds[i % len(kinds)],)]
+
+
+def crowd(folder: Path, population: int = 300_000, count: int = STREAMS) -> list[tuple[str, str, float, float]]:
     """Make a city with the crowd in its cells; return (entity, property, low, high) of every stream."""
     make(folder, population, 7)
     cells = np.array(sorted(a.code for a in Areas.load(folder).at(Level.CELL)), np.int64)
-    where = cells[np.random.default_rng(11).integers(0, len(cells), STREAMS)]
+    where = cells[np.random.default_rng(11).integers(0, len(cells), count)]
     surveyed = Entities.load(folder)
-    streams, rows = [], []
-    for i, area in enumerate(where.tolist()):
-        prop, _, low, high = KINDS[i % len(KINDS)]
-        type_ = prop.partition(".")[0]
-        id_ = f"urn:zs:{type_}:B{i}"
-        rows.append(Entity(id_, type_, f"设备 {i}", f"Device {i}", area, owner="bench", facets={"class": "abc"[i % 3], "length_m": 100 + i % 900}))
-        streams.append((id_, prop, float(low), float(high)))
+    streams, rows = streams_of(count), []
+    for i, ((id_, prop, _, _), area) in enumerate(zip(streams, where.tolist(), strict=True)):
+        rows.append(Entity(id_, prop.partition(".")[0], f"设备 {i}", f"Device {i}", area, owner="bench", facets={"class": "abc"[i % 3], "length_m": 100 + i % 900}))
     rows.append(Entity(PROBE, "WaterLevelSensor", "探针", "Probe", int(cells[0]), owner="bench", facets={"class": "probe"}))
     Entities([*surveyed.rows, *rows], {row.id: shape.wkb for row in surveyed.rows if (shape := surveyed.shape(row.id)) is not None}).save(folder)
     return streams
@@ -159,3 +162,7 @@ def _inline(value: object) -> str:
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{k} = {v if k == 'valid_from' else _inline(v)}" for k, v in value.items()) + " }"
     return "[" + ", ".join(_inline(v) for v in value) + "]" if isinstance(value, list) else json.dumps(value, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    crowd(Path(sys.argv[1]), count=int(sys.argv[2]))

@@ -13,6 +13,7 @@ from zhongshu.act import load as load_duties
 from zhongshu.app.installed import Installed, installed_packs
 from zhongshu.app.rhythms import Rhythms
 from zhongshu.app.stores import BESIDE, open_desk, open_journal, open_lake, same_stores
+from zhongshu.app.streams import recall_streams, remember
 from zhongshu.engines.evidence_files import EvidenceFiles
 from zhongshu.engines.live_cells import LiveCells
 from zhongshu.engines.nats_journal import NatsReader
@@ -44,8 +45,7 @@ class Assembly:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Open everything in the folder; the caller holds the lock."""
-        folder = settings.data
-        self.settings, self.folder, self.clock = settings, folder, clock
+        self.settings, self.folder, self.clock = settings, (folder := settings.data), clock
         for left in folder.glob(f"{DRAFT}*") if settings.role != BESIDE else ():
             shutil.rmtree(left)
         # packs
@@ -210,15 +210,7 @@ class Assembly:
             if entry.table is not None:
                 self.lake.show(entry.table, entry.offset)
                 found, groups = found + len(entry.table), groups + 1
-        high = self.lake.query("SELECT source, entity, property, max(valid) AS high FROM readings GROUP BY ALL").to_pylist()
-        words = self.registry
-        rows = [
-            (words.sources.number(r["source"]) << 48 | words.entities.numbers[r["entity"]] << 20 | words.properties.numbers[r["property"]], r["high"])
-            for r in high
-            if r["entity"] in words.entities.numbers and r["property"] in words.properties.numbers
-        ]
-        if rows:
-            self.once.remember(np.array([r[0] for r in rows], np.int64), np.array([r[1] for r in rows], np.int64))
+        remember(recall_streams(self.folder, self.lake), self.once, self.registry)
         return {"recovered": found, "groups": groups}
 
     def _reload(self, spec: CellSpec, first: int, last: int, known: int) -> pa.Table:

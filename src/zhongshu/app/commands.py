@@ -16,6 +16,7 @@ import shapely
 from zhongshu.act import consume, consumed, relay
 from zhongshu.app.assembly import DRAFT, Assembly, open_city
 from zhongshu.app.installed import installed_packs
+from zhongshu.app.retention import disagreements, shown_rules
 from zhongshu.app.stores import desk_file, move_stores, settle
 from zhongshu.engines.owner_lock import OwnerLock, holder, is_owned, owner_token
 from zhongshu.govern import read_anchor
@@ -174,6 +175,7 @@ def wiring(parts: Assembly) -> list[str]:
         name = indicator.name.get("zh", "")
         lines.append(f"{indicator.code} {name} [{indicator.unit}] {needs.cells:,} cells · {needs.bytes:,} bytes · {len(indicator.bands)} bands · version {indicator.version[:8]}")
     lines += [f"rule {rule.code} {rule.name.get('zh', '')}: {rule.indicator}, opens {rule.opens or 'a finding'}" for held in parts.watch.rules.values() for rule in held]
+    lines += shown_rules(parts)
     return lines + [f"refused {problem.sentence('zh')} {problem.sentence()} {problem.remedy()}" for problem in parts.refused]
 
 
@@ -223,6 +225,7 @@ def verify(parts: Assembly, tell: Tell) -> list[str]:
     tell("ledger", 0)
     parts.ledger.flush()
     wrong += [f"ledger: {line}" for line in parts.desk.read(lambda conn: verify_ledger(conn, read_anchor(parts.folder / "ledger.anchor")))]
+    wrong += disagreements(parts)
     if not parts.ledger.whole:
         wrong.append("ledger: it did not agree with its anchor when the city was opened")
     tell("evidence", 0)
@@ -240,7 +243,7 @@ def backup(parts: Assembly, target: Path, tell: Tell) -> None:
         parts.lake.backup(folder / "lake", lambda: parts.journal.backup(folder / "journal.sqlite"))
         partial = target.with_suffix(".part")
         with tarfile.open(partial, "w") as archive:
-            for name in ("city.toml", "format.toml", "sources.json", "connectors.toml", "ledger.anchor", "survey", "map", "evidence"):
+            for name in ("city.toml", "format.toml", "sources.json", "connectors.toml", "retention.toml", "ledger.anchor", "survey", "map", "evidence"):
                 if (parts.folder / name).exists():
                     archive.add(parts.folder / name, name)
             for path in sorted(folder.iterdir()):

@@ -25,8 +25,10 @@ from zhongshu.app.links import Downlink, Uplink
 from zhongshu.app.neighbours import Neighbours
 from zhongshu.app.people import grant, make_token, make_user
 from zhongshu.app.recomputing import recompute_past
+from zhongshu.app.retention import Retention
 from zhongshu.app.screens import Screens, draw, first_lines
 from zhongshu.app.seats import seat_accounts, seat_tokens
+from zhongshu.app.streams import keep_streams, latest
 from zhongshu.app.telemetry import Telemetry
 from zhongshu.app.telling import seen_of
 from zhongshu.engines.nats_journal import NatsJournal
@@ -216,7 +218,7 @@ class Owner:
 
     def _keeper(self) -> None:
         """Look after the warehouse. Merging is long: what people wait for goes on beside it."""
-        self._keep((self.settings.commit_s, self._commit), (self.settings.merge_s, self._merge))
+        self._keep((self.settings.commit_s, self._commit), (self.settings.merge_s, self._merge), (10.0, Retention(self.parts).turn), (900.0, self._streams))
 
     def _rounds(self) -> None:
         """Relay, sweep, tell the time and draw the lines."""
@@ -302,6 +304,10 @@ class Owner:
     def _merge(self) -> None:
         if len(self.parts.lake.files()) >= self.settings.merge_files:
             self.parts.lake.merge()
+
+    def _streams(self) -> None:
+        """Keep what the next start would otherwise have to read the whole warehouse for."""
+        keep_streams(self.parts.folder, self.parts.registry, self.pipe.do(lambda: latest(self.parts.lake, self.parts.once)).result(60))
 
     # commands of this machine's user, while the city runs
 
@@ -410,6 +416,7 @@ class Owner:
         if self.telemetry is not None:
             self.telemetry.close()
         self._note_intake(self.parts.lake.commit())
+        keep_streams(self.parts.folder, self.parts.registry, latest(self.parts.lake, self.parts.once))
         self.parts.close()
         self.lock.release()
 

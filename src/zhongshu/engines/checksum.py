@@ -3,6 +3,7 @@
 Each row gives the product of two linear forms over all its columns, so that a value moved from one row to another shows.
 """
 
+import functools
 import hashlib
 
 import numpy as np
@@ -14,24 +15,29 @@ from zhongshu.kernel.reading import SCHEMA
 FORM = 1
 """The version of this form; a manifest line names it."""
 
-_ODD = [int.from_bytes(hashlib.sha256(f"zhongshu {f.name} {side}".encode()).digest()[:8]) | 1 for side in (0, 1) for f in SCHEMA]
+
+@functools.cache
+def _odd(name: str) -> tuple[np.uint64, np.uint64]:
+    """Return a column's two factors, odd."""
+    left, right = (np.uint64(int.from_bytes(hashlib.sha256(f"zhongshu {name} {side}".encode()).digest()[:8]) | 1) for side in (0, 1))
+    return left, right
 
 
-def checksum(table: pa.Table) -> int:
-    """Return the checksum of a table of readings; 0 for none."""
+def checksum(table: pa.Table, schema: pa.Schema = SCHEMA) -> int:
+    """Return the checksum of a table of readings, or of another schema's rows; 0 for none."""
     with np.errstate(over="ignore"):
-        return int(products(table).sum(dtype=np.uint64))
+        return int(products(table, schema).sum(dtype=np.uint64))
 
 
-def products(table: pa.Table) -> npt.NDArray[np.uint64]:
+def products(table: pa.Table, schema: pa.Schema = SCHEMA) -> npt.NDArray[np.uint64]:
     """Return each row's part of the checksum: whatever the order and the grouping, the parts of the same rows have the same sum."""
     n = len(table)
     left, right = np.full(n, 1, np.uint64), np.full(n, 1, np.uint64)
     with np.errstate(over="ignore"):
-        for i, column in enumerate(SCHEMA):
-            values = _column(table[column.name].combine_chunks())
-            left += values * np.uint64(_ODD[i])
-            right += values * np.uint64(_ODD[i + len(SCHEMA)])
+        for column in schema:
+            values, (one, other) = _column(table[column.name].combine_chunks()), _odd(column.name)
+            left += values * one
+            right += values * other
         return left * right
 
 

@@ -22,7 +22,9 @@ import pyarrow.compute as pc
 from zhongshu.engines.catalogues import PARTED, Catalogue, SqliteCatalogue, attach, copy
 from zhongshu.engines.checksum import FORM, checksum
 from zhongshu.engines.durable import sync_folder
-from zhongshu.engines.parquet_files import by_month, sums, write_durably, write_parquet
+from zhongshu.engines.forgetting import Forgetting
+from zhongshu.engines.manifest import MODULUS, READINGS, Manifest, commits, forgotten, joined
+from zhongshu.engines.parquet_files import by_month, sums, write_parquet
 from zhongshu.engines.record_views import KEY, KEY_NAMES, readings, versions
 from zhongshu.kernel.reading import SCHEMA, Flag
 
@@ -79,9 +81,10 @@ class DuckLake:
         self._writing = threading.Lock()
         self._tail: list[tuple[int, pa.Table]] = []
         self._offset = self._committed()
-        self._manifest = folder / "manifest.jsonl"
+        self._book = Manifest(folder / "manifest.jsonl")
         if new and (lines := self.manifest()):
             raise PARTED(folder=folder, where=self.catalogue.where, files=lines[-1]["to"], catalogue=0)
+        self.forgetting = Forgetting(self._db, folder, self._book, self._writing, self.offset, beside=beside)
         if not beside:
             self._mend()
         self._revised = self._revised_keys()
@@ -92,10 +95,7 @@ class DuckLake:
 
     def _mend(self) -> None:
         """Drop what a crash left: a torn manifest line, and lines and files of a commit that never happened."""
-        kept = [line for line in self.manifest() if line["to"] <= self._offset]
-        content = "".join(json.dumps(line) + "\n" for line in kept).encode()
-        if self._manifest.exists() and self._manifest.read_bytes() != content:
-            write_durably(self._manifest, content)
+        self._book.put(joined([line for line in self._book.lines() if "from" not in line or "table" in line or line["to"] <= self._offset], self._names()))
         named = {Path(path).name for path in self.files()}
         for path in (self.folder / "readings").rglob("part-*.parquet"):
             if path.name not in named and int(path.stem.split("-")[2]) > self._offset:
@@ -108,10 +108,8 @@ class DuckLake:
         return [self._db.execute(f"SELECT DISTINCT {KEY} FROM lake.readings WHERE flags & {int(Flag.REVISION)} != 0").to_arrow_table().cast(_KEYS)]
 
     def manifest(self) -> list[dict[str, Any]]:
-        """Return a line per commit: offsets (from, to), count, checksum, files."""
-        if not self._manifest.exists():
-            return []
-        return [json.loads(line) for line in self._manifest.read_text().splitlines() if line.endswith("}")]
+        """Return a line per commit, or stretch of commits that were merged: offsets (from, to), count, checksum, files."""
+        return self._book.commits()
 
     def offset(self) -> int:
         """Return the journal offset up to which the warehouse holds everything."""
@@ -156,7 +154,7 @@ class DuckLake:
             first, last = tail[0][0], tail[-1][0]
             table = pa.concat_tables([t for _, t in tail]).unify_dictionaries()
             files: list[Path] = []
-            before = self._manifest.stat().st_size if self._manifest.exists() else 0
+            before = self._book.size()
             try:
                 files += (self._write(part, month, first, last) for month, part in by_month(table))
                 self._note(
@@ -177,10 +175,7 @@ class DuckLake:
             return last
 
     def _note(self, line: dict[str, Any]) -> None:
-        with self._manifest.open("ab") as manifest:
-            manifest.write((json.dumps(line) + "\n").encode())
-            manifest.flush()
-            os.fsync(manifest.fileno())
+        self._book.note(line)
 
     def _enter(self, files: list[Path], last: int, count: int) -> None:
         """Enter files and journal offset into the catalogue, in one transaction; in the same moment the tail gives them up."""
@@ -206,8 +201,7 @@ class DuckLake:
                 self._offset = last
                 self._tail = [(o, t) for o, t in self._tail if o > last]
             return
-        if self._manifest.exists():
-            os.truncate(self._manifest, size)
+        self._book.cut(size)
         for path in (self.folder / "readings").rglob(f"part-*-{last}.parquet"):
             path.unlink()
 
@@ -222,10 +216,19 @@ class DuckLake:
         return path
 
     def query(self, sql: str, parameters: dict[str, Any] | None = None, tables: dict[str, pa.Table] | None = None, known: int | None = None, at: Held | None = None) -> pa.Table:
-        """Answer SQL over `readings` (lake ∪ tail, each key once, latest known at or before `known` wins), `versions` (all of them) and the lent tables.
+        """Answer SQL over `readings` (lake ∪ tail, each key once, latest known at or before `known` wins), `versions` (all of them), `hourly` and the lent tables.
 
         `at`: the record as it was held then; without it, as it is now.
         """
+        era = self.forgetting.era
+        try:
+            return self._ask(sql, parameters or {}, tables or {}, known, at)
+        except duckdb.IOException:
+            if at is not None or (era == self.forgetting.era and not self._beside):
+                raise
+            return self._ask(sql, parameters or {}, tables or {}, known, at)  # files were taken away under the first look
+
+    def _ask(self, sql: str, parameters: dict[str, Any], tables: dict[str, pa.Table], known: int | None, at: Held | None) -> pa.Table:
         with self._lock:
             cursor = self._db.cursor()
             # The snapshot is pinned while the lock is held, so that no commit can slip between lake and tail.
@@ -238,11 +241,12 @@ class DuckLake:
             lake, beyond = "lake.readings", pa.concat_tables(tail).unify_dictionaries() if tail else SCHEMA.empty_table()
             if at is not None:
                 lake, beyond, revised = f"lake.readings AT (VERSION => {at.snapshot:d})", at.tail, at.revised
-            for name, table in {"tail": beyond, "revised": revised, **(tables or {})}.items():
+            for name, table in {"tail": beyond, "revised": revised, **tables}.items():
                 cursor.register(name, table)
             cursor.execute(f"CREATE TEMP VIEW versions AS {versions(lake, known, replay=self.replay)}")
             cursor.execute(f"CREATE TEMP VIEW readings AS {readings(revised=len(revised) > 0)}")
-            result: pa.Table = cursor.execute(sql, parameters or {}).to_arrow_table()
+            cursor.execute('CREATE TEMP VIEW hourly AS SELECT * EXCLUDE ("offset") FROM lake.hourly')
+            result: pa.Table = cursor.execute(sql, parameters).to_arrow_table()
             return result
         finally:
             cursor.execute("ROLLBACK")
@@ -276,7 +280,7 @@ class DuckLake:
             cursor = self._db.cursor()
             try:
                 cursor.execute("BEGIN")
-                cursor.execute("CALL ducklake_merge_adjacent_files('lake', max_file_size => ?)", [small])
+                cursor.execute("CALL ducklake_merge_adjacent_files('lake', 'readings', max_file_size => ?)", [small])
                 cursor.execute("CALL lake.set_commit_message('zhongshu', 'merge', extra_info => ?)", [json.dumps({"offset": self._offset})])
                 cursor.execute("COMMIT")
             finally:
@@ -286,18 +290,24 @@ class DuckLake:
                 with Path(path).open("rb") as file:
                     os.fsync(file.fileno())
                 sync_folder(Path(path).parent)
+            if after != before:
+                self._book.put(joined(self._book.lines(), self._names()))
             for name in ("expire_snapshots", "cleanup_old_files"):
                 self._db.execute(f"CALL ducklake_{name}('lake', older_than => now() - INTERVAL 1 DAY)")
             return len(before) - len(after)
 
     def files(self) -> set[str]:
         """Return the paths of the files that hold the warehouse now."""
-        return {row[0] for row in self._db.cursor().execute("SELECT data_file FROM ducklake_list_files('lake', 'readings')").fetchall()}
+        return self.forgetting.files(READINGS)
+
+    def _names(self) -> set[str]:
+        """Return the files' names as the manifest gives them."""
+        return {str(Path(path).relative_to(self.folder)) for path in self.files() if Path(path).is_relative_to(self.folder)}
 
     def verify(self) -> list[str]:
         """Read every column of every file against the manifest; return what is not whole, one sentence each, naming the file."""
         with self._writing:
-            return self._faults()[0]
+            return self._faults()[0] + self.forgetting.faults()
 
     def repair(self, between: Callable[[int, int], pa.Table | None]) -> list[str]:
         """Write anew the files of every commit that is not whole, where `between(first, last)` still gives its readings as they were; return the files' names."""
@@ -311,18 +321,22 @@ class DuckLake:
 
     def _faults(self) -> tuple[list[str], list[dict[str, Any]]]:
         """Return what is not whole in sentences, and the manifest's lines of the commits concerned."""
-        lines, files, offset = self.manifest(), sorted(self.files()), self._offset
+        book, files, offset = self._book.lines(), sorted(self.files()), self._offset
+        lines = commits(book)
         wrong, held = sums(files, self.folder, np.array([line["to"] for line in lines], np.int64))
         wrong += [f"catalogue: {line}" for line in self.catalogue.faults()]
+        gone, stray = forgotten(book, (line["to"] for line in lines))
+        wrong += [f"manifest: run {line['run']} forgets readings of no commit" for line in stray]
         expected, broken = 0, list[dict[str, Any]]()
         for i, line in enumerate(lines):
             if line["from"] != expected + 1:
                 wrong.append(f"manifest: commit {line['from']}–{line['to']} does not follow offset {expected}")
             expected = line["to"]
             count, total, places = held.get(i, (0, 0, ()))
-            if count != line["count"] or total != line["checksum"]:
-                where = ", ".join(places) or ", ".join(line["files"])
-                wrong.append(f"lake: commit {line['from']}–{line['to']} holds {count} of {line['count']} readings or other values than were committed, in {where}")
+            less, part = gone.get(i, (0, 0))
+            if (count + less, (total + part) % MODULUS) != (line["count"], line["checksum"]):
+                where = ", ".join(places) or ", ".join(line["files"]) or "a file that is gone"
+                wrong.append(f"lake: commit {line['from']}–{line['to']} holds {count} of {line['count'] - less} readings or other values than were committed, in {where}")
                 broken.append(line)
         if expected != offset:
             wrong.append(f"manifest: ends at offset {expected}, the catalogue at {offset}")
@@ -350,8 +364,8 @@ class DuckLake:
         """Copy files, manifest and catalogue (as a file of its own) to a folder, then do `then`; commits wait meanwhile, so that what `then` copies is of the same moment or later."""
         with self._writing:
             shutil.copytree(self.folder / "readings", folder / "readings")
-            if self._manifest.exists():
-                shutil.copy2(self._manifest, folder)
+            if self._book.path.exists():
+                shutil.copy2(self._book.path, folder)
             if isinstance(self.catalogue, SqliteCatalogue):
                 with contextlib.closing(sqlite3.connect(self.catalogue.path)) as source, contextlib.closing(sqlite3.connect(folder / CATALOGUE)) as target:
                     source.backup(target)

@@ -87,7 +87,7 @@ class Cells:
         self._left = False
         self._order: Ints | None = None
         self._layout = Layout(np.zeros(0, np.int64), np.zeros(0, np.int64))
-        self._column_of, self._area_of = np.full(1024, -1, np.int64), np.zeros(1024, np.int64)
+        self._column_of = np.full(1024, -1, np.int32)
 
     def want(self, wanted: Iterable[str]) -> None:
         """Keep these fields too. What cells hold already is then read again from the record."""
@@ -105,14 +105,13 @@ class Cells:
             return self.keys(areas, subs)
         if len(entity) and (top := int(entity.max())) >= len(self._column_of):
             more = max(top + 1, 2 * len(self._column_of)) - len(self._column_of)
-            self._column_of = np.append(self._column_of, np.full(more, -1))
-            self._area_of = np.append(self._area_of, np.zeros(more, np.int64))
-        found = self._column_of[entity]
-        new = (found < 0) | (self._area_of[entity] != areas)
+            self._column_of = np.append(self._column_of, np.full(more, -1, np.int32))
+        found = self._column_of[entity].astype(np.int64)
+        new = (found < 0) | (self.areas[found] != areas)
         if new.any():
             by_entity = self.spec.measure == "distinct"
             found[new] = self.keys(areas[new], entity[new] if by_entity else np.zeros(int(new.sum()), np.int64))
-            self._column_of[entity[new]], self._area_of[entity[new]] = found[new], areas[new]
+            self._column_of[entity[new]] = found[new]
         return found
 
     def keys(self, areas: Ints, subs: Ints) -> Ints:

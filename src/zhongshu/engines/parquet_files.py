@@ -10,12 +10,18 @@ import pyarrow.parquet as pq
 
 from zhongshu.engines.checksum import products
 from zhongshu.engines.durable import sync_folder
+from zhongshu.kernel.reading import SCHEMA
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:
     """Write a file that lasts. The same readings give the same bytes."""
+    write_rows(_sorted(table), path)
+
+
+def write_rows(table: pa.Table, path: Path) -> None:
+    """Write a file that lasts, its rows in the order in which they are given."""
     with path.open("wb") as file:
-        pq.write_table(_sorted(table), file, compression="zstd", store_schema=False)
+        pq.write_table(table, file, compression="zstd", store_schema=False)
         file.flush()
         os.fsync(file.fileno())
 
@@ -34,7 +40,7 @@ def _sorted(table: pa.Table) -> pa.Table:
     return table.take(pa.array(order))
 
 
-def sums(files: list[str], home: Path, ends: npt.NDArray[np.int64]) -> tuple[list[str], dict[int, tuple[int, int, tuple[str, ...]]]]:
+def sums(files: list[str], home: Path, ends: npt.NDArray[np.int64], schema: pa.Schema = SCHEMA) -> tuple[list[str], dict[int, tuple[int, int, tuple[str, ...]]]]:
     """Read files whole; return which cannot be, and per commit (by place in `ends`): how many readings, their checksum, and the files that hold them."""
     wrong: list[str] = []
     count, total = np.zeros(len(ends) + 1, np.int64), np.zeros(len(ends) + 1, np.uint64)
@@ -43,10 +49,10 @@ def sums(files: list[str], home: Path, ends: npt.NDArray[np.int64]) -> tuple[lis
         name = str(Path(path).relative_to(home)) if Path(path).is_relative_to(home) else path
         try:
             with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches():
+                for batch in file.iter_batches(columns=schema.names):
                     table = pa.Table.from_batches([batch])
                     at = np.searchsorted(ends, np.asarray(table["offset"]))
-                    np.add.at(total, at, products(table))
+                    np.add.at(total, at, products(table, schema))
                     count += np.bincount(at, minlength=len(count))
                     for i in np.unique(at).tolist():
                         if name not in places.setdefault(i, []):
@@ -54,7 +60,7 @@ def sums(files: list[str], home: Path, ends: npt.NDArray[np.int64]) -> tuple[lis
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             wrong.append(f"lake: {name} cannot be read: {str(error).splitlines()[0]}")
     if count[-1]:
-        wrong.append(f"lake: {count[-1]} readings of no commit, in {', '.join(places[len(ends)])}")
+        wrong.append(f"lake: {count[-1]} rows of no commit, in {', '.join(places[len(ends)])}")
     return wrong, {i: (int(count[i]), int(total[i]), tuple(places.get(i, ()))) for i in range(len(ends))}
 
 

@@ -94,7 +94,7 @@ class Folded:
 
     def __init__(self, spec: CellSpec, layout: Layout, have: dict[str, Ints]) -> None:
         """Fold rows into areas."""
-        self.spec, self.layout, self._have = spec, layout, have
+        self.spec, self.layout, self._have = spec, layout, have if spec.measure in {"p95", "distinct"} else {}
         wanted = (*_NEEDS.get(spec.measure, ("n",)), "count", "at")
         held = {f: v for f, v in have.items() if f in wanted} | {"count": have.get("count", have["n"])}
         if spec.measure == "distinct":

@@ -63,6 +63,10 @@ class Once:
         """Return the keys of every stream that was ever heard of, sorted; any thread may ask."""
         return self._keys
 
+    def latest(self) -> tuple[Ints, Ints]:
+        """Return a copy of the streams' keys and latest valid times; the journal's thread may ask."""
+        return self._keys.copy(), self._high.copy()
+
     def remember(self, keys: Ints, high: Ints) -> None:
         """Take the latest valid time of streams that the record holds."""
         self._raise(keys, high, recorded=True)

@@ -75,6 +75,9 @@ SHAPES: dict[str, str] = {
     "Window": "from: time, to: time",
     "Contributing": f"area: area, {_NAMES}, value: num?, level: str",
     "Readings": "items: [Reading], next: str?",
+    "ReadingsAndHours": "items: [Reading], hourly: [Hour], next: str?",
+    "Hour": "source: str, entity: str, property: str, area: area, from: time, to: time, count: int, mean: num?, low: num?, high: num?, first: num?, last: num?, unit: str, latest: time?, rolled_up: bool",
+    "Series": "items: [Point], next: str?, rolled_up_before: time?",
     "Point": "at: time, value: num?, level: str",
     "Finding": "id: str, rule: str, rule_zh: str, rule_en: str, version: str, indicator: str, area: area, area_name_zh: str, area_name_en: str, level: str, value: num?, unit: str, opened: time, "
     "changed: time, closed: time?, evidence: any, acknowledged_by: str?, lead: str?, case: str?",

@@ -12,12 +12,13 @@ from pydantic import BaseModel, Field
 
 from zhongshu.act import BAD_PAGE
 from zhongshu.kernel.area import show_area
-from zhongshu.kernel.clock import parse_time, rfc3339
+from zhongshu.kernel.clock import DAY, HOUR, MINUTE, parse_time, rfc3339
 from zhongshu.kernel.condition import quote
 from zhongshu.kernel.journal import Receipt
 from zhongshu.kernel.problem import Problem, declare, kinds
 from zhongshu.kernel.reading import Flag
 from zhongshu.sense import MAX_BODY, TOO_LARGE, UNKNOWN_SOURCE, Source, form_of, read_mended
+from zhongshu.serve.api.hourly import hours
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Door, permit
 from zhongshu.serve.hot import body_of
@@ -49,6 +50,10 @@ BAD_OWNER = declare(
 )
 NONE = {"accepted": 0, "quarantined": 0, "duplicates": 0}
 SMALL = 256 * 2**10
+STRETCHES = (10 * MINUTE, 6 * HOUR, 5 * DAY, 0)
+"""How far back a page of the newest is looked for, one after the other; 0: as far as there is anything."""
+BEHIND = "h"
+"""What a `next` begins with where the raw readings are at their end and hourly rows follow."""
 
 
 class NewSource(BaseModel):
@@ -215,27 +220,52 @@ def readings(
     after: str = "",
     limit: int = 200,
 ) -> dict[str, Any]:
-    """List readings by entity, property and valid time, newest first; `after` is the `next` of the page before."""
+    """List readings by entity, property and valid time, newest first; `after` is the `next` of the page before. Behind the raw ones come the `hourly` rows of those let go."""
     where, bound = [], {}
     for name, value in (("entity", entity), ("property", property)):
         if value:
             where.append(f"{name} = ${name}")
             bound[name] = value
-    where += [f"valid >= {parse_time(since)}"] if since else []
-    where += [f"valid < {parse_time(to)}"] if to else []
-    return page(asked, " AND ".join(where) or "TRUE", bound, after, limit)
+    begin, end = parse_time(since) if since else None, parse_time(to) if to else None
+    raw = where + ([f"valid >= {begin}"] if begin is not None else []) + ([f"valid < {end}"] if end is not None else [])
+    rolled = where + ([f"hour > {begin - HOUR}"] if begin is not None else []) + ([f"hour < {end}"] if end is not None else [])
+    found = (
+        {"items": [], "next": None}
+        if after[:1] == BEHIND
+        else page(asked, " AND ".join(raw) or "TRUE", bound, after, limit, None if begin is not None else end or asked.city.clock.now())
+    )
+    if found["next"] is not None:
+        return found | {"hourly": []}
+    skip, limit = _skip(after[1:] if after[:1] == BEHIND else ""), max(1, min(limit, 1000))
+    rows = hours(asked.city, f"({' AND '.join(rolled) or 'TRUE'}) AND ({_within(asked)})", bound, skip, limit + 1)
+    return found | {"hourly": rows[:limit], "next": f"{BEHIND}{skip + limit}" if len(rows) > limit else None}
 
 
-def page(asked: Door, where: str, bound: dict[str, Any], after: str, limit: int) -> dict[str, Any]:
-    """Return a page of readings within the asker's scope, the latest known first."""
-    limit = max(1, min(limit, 1000))
+def _within(asked: Door) -> str:
+    """Say which rows are within the asker's scope."""
     scope = " OR ".join(f"(area >= {low:d} AND area < {high:d})" for low, high in asked.scope.areas) or "FALSE"
     graded = [quote(name) for name, source in asked.city.sources.items() if source.grade > asked.scope.grade]
-    scope = f"({scope}) AND source NOT IN ({', '.join(graded)})" if graded else scope
+    return f"({scope}) AND source NOT IN ({', '.join(graded)})" if graded else scope
+
+
+def _skip(after: str) -> int:
     if after and not (after.isascii() and after.isdigit() and len(after) < 12):  # noqa: PLR2004 (no page is that far)
         raise BAD_PAGE(after=after)
-    skip = int(after or 0)
-    table = asked.city.lake.query(f"SELECT * FROM readings WHERE ({where}) AND ({scope}) ORDER BY valid DESC, known DESC, entity, property LIMIT {limit + 1} OFFSET {skip}", bound)
+    return int(after or 0)
+
+
+def page(asked: Door, where: str, bound: dict[str, Any], after: str, limit: int, newest: int | None = None) -> dict[str, Any]:
+    """Return a page of readings within the asker's scope, the latest known first.
+
+    `newest`: where nothing in `where` says since when, about how new the newest are (µs): ever longer stretches back from there are looked at until they fill the page.
+    """
+    limit, skip = max(1, min(limit, 1000)), _skip(after)
+    which, rest = f"({where}) AND ({_within(asked)})", f"ORDER BY valid DESC, known DESC, entity, property LIMIT {limit + 1} OFFSET {skip}"
+    for back in STRETCHES if newest is not None else (0,):
+        since = f" AND valid >= {newest - back}" if newest is not None and back else ""
+        table = asked.city.lake.query(f"SELECT * FROM readings WHERE {which}{since} {rest}", bound)
+        if len(table) > limit:
+            break
     rows = [_reading(asked.city, row) for row in table.slice(0, limit).to_pylist()]
     return {"items": rows, "next": str(skip + limit) if len(table) > limit else None}
 

@@ -8,8 +8,10 @@ from zhongshu.judge import Indicator, record
 from zhongshu.kernel.area import Level, interval, parse_area, show_area
 from zhongshu.kernel.clock import BAD_TIME, parse_time, rfc3339
 from zhongshu.kernel.condition import quote
+from zhongshu.kernel.finding import Status
 from zhongshu.kernel.grade import EVERYWHERE, Scope
 from zhongshu.kernel.reading import Flag
+from zhongshu.serve.api.hourly import rolled_up_before
 from zhongshu.serve.api.readings import page
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, Door
@@ -133,7 +135,7 @@ def readings(asked: Door, indicator: str, area: str, after: str = "", limit: int
 
 
 def series(asked: Door, indicator: str, area: str, to: str = "", points: int = 48, hours: float = 24) -> dict[str, Any]:
-    """Return a value's history at evenly spaced boundaries, computed from the record."""
+    """Return a value's history at evenly spaced boundaries, computed from the record; none where the readings it would need were let go."""
     city, code = asked.city, parse_area(area)
     _within(asked, code)
     end = parse_time(to) if to else city.watch.memory.at or city.clock.now()
@@ -142,7 +144,10 @@ def series(asked: Door, indicator: str, area: str, to: str = "", points: int = 4
     start = end - round(max(0.1, min(hours, 24 * 31)) * 3_600_000_000)
     declared = city.explainer.indicator(indicator)
     rows = city.explainer.series(declared, code, start, end, max(2, min(points, 96)))
-    return {"items": [{"at": rfc3339(t), "value": v, "level": lv} for t, v, lv in rows], "next": None}
+    before = rolled_up_before(city, {spec.property for spec in declared.measures.values()}, interval(code)) or 0
+    longest = max((spec.window for spec in declared.specs()), default=0)
+    items = [{"at": rfc3339(t), "value": v, "level": lv} if t - longest >= before else {"at": rfc3339(t), "value": None, "level": str(Status.STALE)} for t, v, lv in rows]
+    return {"items": items, "next": None, "rolled_up_before": rfc3339(before) if before else None}
 
 
 def findings(asked: Door, state: str = "open", area: str = "", indicator: str = "", limit: int = 200) -> dict[str, Any]:
