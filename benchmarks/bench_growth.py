@@ -220,6 +220,7 @@ def warehouse(table: Table) -> None:
             table.add("open the city", f"{time.monotonic() - begun:.1f} s; {rss(os.getpid()) / 1024:.2f} GiB", f"{scan(files, 'max(valid)', 'source, entity, property'):.1f} s")
             looks(table, parts, asker(parts, build(parts.city(pipe), parts.folder)))
             month(table, parts, files, end)
+            hourly(table, parts, files)
             forget(table, parts, end)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -260,6 +261,17 @@ def month(table: Table, parts: Assembly, files: list[str], end: int) -> None:
     table.add(f"a 30-day mean over all areas, five levels, {found[-1]:,} values", f"{ours:.1f} s", f"bare scan {bare:.1f} s → {ours / bare:.1f}×")
     spec: CellSpec = next(iter(sign.measures.values()))
     table.add("  its line over the 30 days, 48 points", f"{timed(lambda: parts.explainer.series(sign, parts.about.code, end - spec.window, end - 1, 48), 1):.1f} s")
+
+
+def hourly(table: Table, parts: Assembly, files: list[str]) -> None:
+    """An hourly roll-up of every property and place, through the record's reader (each key once, the latest known) and by bare DuckDB over the same files."""
+    sql = f"SELECT property, area, valid // {HOUR} AS hour, count(*) AS n, sum(ticks)::BIGINT AS total, min(ticks) AS low, max(ticks) AS high FROM {{rows}} GROUP BY ALL"
+    wrapped = "SELECT count(*) AS n, sum(n)::BIGINT AS readings FROM ({sql})"
+    ours = timed(lambda: parts.lake.query(wrapped.format(sql=sql.format(rows="readings"))), 3)
+    held = parts.lake.query(wrapped.format(sql=sql.format(rows="readings"))).to_pylist()[0]
+    db = duckdb.connect(config={"memory_limit": "8GB"})
+    alone_ = timed(lambda: db.execute(wrapped.format(sql=sql.format(rows="read_parquet($files)")), {"files": files}).fetchall(), 3)
+    table.add(f"hourly roll-up of {held['readings']:,} readings → {held['n']:,} rows", f"{ours:.1f} s", f"bare DuckDB {alone_:.1f} s → {ours / alone_:.1f}×")
 
 
 def forget(table: Table, parts: Assembly, end: int) -> None:

@@ -233,17 +233,28 @@ def verify(parts: Assembly, tell: Tell) -> list[str]:
 
 
 def backup(parts: Assembly, target: Path, tell: Tell) -> None:
-    """Write one file that holds the whole city, while it is in use. The journal is copied last, and nothing is committed or trimmed between the warehouse and it, so that nothing acknowledged is missing."""
+    """Write one file that holds the whole city, while it is in use.
+
+    Each copy holds at least what those before it refer to: the anchor, then the warehouse, the desk, the journal, and the photographs. From the warehouse to the
+    journal nothing is committed, trimmed or forgotten, so that nothing acknowledged is in none of them.
+    """
     with tempfile.TemporaryDirectory(dir=parts.folder, prefix=DRAFT) as held:
-        folder = Path(held)
-        tell("desk", 0)
+        folder, anchor = Path(held), parts.folder / "ledger.anchor"
         parts.ledger.flush()
-        parts.desk.backup(str(folder / desk_file(parts.settings)))
-        tell("lake, journal", 0)
-        parts.lake.backup(folder / "lake", lambda: parts.journal.backup(folder / "journal.sqlite"))
+        if anchor.exists():
+            shutil.copy2(anchor, folder)
+
+        def desk_and_journal() -> None:
+            tell("desk", 0)
+            parts.desk.backup(str(folder / desk_file(parts.settings)))
+            tell("journal", 0)
+            parts.journal.backup(folder / "journal.sqlite")
+
+        tell("lake", 0)
+        parts.lake.backup(folder / "lake", desk_and_journal)
         partial = target.with_suffix(".part")
         with tarfile.open(partial, "w") as archive:
-            for name in ("city.toml", "format.toml", "sources.json", "connectors.toml", "retention.toml", "ledger.anchor", "survey", "map", "evidence"):
+            for name in ("city.toml", "format.toml", "sources.json", "connectors.toml", "retention.toml", "survey", "map", "evidence"):
                 if (parts.folder / name).exists():
                     archive.add(parts.folder / name, name)
             for path in sorted(folder.iterdir()):
