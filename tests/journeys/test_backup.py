@@ -1,6 +1,7 @@
 """A city is copied while it works: what was acknowledged before the copy began is in it, once, and it is whole; half a copy is none."""
 
 import json
+import tarfile
 import threading
 import time
 from pathlib import Path
@@ -91,6 +92,12 @@ def test_half_a_copy_is_refused_and_leaves_nothing(town: Town, tmp_path: Path) -
     whole = (tmp_path / "whole.tar").read_bytes()
     for name, content in (("half", whole[: len(whole) // 2]), ("words", b"no archive"), ("empty", b"")):
         (tmp_path / name).write_bytes(content)
+    for nth, (name, kind) in enumerate((("../outside", tarfile.REGTYPE), ("/tmp/outside", tarfile.REGTYPE), ("link", tarfile.SYMTYPE))):
+        hostile = tarfile.TarInfo(name)
+        hostile.type, hostile.linkname = kind, "/etc/passwd"
+        with tarfile.open(tmp_path / f"hostile-{nth}", "w") as archive:
+            archive.addfile(hostile)
+    for name in ("half", "words", "empty", *(path.name for path in tmp_path.glob("hostile*"))):
         command("restore", tmp_path / name, "--data", tmp_path / f"{name} city", code=2)
         assert not (tmp_path / f"{name} city").exists()
     assert not (tmp_path / "whole.part").exists()

@@ -154,7 +154,7 @@ def test_signs_are_the_owners_to_the_last_bit(town: Town, near: Served) -> None:
             if f"near {name}" in values and f"far {name}" in values:
                 assert values[f"near {name}"] == values[f"far {name}"], name
                 equal.add(name)
-    assert len(equal) > 5
+    assert equal >= {"DR02", "IN01"}
     assert all(np.isfinite(v.at).all() for v in near.beside.parts.watch.latest.values())
 
 

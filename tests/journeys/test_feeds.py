@@ -124,6 +124,9 @@ def test_what_others_write_is_fetched_once_whatever_is_killed(folder: Path, scad
         while city.get("/health", admin)["readings"]["by_source"].get("fed", {}).get("accepted", 0) < total:
             assert time.monotonic() < until, (total, feed(city, admin, "fed"))
             time.sleep(0.2)
+        while not feed(city, admin, "gone")["failing"]:
+            assert time.monotonic() < until
+            time.sleep(0.2)
         fed, gone, wrong = (feed(city, admin, name) for name in ("fed", "gone", "wrong"))
         assert (fed["failing"], fed["kind"], fed["quarantined"]) == (False, "postgresql", 0) and fed["last_success"] and 0 <= fed["lag_s"] < 3700
         assert gone["failing"] and gone["last_success"] is None and gone["last_error"]["zh"]["sentence"] and gone["last_error"]["en"]["remedy"]

@@ -50,7 +50,7 @@ PROPERTIES = {p.name: p for pack in PACKS for p in module(pack).PROPERTIES}
 
 
 def test_the_packs_are_there() -> None:
-    assert PACKS == ["drainage", "environment", "hotline", "incidents", "sandbox", "traffic"]
+    assert PACKS == ["drainage", "environment", "hotline", "incidents", "links", "sandbox", "traffic"]
 
 
 @pytest.mark.parametrize("pack", PACKS)
@@ -106,12 +106,13 @@ def test_no_type_or_property_is_declared_twice() -> None:
 
 
 LOOP = ["HL07", "CA07", "CA10", "CA11"]
+LINES = ("LK01", "LK02", "LK03")
 """The signs of the closed loop beside the first 25: hops, and the time at each holder."""
 
 
 def test_the_signs_are_declared_once_each() -> None:
     codes = [row["code"] for _, row in rows("indicators.toml", "indicator")]
-    assert sorted(codes) == sorted([*FIRST_25, *LOOP])
+    assert sorted(codes) == sorted([*FIRST_25, *LOOP, *LINES])
 
 
 def test_a_sign_says_all_that_a_person_needs() -> None:
@@ -201,7 +202,7 @@ def test_a_drawing_that_is_more_than_lines_is_refused(tmp_path: Path, bad: str) 
 
 def test_the_judge_reads_every_declaration() -> None:
     signs = [read_indicator(row, PROPERTIES, pack) for pack, row in rows("indicators.toml", "indicator")]
-    assert len(signs) == 29
+    assert len(signs) == 32
     assert all(spec.window // spec.hop <= 60 for sign in signs for spec in sign.specs())
     assert {read_rule(rule, pack).indicator for pack, rule in rows("rules.toml", "rule")} <= {sign.code for sign in signs}
     for _, band in rows("indicators.toml", "bands"):

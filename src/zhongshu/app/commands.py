@@ -1,6 +1,7 @@
 """What the command line does to a city: by itself where nobody runs the city, through its owner where somebody does."""
 
 import json
+import os
 import shutil
 import tarfile
 import tempfile
@@ -270,7 +271,7 @@ def restore(source: Path, settings: Settings, tell: Tell) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(source) as archive:
-            archive.extractall(folder, filter="data")
+            archive.extractall(folder, members=_plain(archive))  # noqa: S202 (what is not a plain file of the folder is refused before)
     except (tarfile.TarError, OSError) as error:
         shutil.rmtree(folder)
         raise BAD_BACKUP(why=str(error)) from error
@@ -279,6 +280,18 @@ def restore(source: Path, settings: Settings, tell: Tell) -> None:
     except Problem:
         shutil.rmtree(folder)
         raise
+
+
+def _plain(archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
+    """Return an archive's files and folders; raises TarError where anything in it is something else, or would lie outside (Python before 3.11.4 has no filter for that)."""
+    members = archive.getmembers()
+    for member in members:
+        path = Path(member.name)
+        if not (member.isfile() or member.isdir()) or path.is_absolute() or ".." in path.parts:
+            message = f"{member.name} is no file of a city"
+            raise tarfile.TarError(message)
+        member.mode, member.uid, member.gid, member.uname, member.gname = 0o755 if member.isdir() else 0o644, os.getuid(), os.getgid(), "", ""
+    return members
 
 
 def move(settings: Settings, to: Path, tell: Tell) -> list[str]:
