@@ -262,6 +262,17 @@ def test_accounts_are_well_formed_single_and_their_passwords_long_enough(identit
         assert code_of(caught) == "identity.unknown"
 
 
+def test_a_renewed_token_ends_those_of_its_name_alone(identity: Identity) -> None:
+    id_ = identity.add_party(Party("gauges", "雨量计", "Gauges", (Grant("source_writer:gauges", CITY),), kind="service"), actor="system")
+    other = identity.issue_token(id_, "gateway", actor="system")[1]
+    first = identity.renew_token(id_, "owner", actor="system")
+    assert identity.principal_of(bearer=first).id == id_
+    second = identity.renew_token(id_, "owner", actor="system")
+    with pytest.raises(Problem):
+        identity.principal_of(bearer=first)
+    assert identity.principal_of(bearer=second) == identity.principal_of(bearer=other)
+
+
 def test_a_token_works_until_it_is_revoked(identity: Identity) -> None:
     id_ = identity.add_party(Party("gauges", "雨量计", "Gauges", (Grant("source_writer:gauges", CITY),), kind="service"), actor="system")
     token_id, token = identity.issue_token(id_, "gateway", actor="system")

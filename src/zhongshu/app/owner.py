@@ -359,7 +359,7 @@ class Owner:
             if held
             else identity.add_party(Party("owner", "本机命令", "Commands on this machine", (Grant("admin", self.parts.about.code),), kind="service"), actor="system")
         )
-        _, secret = identity.issue_token(id_, "owner", actor="system")
+        secret = identity.renew_token(id_, "owner", actor="system")
         path = self.settings.data / TOKEN_FILE
         path.unlink(missing_ok=True)
         path.touch(mode=0o600)

@@ -34,5 +34,5 @@ def seat_tokens(seats: tuple[Any, ...], identity: Identity, city: int) -> dict[s
     for seat in seats:
         if seat.source and seat.name not in held:
             held[seat.name] = identity.add_party(Party(seat.name, seat.zh, seat.en, (Grant(f"source_writer:{seat.source}", city),), kind="service"), actor="system")
-        _, tokens[seat.name] = identity.issue_token(held[seat.name], "robot", actor="system")
+        tokens[seat.name] = identity.renew_token(held[seat.name], "robot", actor="system")
     return tokens

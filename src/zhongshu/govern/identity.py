@@ -244,6 +244,13 @@ class Identity:
         self._change(lambda conn: conn.execute(insert(token), {**row, "party": parties.known(conn, id_)}), actor, "token", token_id, {"party": id_})
         return token_id, secret
 
+    def renew_token(self, id_: str, name: str, *, actor: str) -> str:
+        """Return a new token's secret; those the party had under that name before are revoked."""
+        now = self._clock.now()
+        before = update(token).where(token.c.party == id_, token.c.name == name[:100], token.c.revoked.is_(None)).values(revoked=now)
+        self._change(lambda conn: conn.execute(before), actor, "token_revoked", id_, {"name": name})
+        return self.issue_token(id_, name, actor=actor)[1]
+
     def revoke_token(self, token_id: str, *, actor: str) -> None:
         """Revoke a token by its id."""
         ended = update(token).where(token.c.id == token_id, token.c.revoked.is_(None)).values(revoked=self._clock.now())
