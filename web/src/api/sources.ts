@@ -14,6 +14,24 @@ export interface Source {
   mapping_version: string | number
   counts: { accepted: number; quarantined: number; duplicates: number }
   last_known: string | null
+  feed: Feed | null
+}
+
+interface Said {
+  sentence: string
+  remedy: string
+}
+
+/** How what is fetched from others goes: null where they send it themselves. */
+export interface Feed {
+  kind: string
+  every_s: number
+  failing: boolean
+  last_success: string | null
+  last_error: { code: string; at: string; zh: Said; en: Said } | null
+  rows: number
+  quarantined: number
+  lag_s: number | null
 }
 
 export interface BadRow {
