@@ -385,6 +385,8 @@ def _run(folder: Path, city: Path, kills: int, told: Told, pick: random.Random) 
             keys = trial(city, keys, list(MOMENTS)[nth % len(MOMENTS)], pick, told, port)
             if nth == 0 and beside:
                 beside.start()
+            if nth % 20 == 19:
+                print(f"{nth + 1} kills, {len(told.readings):,} readings, {told.steps:,} steps", file=sys.stderr, flush=True)
         stop.set()
         if beside:
             beside.join()

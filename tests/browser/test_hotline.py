@@ -86,6 +86,10 @@ def test_seat_voices_are_answered_refused_and_sent_on_by_keyboard(seats: None, c
     assert now(city, broken)["case"] is None, "taken back: it waits again"
     page.keyboard.press("1")
     expect(page.locator(".told")).to_contain_text("立案派单")
+    for _ in range(100):  # it is said at once, and written while it is said
+        if now(city, broken)["case"] is not None:
+            break
+        page.wait_for_timeout(100)
     assert now(city, broken)["case"]["step"] == "dispatch"
     assert city.get("/api/assist", "acceptor")["adoption"]["first"]["of"] > before["of"], "what was proposed and what was taken is counted"
     expect(page.locator(".queue .row", has_text=broken["text"])).to_have_count(0)
