@@ -26,7 +26,6 @@ import pyarrow.compute as pc
 from zhongshu.engines.ducklake import DuckLake
 from zhongshu.engines.nats_client import NatsClient
 from zhongshu.engines.parquet_files import write_durably
-from zhongshu.engines.sqlite_journal import SqliteJournal
 from zhongshu.kernel.area import UNIT, Level, unplaced
 from zhongshu.kernel.journal import Batch, Receipt, Refused
 from zhongshu.kernel.problem import Problem, declare
@@ -68,11 +67,11 @@ class _Message(msgspec.Struct, array_like=True):
 class Uplink:
     """The district's side: a thread that sends what its record has beyond a cursor, and one that probes."""
 
-    def __init__(self, url: str, limit_mb: int, what: str, lake: DuckLake, journal: SqliteJournal, registry: Registry, folder: Path) -> None:
+    def __init__(self, url: str, limit_mb: int, what: str, lake: DuckLake, registry: Registry, folder: Path) -> None:
         """Connect to the node's own server; `what`: patterns of properties, with commas between. Raises what the server refuses, `link.no_domain`."""
         self._line = NatsClient(url, "zhongshu uplink")
         self._line.durable()
-        self._lake, self._journal, self._registry, self._what = lake, journal, registry, [p.strip() for p in what.split(",")]
+        self._lake, self._registry, self._what = lake, registry, [p.strip() for p in what.split(",")]
         self.domain = str(self._line.connection._server_info.get("domain") or "")  # noqa: SLF001 (the library shows it nowhere else)
         if not self.domain:
             raise NO_DOMAIN(url=self._line.shown)
@@ -109,7 +108,7 @@ class Uplink:
 
     def behind(self) -> int:
         """Return how many of the journal's groups are not in the stream yet."""
-        return self._journal.head() - self._done
+        return max(0, self._lake.reaches() - self._done)
 
     def _run(self) -> None:
         while not self._stop.wait(LOOK):
@@ -123,7 +122,7 @@ class Uplink:
 
     def _send(self) -> None:
         """Send what is known beyond the cursor, a message at a time; the cursor moves when the message is on this server's disk."""
-        head = self._journal.head()
+        head = self._lake.reaches()  # not the journal's: a group is there a moment before readers see it
         sql = 'SELECT * EXCLUDE (written) FROM versions WHERE "offset" > $after AND "offset" <= $head AND source NOT IN (\'desk\', \'links.probes\') ORDER BY "offset"'
         table = self._lake.query(sql, {"after": self._done, "head": head}) if head > self._done else SCHEMA.empty_table()
         names = table["property"].unique().to_pylist()
@@ -220,8 +219,10 @@ class Downlink:
                 continue
             if some:
                 self._probes[domain].waiting = some[-1].metadata.num_pending
-            for message, taken in [(m, self._take(domain, m)) for m in some]:
-                self._answer(message, taken)
+            while some and self._kept(some[0], self._take(domain, some[0])):
+                some.pop(0)
+            for message in some:  # in their order: what comes again must not overtake what came after it
+                self._line.post(lambda m=message: m.nak(delay=1))  # type: ignore[misc]
 
     def _take(self, domain: str, message: Any) -> "Future[Receipt]":  # noqa: ANN401 (the library's message)
         try:
@@ -231,15 +232,16 @@ class Downlink:
             refused.set_exception(problem)
             return refused
 
-    def _answer(self, message: Any, taken: "Future[Receipt]") -> None:  # noqa: ANN401 (the library's message)
-        """Acknowledge what the journal has; what it could not take now comes again."""
+    def _kept(self, message: Any, taken: "Future[Receipt]") -> bool:  # noqa: ANN401 (the library's message)
+        """Acknowledge a message when the journal has it, and tell whether it has."""
         try:
             taken.result(60)
             self._line.call(message.ack_sync())
         except Exception as error:  # noqa: BLE001 (it stays at the other end)
             _log.warning("link.not_kept %s", error)
-            self._line.post(lambda: message.nak(delay=1))
             self._stop.wait(0.5)
+            return False
+        return True
 
     def _read(self, domain: str, payload: bytes, sequence: int) -> Batch:
         """Turn a message into a batch; its id is its place on the line, so that one that comes again changes nothing."""

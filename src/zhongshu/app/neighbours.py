@@ -6,7 +6,7 @@ Everything it says can be missed: the journal's stream and the desk are the trut
 import json
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -31,7 +31,8 @@ class Neighbours:
         """Take the connection, the city's name there, who tells the journal's last sequence, and where batches go."""
         self._line, self._name, self._journal, self._pipe, self._registry = line, name, journal, pipe, registry
         self._stop = threading.Event()
-        line.answer(f"zs.{name}.take", self._take)
+        self._hands = ThreadPoolExecutor(1, "take")  # reading a group is too long for the connection's own loop
+        line.answer(f"zs.{name}.take", lambda content, say: self._hands.submit(self._take, content, say))
 
     def settled(self, at: int) -> None:
         """Wait until every group known by `at` is durable and handed on, then say so."""
@@ -62,6 +63,7 @@ class Neighbours:
     def stop(self) -> None:
         """Stop listening."""
         self._stop.set()
+        self._hands.shutdown(wait=False, cancel_futures=True)
 
     def _take(self, content: bytes, say: Callable[[bytes], None]) -> None:
         """Hand a group's batches to the journal, and answer when all are durable."""

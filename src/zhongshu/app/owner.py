@@ -131,7 +131,7 @@ class Owner:
         if settings.links:
             self.feeds.append(Downlink(settings.links, self.pipe, parts.intake, parts.sources, parts.add_source))
         if settings.uplink:
-            link = Uplink(settings.uplink, settings.uplink_mb, settings.uplink_what, parts.lake, parts.journal, parts.registry, settings.data)
+            link = Uplink(settings.uplink, settings.uplink_mb, settings.uplink_what, parts.lake, parts.registry, settings.data)
             self.feeds.append(link)
             self.city.uplink = lambda: (link.held, link.limit, link.behind())
 

@@ -126,6 +126,11 @@ class DuckLake:
                     if len(self._revised) > _PIECES:
                         self._revised = [pa.concat_tables(self._revised).combine_chunks()]
 
+    def reaches(self) -> int:
+        """Return the last offset of which readers see the readings: the tail's, or the warehouse's."""
+        with self._lock:
+            return self._tail[-1][0] if self._tail else self._offset
+
     def advance(self) -> None:
         """Let go of the tail's groups that the owner has committed; what reads them finds them in the files."""
         offset = self._committed(self._db.cursor())

@@ -155,7 +155,7 @@ class NatsClient:
 
         return self.call(ask())
 
-    def answer(self, subject: str, work: Callable[[bytes, Callable[[bytes], None]], None]) -> None:
+    def answer(self, subject: str, work: Callable[[bytes, Callable[[bytes], None]], object]) -> None:
         """Answer whoever asks on a subject. `work` is given what was asked and how to answer, now or later, from any thread; it must be quick."""
 
         async def take(message: Any) -> None:  # noqa: ANN401 (the library's message)

@@ -25,6 +25,8 @@ OWN = re.compile(r"/api/sources/[^/]+/(readings|requests)")
 """Posts that are taken in here: they go to the journal by the owner's hand."""
 OWNERS = re.compile(r"/api/(proof|story|running|session/demo)(/.*)?")
 """Reads of what the owner alone knows."""
+TRUSTED = {b"127.0.0.1"}
+"""Whose word is taken for who asked: the same as the owner's."""
 SAFE = {"GET", "HEAD", "OPTIONS"}
 _HOP = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 """Headers that are of one connection (RFC 9110, 7.6.1)."""
@@ -77,8 +79,10 @@ def _kept(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
 
 def _asked(scope: Any) -> list[tuple[bytes, bytes]]:  # noqa: ANN401 (ASGI's own)
     """Return the headers to send on, with who asked before us; what a sender says of that itself is not passed on."""
-    kept = [(name, value) for name, value in _kept(scope["headers"]) if name not in {b"x-forwarded-for", b"x-forwarded-proto"}]
-    who = (scope.get("client") or ("", 0))[0].encode()
+    who, own = (scope.get("client") or ("", 0))[0].encode(), _kept(scope["headers"])
+    if who in TRUSTED and any(name == b"x-forwarded-for" for name, _ in own):
+        return own  # a balancer on this machine has said it, as it would to the owner
+    kept = [(name, value) for name, value in own if name not in {b"x-forwarded-for", b"x-forwarded-proto"}]
     return [*kept, (b"x-forwarded-for", who), (b"x-forwarded-proto", scope.get("scheme", "http").encode())]
 
 
