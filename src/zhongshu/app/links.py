@@ -113,9 +113,9 @@ class Uplink:
     def _run(self) -> None:
         while not self._stop.wait(LOOK):
             try:
+                self.held = self._line.call(self._line.stream.stream_info(STREAM)).state.bytes
                 self._send()
-                state = self._line.call(self._line.stream.stream_info(STREAM)).state
-                self.held, self.full = state.bytes, False
+                self.full = False
             except Exception as error:  # noqa: BLE001 (the record holds what is to be sent; the next turn tries again)
                 self.full = getattr(error, "err_code", 0) in {10077, 10047, 10023}
                 _log.warning("uplink.waits %s", error)
