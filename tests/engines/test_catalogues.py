@@ -100,3 +100,42 @@ def test_a_database_nobody_answers_at_is_a_problem_without_the_password(tmp_path
     with pytest.raises(Problem) as told:
         DuckLake(tmp_path / "lake", memory="1GB", catalogue=PostgresCatalogue("postgresql://someone:secret@127.0.0.1:1/x", "lake_x"))
     assert told.value.kind.code == "catalogue.unreached" and "secret" not in str(told.value) + told.value.sentence("zh")
+
+
+def test_a_commit_whose_answer_was_lost_is_found_before_the_next_and_counts_once(there: PostgresCatalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = DuckLake(tmp_path / "lake", memory="1GB", catalogue=there)
+    fill(lake, 2)
+    enter, committed = lake._enter, lake._committed
+
+    def lost(*given: object) -> None:
+        enter(*given)  # type: ignore[arg-type]
+        lake._offset -= 1  # as if nobody had heard of it
+        raise OSError
+
+    def away(*_: object) -> int:
+        raise OSError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lake, "_enter", lost)
+        patch.setattr(lake, "_committed", away)
+        with pytest.raises(OSError, match=""):
+            fill(lake, 1)
+        with pytest.raises(OSError, match=""):
+            lake.commit()
+    assert lake._committed == committed
+    fill(lake, 1)
+    assert lake.query(SUM).to_pylist()[0]["n"] == 200 and lake.verify() == [] and lake.offset() == 4
+    lake.close()
+
+
+def test_what_a_killed_merge_or_repair_left_goes_at_the_next_start(lake: DuckLake, tmp_path: Path) -> None:
+    merged = next((tmp_path / "lake" / "readings" / "main").rglob("*.parquet"))
+    part = next((tmp_path / "lake" / "readings").rglob("part-*.parquet"))
+    stray, mended = merged.with_name("ducklake-00000000-0000-7000-8000-000000000000.parquet"), part.with_suffix(".mended")
+    for left in (stray, mended):
+        left.write_bytes(merged.read_bytes())
+    before = lake.query(SUM).to_pylist()
+    lake.close()
+    again = DuckLake(tmp_path / "lake", memory="1GB")
+    assert not stray.exists() and not mended.exists() and again.query(SUM).to_pylist() == before and again.verify() == []
+    again.close()

@@ -1,16 +1,21 @@
 """A district's node and the city, joined by a line that is cut: the district works on, and when the line is back the city has everything, once."""
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import nats_server
+import pyarrow as pa
 import pytest
 from line import Line
 
+from zhongshu.app.links import Uplink
 from zhongshu.kernel.problem import Problem
+from zhongshu.kernel.reading import SCHEMA
 
 from .streets import Town
 
@@ -123,8 +128,6 @@ def test_what_means_something_else_here_is_refused_whole_and_costs_nothing_else(
     until(joined.alike)
     words = joined.city.owner.parts.registry
     prop = next(p for p in words.property_rows if p.name == "WaterLevelSensor.depth")
-    import dataclasses
-
     monkeypatch.setattr(words, "property_rows", [dataclasses.replace(p, resolution="0.5") if p is prop else p for p in words.property_rows])
     joined.send(1000, 60)
     until(lambda: joined.city.owner.parts.journal.counts()["link.east"]["quarantined"] == 60)
@@ -161,3 +164,49 @@ def test_beyond_the_limit_the_readings_wait_in_the_record(tmp_path: Path) -> Non
 def test_a_node_whose_server_names_no_domain_is_refused(nats: nats_server.NatsServer, tmp_path: Path) -> None:
     with pytest.raises(Problem, match=r"link\.no_domain"):
         Town(tmp_path, uplink=nats.url)
+
+
+HOSTILE = {
+    "no message": b"\x00nothing",
+    "area without end": ([{"area": 1e400}], {}),
+    "facets that are none": ([{"facets": "[]"}], {}),
+    "a place without end": ([{"lon": 1e400}], {}),
+    "no name at all": ([{"id": "not a urn"}], {}),
+    "deep": b"[" * 100_000,
+}
+
+
+def hostile(what: object) -> bytes:
+    if isinstance(what, bytes):
+        return what
+    entities, meant = what  # type: ignore[misc]
+    plain = {
+        "id": "urn:zs:WaterLevelSensor:H",
+        "type": "WaterLevelSensor",
+        "name_zh": "",
+        "name_en": "",
+        "area": 1,
+        "lon": None,
+        "lat": None,
+        "owner": "",
+        "grade": 1,
+        "facets": "{}",
+    }
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, SCHEMA) as writer:
+        writer.write_table(SCHEMA.empty_table())
+    return msgspec.msgpack.encode([0, json.dumps([plain | one for one in entities]).encode(), meant, bytes(sink.getvalue())])
+
+
+def test_whatever_a_district_sends_it_costs_nothing_but_itself(joined: Joined) -> None:
+    joined.send(0, 50)
+    until(joined.alike)
+    up = next(feed for feed in joined.district.owner.feeds if isinstance(feed, Uplink))
+    for what in HOSTILE.values():
+        up._line.call(up._line.stream.publish("zs.up", hostile(what), stream="zs-up"))
+    up._line.tell("zs.up.east.probe", b'{"n": "x"}')
+    joined.send(1000, 70)
+    until(lambda: joined.sums(joined.city)["n"] == 120)
+    assert joined.city.owner.parts.journal.counts()["link.east"]["quarantined"] == len(HOSTILE)
+    assert {row["code"] for row in joined.city.owner.parts.journal.quarantine("link.east", 0, 50)} == {"link.unreadable"}
+    assert joined.city.owner.parts.facets() is not None and joined.city.owner.parts.registry.facet("class") is not None

@@ -115,7 +115,7 @@ class Assembly:
         if not isinstance(self.journal, NatsReader):
             return Ledger(self.desk, self.folder / "ledger.anchor")
         line, name = self.journal.line, show_area(self.about.code)
-        return Looks(self.desk, lambda told: line.post(lambda: line.stream.publish(f"zs.{name}.look", json.dumps(told).encode())))
+        return Looks(self.desk, lambda told: line.call(line.stream.publish(f"zs.{name}.look", json.dumps(told).encode())))
 
     def _bring_playbooks(self, deed: Deed) -> None:
         """Deploy every pack's playbooks, before any pack's table names one; what is there already stays as it is."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from zhongshu.kernel.journal import Batch, Receipt, Refused
 from zhongshu.kernel.problem import Problem, kinds
-from zhongshu.kernel.reading import Readings, from_table
+from zhongshu.kernel.reading import SCHEMA, Readings, from_table
 from zhongshu.sense import Registry, from_document
 
 
@@ -45,6 +45,7 @@ class _Told(msgspec.Struct, array_like=True):
 def pack(batches: list[Batch], readings: Readings | None, origin: npt.NDArray[np.int64], entities: list[dict[str, Any]]) -> bytes:
     """Return a group as bytes; `origin`: the batch (by place) that each reading is of."""
     sink = pa.BufferOutputStream()
+    readings = readings if readings is not None and len(readings) else None
     if readings is not None:
         table = readings.table()
         with pa.ipc.new_stream(sink, table.schema) as writer:
@@ -92,7 +93,12 @@ def unpack(content: bytes, registry: Registry) -> list[Batch]:
     ]
     if held.readings:
         origin = np.frombuffer(held.origin, np.int32)
-        (readings,) = from_table(pa.ipc.open_stream(held.readings).read_all(), registry.sources, registry.entities, registry.properties, registry.units)
+        table = pa.ipc.open_stream(held.readings).read_all().cast(SCHEMA)
+        for name, words in (("entity", registry.entities), ("property", registry.properties)):
+            if strangers := set(table[name].unique().to_pylist()) - words.numbers.keys():
+                message = f"unknown {name}: {sorted(map(str, strangers))[:3]}"
+                raise ValueError(message)
+        (readings,) = from_table(table, registry.sources, registry.entities, registry.properties, registry.units)
         if len(origin) != len(readings) or origin.min() < 0 or origin.max() >= len(found):
             message = "the readings are not of these batches"
             raise ValueError(message)

@@ -21,7 +21,7 @@ from zhongshu.judge import Outcome, Pulse
 from zhongshu.kernel.area import show_area
 from zhongshu.kernel.bus import News
 from zhongshu.kernel.clock import GRID, parse_clock
-from zhongshu.kernel.journal import Batch
+from zhongshu.kernel.journal import Batch, Receipt
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.kernel.reading import Readings, from_table
 from zhongshu.sense import Pipe, Waiting, from_document
@@ -66,9 +66,13 @@ class Sending(Pipe):
         entities = self._unkept.take()
         try:
             answers = heard(self._line.ask(self._subject, pack(batches, readings, origin, entities), PATIENCE))
-        except Problem as error:
+        except (Problem, ValueError) as error:
             self._unkept.give_back(entities)
             raise UNSURE() from error
+        if not all(isinstance(answer, Receipt) for answer in answers) or len(answers) != len(group):
+            self._unkept.give_back(entities)  # whatever the owner has of them, it has once
+        if len(answers) != len(group):
+            raise UNSURE()
         for (_, done, _), answer in zip(group, answers, strict=True):
             if answer is None:
                 done.set_exception(UNSURE())

@@ -8,6 +8,7 @@ import fnmatch
 import hashlib
 import json
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -27,11 +28,12 @@ from zhongshu.engines.ducklake import DuckLake
 from zhongshu.engines.nats_client import NatsClient
 from zhongshu.engines.parquet_files import write_durably
 from zhongshu.kernel.area import UNIT, Level, unplaced
+from zhongshu.kernel.entity import Entity
 from zhongshu.kernel.journal import Batch, Receipt, Refused
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.kernel.quantity import Property
 from zhongshu.kernel.reading import SCHEMA, from_table
-from zhongshu.sense import Intake, Pipe, Registry, Source, from_document, receive_own, to_document
+from zhongshu.sense import Intake, Pipe, Registry, Source, receive_own, to_document
 
 STREAM, SUBJECT = "zs-up", "zs.up"
 NO_DOMAIN = declare(
@@ -46,9 +48,17 @@ FOREIGN = declare(
     zh=("属性 {property} 在对端的单位或分辨率不同（{theirs}），本市是 {ours}。", "请让两端装同一版专题包。"),
     en=("The property {property} has another unit or resolution at the other end ({theirs}) than here ({ours}).", "Install the same packs at both ends."),
 )
+UNREADABLE = declare(
+    "link.unreadable",
+    "invalid",
+    zh=("对端送来的消息读不了：{why_zh}。", "它已整条留在问题数据里；请检查对端的版本。"),
+    en=("A message from the other end cannot be read: {why_en}.", "It is kept whole among the problem data; check the version at the other end."),
+)
+MOST_AREA = 10**15
 AT_ONCE = 2_000
 """At most so many readings go into a message."""
 LOOK = 0.5
+FETCH = 16
 PROBE = 1.0
 WINDOW = 60
 """Probes of so many seconds are counted."""
@@ -62,6 +72,19 @@ class _Message(msgspec.Struct, array_like=True):
     entities: bytes
     properties: dict[str, tuple[str, str]]
     readings: bytes
+
+
+class _Entity(msgspec.Struct):
+    id: str
+    type: str
+    name_zh: str
+    name_en: str
+    area: int
+    lon: float | None
+    lat: float | None
+    owner: str
+    grade: int
+    facets: str
 
 
 class Uplink:
@@ -185,7 +208,7 @@ class Downlink:
         self._own = Source("links.probes", "线路探测", "Probes of the links", "dept-data", entities="register")
         sources.setdefault(self._own.name, self._own)
         now = time.monotonic()
-        self._probes = {domain: _Probes(now, deque()) for domain in self.domains}
+        self._probes = {domain: _Probes(now, deque(maxlen=10 * WINDOW)) for domain in self.domains}
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(domain,), name=f"link {domain}", daemon=True) for domain in self.domains]
         self._threads.append(threading.Thread(target=self._measure, name="links", daemon=True))
@@ -210,8 +233,8 @@ class Downlink:
         stream = self._line.connection.jetstream(domain=domain, timeout=5)
         while not self._stop.is_set():
             try:
-                consumer = consumer or self._line.call(stream.pull_subscribe(SUBJECT, durable="city", stream=STREAM))
-                some = self._line.call(consumer.fetch(16, timeout=1), 20)
+                consumer = consumer or self._line.call(stream.pull_subscribe(SUBJECT, durable="city", stream=STREAM, config=_in_order()))
+                some = self._line.call(consumer.fetch(FETCH, timeout=1), 20)
             except Exception as error:  # noqa: BLE001 (nothing came, or the line is down: what waits, waits at the other end)
                 if "timeout" not in str(error).lower():
                     consumer = None
@@ -225,8 +248,17 @@ class Downlink:
                 self._line.post(lambda m=message: m.nak(delay=1))  # type: ignore[misc]
 
     def _take(self, domain: str, message: Any) -> "Future[Receipt]":  # noqa: ANN401 (the library's message)
+        source, digest = self._sources[source_of(domain)], hashlib.sha256(message.data).hexdigest()
+        batch = Batch("readings", source.name, f"{domain}:{message.metadata.sequence.stream}:{digest[:12]}", digest, source.version)
         try:
-            return self._pipe.submit(self._read(domain, message.data, message.metadata.sequence.stream))
+            self._read(batch, message.data)
+        except Exception as error:  # noqa: BLE001 (whatever a district sends, it costs nothing but itself)
+            why_ = str(error)[:200] or type(error).__name__
+            batch = replace(
+                batch, readings=None, entities=[], refused=[Refused(0, UNREADABLE.code, {"why_zh": why_, "why_en": why_}, message.data[:2000].decode("utf-8", "backslashreplace"))]
+            )
+        try:
+            return self._pipe.submit(batch)
         except Problem as problem:
             refused: Future[Receipt] = Future()
             refused.set_exception(problem)
@@ -243,27 +275,25 @@ class Downlink:
             return False
         return True
 
-    def _read(self, domain: str, payload: bytes, sequence: int) -> Batch:
-        """Turn a message into a batch; its id is its place on the line, so that one that comes again changes nothing."""
-        source, digest = self._sources[source_of(domain)], hashlib.sha256(payload).hexdigest()
-        batch = Batch("readings", source.name, f"{domain}:{sequence}:{digest[:12]}", digest, source.version)
-        try:
-            held = msgspec.msgpack.decode(payload, type=_Message)
-            table = pa.ipc.open_stream(held.readings).read_all().select(SCHEMA.names)
-            documents = json.loads(held.entities)
-            for document in documents:
-                self._register(document, batch)
-        except (msgspec.DecodeError, msgspec.ValidationError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
-            refused = [Refused(0, "request.foreign_body", {"why": str(error)[:200]}, payload[:2000].decode("utf-8", "backslashreplace"))]
-            return replace(batch, refused=refused)
-        return self._fill(batch, table, held.properties)
+    def _read(self, batch: Batch, payload: bytes) -> None:
+        """Read a message into a batch; its id is its place on the line, so that one that comes again changes nothing. Raises whatever is wrong with it."""
+        held = msgspec.msgpack.decode(payload, type=_Message)
+        table = pa.ipc.open_stream(held.readings).read_all().select(SCHEMA.names).cast(SCHEMA)
+        entities = [self._entity(one) for one in msgspec.json.decode(held.entities, type=list[_Entity])]
+        for entity in entities:
+            self._intake.register(entity, batch)
+        self._fill(batch, table, held.properties)
 
-    def _register(self, document: dict[str, Any], batch: Batch) -> None:
+    def _entity(self, told: _Entity) -> Entity:
+        """Return an entity that was told, in its area if that is of this city."""
+        facets = msgspec.json.decode(told.facets, type=dict[str, str | int | float])
+        if not all(math.isfinite(value) for value in (told.lon or 0.0, told.lat or 0.0, *(v for v in facets.values() if isinstance(v, float)))):
+            raise ValueError(told.id)
         city = self._intake.registry.city
-        known = int(document["area"]) // UNIT[Level.CITY] * UNIT[Level.CITY] == city
-        self._intake.register(replace(from_document(document), area=int(document["area"]) if known else unplaced(city)), batch)
+        area = told.area if 0 <= told.area < MOST_AREA and told.area // UNIT[Level.CITY] * UNIT[Level.CITY] == city else unplaced(city)
+        return Entity(told.id, told.type, told.name_zh, told.name_en, area, told.lon, told.lat, told.owner, told.grade, facets)
 
-    def _fill(self, batch: Batch, table: pa.Table, meant: dict[str, tuple[str, str]]) -> Batch:
+    def _fill(self, batch: Batch, table: pa.Table, meant: dict[str, tuple[str, str]]) -> None:
         """Give a batch the readings whose property means the same here and whose entity is known; the others are refused, whole."""
         words = self._intake.registry
         ours: dict[str, Property] = {p.name: p for p in words.property_rows}
@@ -283,7 +313,6 @@ class Downlink:
             city = batch.readings.area // UNIT[Level.CITY] * UNIT[Level.CITY] == words.city
             batch.readings.area = np.where(city, batch.readings.area, unplaced(words.city))
             batch.readings.known, batch.readings.rank = 0, None
-        return batch
 
     # how the lines are
 
@@ -317,6 +346,13 @@ class Downlink:
         newest = [delay for heard, _, delay in list(probes.heard) if heard > now - 2 * PROBE - 1]
         told = {"Link.loss": round(share, 1), "Link.waiting": float(probes.waiting)} | ({"Link.latency": round(max(newest) / 1000)} if newest else {})
         return [{"entity": f"urn:zs:Link:{domain}", "property": name, "time": at, "value": value, "area": unplaced(self._intake.registry.city)} for name, value in told.items()]
+
+
+def _in_order() -> Any:  # noqa: ANN401 (the library's)
+    """Return how messages are given out: none beyond those that are being taken, so that what comes again overtakes nothing."""
+    from nats.js.api import ConsumerConfig  # noqa: PLC0415 (an extra's)
+
+    return ConsumerConfig(max_ack_pending=FETCH)
 
 
 def source_of(domain: str) -> str:

@@ -4,6 +4,7 @@ Everything it says can be missed: the journal's stream and the desk are the trut
 """
 
 import json
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,12 +14,13 @@ import msgspec
 
 from zhongshu.app.batches import told, unpack
 from zhongshu.engines.nats_client import NatsClient
-from zhongshu.govern import Identity, Ledger, Line
+from zhongshu.govern import Identity, Ledger, Line, canonical, plain
 from zhongshu.kernel.bus import News
 from zhongshu.kernel.journal import Receipt
 from zhongshu.sense import Pipe, Registry
 from zhongshu.serve.live import Hub
 
+_log = logging.getLogger(__name__)
 LOCAL = {"vital"}
 """News that every process makes for itself, of the same signs."""
 LOOKS = 512
@@ -69,7 +71,8 @@ class Neighbours:
         """Hand a group's batches to the journal, and answer when all are durable."""
         try:
             batches = unpack(content, self._registry)
-        except (ValueError, KeyError, TypeError, msgspec.DecodeError) as error:
+        except Exception as error:  # noqa: BLE001 (whoever asked must hear of it)
+            _log.warning("take.refused %s", error)
             say(told([error]))
             return
         futures: list[Future[Receipt] | Exception] = []
@@ -96,17 +99,35 @@ class Neighbours:
 
     def _looks(self, ledger: Ledger) -> None:
         line, name = self._line, f"zs-{self._name}-looks"
-        line.call(_looks_stream(line, name, f"zs.{self._name}.look"))
-        consumer: Any = line.call(line.stream.pull_subscribe(f"zs.{self._name}.look", durable="owner", stream=name))
+        consumer: Any = None
         while not self._stop.is_set():
             try:
+                if consumer is None:
+                    line.call(_looks_stream(line, name, f"zs.{self._name}.look"))
+                    consumer = line.call(line.stream.pull_subscribe(f"zs.{self._name}.look", durable="owner", stream=name))
                 some = line.call(consumer.fetch(LOOKS, timeout=1), 30)
-            except Exception:  # noqa: BLE001 (nothing came, or the line is down: the stream keeps what comes)
+                for message in some:
+                    if (told_ := _line_of(message.data)) is not None:
+                        ledger.note(told_)
+                if some:
+                    ledger.flush()
+                for message in some:
+                    line.post(message.ack)
+            except Exception as error:  # noqa: BLE001 (nothing came, or the line or the desk is away: the stream keeps what comes)
+                if "timeout" not in str(error).lower():
+                    _log.warning("looks.wait %s", error)
                 self._stop.wait(0.2)
-                continue
-            for message in some:
-                ledger.note(Line(*json.loads(message.data)))
-                line.post(message.ack)
+
+
+def _line_of(content: bytes) -> Line | None:
+    """Return a line that was told, None where it is none; what is no id is withheld, as in a line of our own."""
+    try:
+        at, actor, action, kind, subject, detail = msgspec.json.decode(content, type=tuple[int, str, str, str, str, str])
+        facts = json.loads(detail)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+    told_ = {str(plain(key)): plain(value) for key, value in facts.items()} if isinstance(facts, dict) else {}
+    return Line(at, str(plain(actor)), str(plain(action)), str(plain(kind)), str(plain(subject)), canonical(told_) if told_ else "{}")
 
 
 def _outcome(each: "Future[Receipt] | Exception") -> Receipt | BaseException:

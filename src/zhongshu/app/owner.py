@@ -10,12 +10,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from zhongshu.act import SYSTEM, centre, consume, consumed, finding_ended, relay, sign_normal, sweep, take_finding
 from zhongshu.app.assembly import Assembly
@@ -40,6 +40,7 @@ from zhongshu.kernel.bus import News
 from zhongshu.kernel.clock import DAY, GRID, MINUTE, parse_clock, rfc3339
 from zhongshu.kernel.finding import Finding, Status
 from zhongshu.kernel.journal import Entry
+from zhongshu.kernel.problem import Problem
 from zhongshu.kernel.reading import Readings, from_table
 from zhongshu.sense import Feed, FolderReader, MqttReader, Pipe, connect, receive_own
 from zhongshu.serve.routes import build
@@ -66,6 +67,7 @@ class Owner:
         self.feeds: list[FolderReader | MqttReader | Feed | Uplink | Downlink] = [FolderReader(settings.data / "inbox", parts.sources, parts.intake, self.pipe.submit)]
         self._connect()
         self._requests: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._outcomes: queue.SimpleQueue[tuple[Outcome, Any] | None] = queue.SimpleQueue()
         self.screens = Screens(parts.hub)
         self._saved = 0.0
         self._brought = parts.journal.counts()
@@ -170,19 +172,33 @@ class Owner:
 
     def _clerk(self) -> None:
         """Take requests to the desk, in the journal's order, from where the desk left off."""
-        done = self.parts.desk.read(consumed)
-        for entry in self.parts.journal.read(done, "requests"):
-            self._consume(entry)
+        self._insist("clerk", self._catch_up)
         while (waiting := self._requests.get()) is not None:
-            self._consume(waiting)
+            self._insist("clerk", lambda entry=waiting: self._consume(entry))  # type: ignore[misc]
+
+    def _catch_up(self) -> None:
+        for entry in self.parts.journal.read(self.parts.desk.read(consumed), "requests"):
+            self._consume(entry)
 
     def _consume(self, entry: Entry) -> None:
-        try:
-            taken = consume(self.parts.office, entry.offset, entry.documents)
-            for refused in taken.refused:
-                _log.warning("request.refused %s %s", refused.external, refused.code)
-        except Exception:  # noqa: BLE001 (a bad entry must not stop the clerk; it is told and stays in the journal)
-            _log.exception("clerk.failed")
+        taken = consume(self.parts.office, entry.offset, entry.documents)
+        for refused in taken.refused:
+            _log.warning("request.refused %s %s", refused.external, refused.code)
+
+    def _insist(self, name: str, do: Callable[[], object]) -> None:
+        """Do something until it is done: a store that is away comes back. What cannot be done at all is told, and stays in the journal."""
+        while True:
+            try:
+                do()
+            except Exception as error:  # noqa: BLE001 (one that cannot be taken must not stop the others)
+                if not _passes(error):
+                    _log.exception("%s.failed", name)
+                    return
+                _log.warning("%s.waits %s", name, error)
+                if self._stop.wait(1):
+                    return
+            else:
+                return
 
     # what the pulse brings
 
@@ -193,14 +209,18 @@ class Owner:
         if outcome.findings or time.monotonic() - self._saved > 5:  # noqa: PLR2004 (seconds)
             self._saved = time.monotonic()
             memory = parts.watch.memory.save()
-            kept = parts.desk.submit(lambda conn: record.keep(conn, outcome, memory))
-            kept.add_done_callback(_complain)
-            told = list(zip([f.area for f in outcome.findings], record.documents(outcome.findings), strict=True))
-            kept.add_done_callback(lambda done: None if done.exception() else self._say(told))
-        for finding in outcome.opened:
-            self._open_lead(finding)
-        for finding in outcome.closed:
-            parts.office.submit(SYSTEM, lambda deed, id_=finding.id: finding_ended(deed, id_)).add_done_callback(_complain)  # type: ignore[misc]
+            self._outcomes.put((outcome, memory))
+
+    def _keep_outcomes(self) -> None:
+        """Take what the pulse found to the desk, in its order, for as long as it takes."""
+        while (found := self._outcomes.get()) is not None:
+            outcome, memory = found
+            self._insist("findings", lambda o=outcome, m=memory: self.parts.desk.write(lambda conn: record.keep(conn, o, m)))  # type: ignore[misc]
+            self._say(list(zip([f.area for f in outcome.findings], record.documents(outcome.findings), strict=True)))
+            for finding in outcome.opened:
+                self._insist("leads", lambda f=finding: self._open_lead(f))  # type: ignore[misc]
+            for finding in outcome.closed:
+                self._insist("leads", lambda id_=finding.id: self.parts.office.write(SYSTEM, lambda deed: finding_ended(deed, id_)))  # type: ignore[misc]
 
     def _say(self, told: list[tuple[int, dict[str, Any]]]) -> None:
         """Tell open screens of findings that are kept: whoever asks for them now finds them."""
@@ -212,7 +232,7 @@ class Owner:
         rule = next(r for held in parts.watch.rules.values() for r in held if r.code == finding.rule)
         if rule.opens == "lead":
             seen = seen_of(finding, rule, parts.watch.indicators[finding.indicator], parts.areas, parts.registry)
-            parts.office.submit(SYSTEM, lambda deed: take_finding(deed, finding, seen, file_it=rule.auto_file)).add_done_callback(_complain)
+            parts.office.write(SYSTEM, lambda deed: take_finding(deed, finding, seen, file_it=rule.auto_file))
 
     # what time brings
 
@@ -336,7 +356,7 @@ class Owner:
         """Start every thread but the server's."""
         self.pipe.start()
         self.pulse.start()
-        for name, run in (("clerk", self._clerk), ("keeper", self._keeper), ("rounds", self._rounds)):
+        for name, run in (("clerk", self._clerk), ("findings", self._keep_outcomes), ("keeper", self._keeper), ("rounds", self._rounds)):
             thread = threading.Thread(target=run, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -410,6 +430,7 @@ class Owner:
         if self.neighbours is not None:
             self.neighbours.stop()
         self._requests.put(None)
+        self._outcomes.put(None)
         for thread in self._threads:
             thread.join(timeout=30)
         self.pipe.close()
@@ -426,6 +447,8 @@ def _waiting_checks(conn: Any) -> frozenset[tuple[str, int]]:  # noqa: ANN401 (a
     return frozenset((row[0], row[1]) for row in rows)
 
 
-def _complain(done: "Future[Any]") -> None:
-    if (error := done.exception()) is not None:
-        _log.error("deed.failed", exc_info=error)
+def _passes(error: Exception) -> bool:
+    """Tell whether what failed is a store that is away or full, and not what was brought to it."""
+    if isinstance(error, Problem):
+        return error.kind.sort in {"busy", "full", "unavailable"}
+    return isinstance(error, OSError | OperationalError | InterfaceError)

@@ -232,7 +232,7 @@ def told(conn: Connection) -> dict[tuple[str, str], tuple[int, int]]:
 
 def rules_of(parts: Assembly) -> list[Keep]:
     """Return a city's rules. Raises what `read_rules` raises."""
-    return read_rules(parts.folder / FILE, parts.judge.properties, parts.watch.indicators.values())
+    return read_rules(parts.folder / FILE, parts.judge.properties, parts.watch.declared)
 
 
 def shown_rules(parts: Assembly) -> list[str]:

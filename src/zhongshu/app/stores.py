@@ -17,6 +17,7 @@ from zhongshu.engines.desk_move import Moved, Tell, move
 from zhongshu.engines.ducklake import CATALOGUE, DuckLake
 from zhongshu.engines.journal_move import move_journal
 from zhongshu.engines.nats_journal import NatsJournal, NatsReader
+from zhongshu.engines.parquet_files import write_durably
 from zhongshu.engines.postgres_desk import PostgresDesk, PostgresReader, fill
 from zhongshu.engines.sqlite_desk import SqliteDesk
 from zhongshu.engines.sqlite_journal import SqliteJournal
@@ -215,7 +216,7 @@ def _elsewhere(store: Store, there: str, here: str) -> Exception:
 
 def _note(settings: Settings, store: Store) -> None:
     if (here := _shown(settings, store)) != store.file:
-        (settings.data / store.mark).write_text(here, encoding="utf-8")
+        write_durably(settings.data / store.mark, here.encode())
 
 
 def _shown(settings: Settings, store: Store) -> str:
@@ -227,5 +228,5 @@ def _shown(settings: Settings, store: Store) -> str:
         address = make_url(url)
     except ArgumentError:
         return url.rpartition("@")[2]
-    driver, query = address.drivername.partition("+")[0], {} if store is JOURNAL else address.query
+    driver, query = address.drivername.partition("+")[0], {name: value for name, value in address.query.items() if store is not JOURNAL and name == "options"}
     return address.set(drivername=driver, username=None, password=None, query=query).render_as_string()

@@ -36,6 +36,8 @@ CREATE = (f"CREATE TABLE lake.readings ({_COLUMNS})", "ALTER TABLE lake.readings
 SMALL = 32 * 2**20
 """Files of fewer bytes are merged with their neighbours."""
 _KEYS = pa.schema([(name, pa.int64() if name == "valid" else pa.string()) for name in KEY_NAMES])
+AGAIN = 3
+"""How often a query is asked again whose files were taken away under it."""
 _PIECES = 64
 
 
@@ -79,6 +81,8 @@ class DuckLake:
                 self._db.execute(statement)
         self._lock = threading.RLock()
         self._writing = threading.Lock()
+        self._unsure = False
+        """Whether a commit failed and it is not known what the catalogue holds of it."""
         self._tail: list[tuple[int, pa.Table]] = []
         self._offset = self._committed()
         self._book = Manifest(folder / "manifest.jsonl")
@@ -96,10 +100,23 @@ class DuckLake:
     def _mend(self) -> None:
         """Drop what a crash left: a torn manifest line, and lines and files of a commit that never happened."""
         self._book.put(joined([line for line in self._book.lines() if "from" not in line or "table" in line or line["to"] <= self._offset], self._names()))
+        for path in self._strays():
+            path.unlink()
         named = {Path(path).name for path in self.files()}
         for path in (self.folder / "readings").rglob("part-*.parquet"):
             if path.name not in named and int(path.stem.split("-")[2]) > self._offset:
                 path.unlink()
+
+    def _strays(self) -> list[Path]:
+        """Return files that a merge or a repair which was killed left: the catalogue neither has them nor is about to remove them."""
+        catalogue = f"__ducklake_metadata_lake.{self.catalogue.schema}"
+        known = {
+            Path(name).name
+            for table in ("ducklake_data_file", "ducklake_files_scheduled_for_deletion")
+            for (name,) in self._db.execute(f"SELECT path FROM {catalogue}.{table}").fetchall()
+        }
+        home = self.folder / "readings"
+        return [path for path in (home / "main").rglob("*.parquet") if path.name not in known] + list(home.rglob("*.mended"))
 
     def _revised_keys(self) -> list[pa.Table]:
         """Return the keys that were revised; where the manifest says that there are none, nothing is read."""
@@ -152,6 +169,7 @@ class DuckLake:
     def commit(self) -> int:
         """Write the tail to the warehouse and return the offset it now holds."""
         with self._writing:
+            self._settle()
             with self._lock:
                 tail = list(self._tail)
             if not tail:
@@ -201,14 +219,27 @@ class DuckLake:
         """Take back what a commit that failed wrote; if the catalogue holds it after all, it stands."""
         if self._offset >= last:
             return
-        if self._committed() >= last:
-            with self._lock:
-                self._offset = last
-                self._tail = [(o, t) for o, t in self._tail if o > last]
+        self._unsure = True
+        if (held := self._committed()) >= last:
+            self._advanced(held)
             return
+        self._unsure = False
         self._book.cut(size)
         for path in (self.folder / "readings").rglob(f"part-*-{last}.parquet"):
             path.unlink()
+
+    def _advanced(self, offset: int) -> None:
+        with self._lock:
+            self._offset = offset
+            self._tail = [(o, t) for o, t in self._tail if o > offset]
+        self._unsure = False
+
+    def _settle(self) -> None:
+        """Find out what became of a commit or a run of forgetting that broke off, before anything else is written; raises while the catalogue cannot be asked."""
+        if self._unsure or self.forgetting.unsure:
+            self._advanced(max(self._offset, self._committed()))
+            self.forgetting.settle()
+            self._mend()
 
     def _write(self, table: pa.Table, month: str, first: int, last: int) -> Path:
         folder = self.folder / "readings" / month
@@ -225,20 +256,29 @@ class DuckLake:
 
         `at`: the record as it was held then; without it, as it is now.
         """
-        era = self.forgetting.era
-        try:
-            return self._ask(sql, parameters or {}, tables or {}, known, at)
-        except duckdb.IOException:
-            if at is not None or (era == self.forgetting.era and not self._beside):
-                raise
-            return self._ask(sql, parameters or {}, tables or {}, known, at)  # files were taken away under the first look
+        for again in range(AGAIN, -1, -1):
+            era = self.forgetting.era
+            try:
+                found, snapshot = self._ask(sql, parameters or {}, tables or {}, known, at)
+            except duckdb.IOException:
+                if at is not None or not again or (era == self.forgetting.era and not self._beside):
+                    raise
+            else:
+                if at is not None or (era == self.forgetting.era and (not self._beside or self._stands(snapshot))):
+                    return found
+        message = "files were taken away under every look"
+        raise RuntimeError(message)
 
-    def _ask(self, sql: str, parameters: dict[str, Any], tables: dict[str, pa.Table], known: int | None, at: Held | None) -> pa.Table:
+    def _stands(self, snapshot: int) -> bool:
+        """Tell whether the catalogue still knows a snapshot: where it does not, what was read of it may not have been all."""
+        return self._db.cursor().execute("SELECT 1 FROM lake.snapshots() WHERE snapshot_id = ?", [snapshot]).fetchone() is not None
+
+    def _ask(self, sql: str, parameters: dict[str, Any], tables: dict[str, pa.Table], known: int | None, at: Held | None) -> tuple[pa.Table, int]:
         with self._lock:
             cursor = self._db.cursor()
             # The snapshot is pinned while the lock is held, so that no commit can slip between lake and tail.
             cursor.execute("BEGIN")
-            cursor.execute("SELECT * FROM ducklake_current_snapshot('lake')").fetchall()
+            (snapshot,) = cursor.execute("SELECT id FROM ducklake_current_snapshot('lake')").fetchone() or (0,)
             offset = self._committed(cursor) if self._beside else self._offset  # beside, a commit comes unheard
             tail = [t for o, t in self._tail if o > offset]
             revised = pa.concat_tables(self._revised) if self._revised else _KEYS.empty_table()
@@ -252,7 +292,7 @@ class DuckLake:
             cursor.execute(f"CREATE TEMP VIEW readings AS {readings(revised=len(revised) > 0)}")
             cursor.execute('CREATE TEMP VIEW hourly AS SELECT * EXCLUDE ("offset") FROM lake.hourly')
             result: pa.Table = cursor.execute(sql, parameters).to_arrow_table()
-            return result
+            return result, snapshot
         finally:
             cursor.execute("ROLLBACK")
             cursor.close()
@@ -281,6 +321,7 @@ class DuckLake:
     def merge(self, small: int = SMALL) -> int:
         """Join neighbouring files of less than `small` bytes into larger, sorted ones, fsynced; what has been merged for a day is removed. Returns how many files went."""
         with self._writing:
+            self._settle()
             before = self.files()
             cursor = self._db.cursor()
             try:

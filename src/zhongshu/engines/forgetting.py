@@ -20,6 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from zhongshu.engines.catalogues import PARTED
 from zhongshu.engines.checksum import FORM, checksum, products
 from zhongshu.engines.durable import sync_folder
 from zhongshu.engines.manifest import HOURLY, MODULUS, READINGS, Line, Manifest, commits, forgotten, runs, totals
@@ -145,6 +146,8 @@ class Forgetting:
     def __init__(self, db: duckdb.DuckDBPyConnection, folder: Path, book: Manifest, writing: threading.Lock, offset: Callable[[], int], *, beside: bool = False) -> None:
         """Make the table of hourly rows where there is none, and settle what a crash left of a run; not where another process owns the warehouse (`beside`)."""
         self._db, self._home, self._book, self._writing, self._offset = db, folder, book, writing, offset
+        self.unsure = False
+        """Whether a run broke off and it is not known what the catalogue holds of it."""
         self.era = 0
         """How many times files were taken away since the warehouse was opened."""
         if beside:
@@ -152,7 +155,7 @@ class Forgetting:
         if not db.execute(f"SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = '{HOURLY}'").fetchall():
             columns = ", ".join(f'"{f.name}" {"VARCHAR" if pa.types.is_dictionary(f.type) else "BIGINT"}' for f in HOURLY_SCHEMA)
             db.execute(f"CREATE TABLE lake.{HOURLY} ({columns})")
-        self._mend()
+        self.settle()
 
     def files(self, table: str) -> set[str]:
         """Return the paths of a table's files."""
@@ -180,6 +183,8 @@ class Forgetting:
     def run(self, cuts: Sequence[Cut], piece: Piece, then: Callable[[], None] = lambda: None) -> Gone:
         """Forget a piece. Before anyone else may write, `then` is called: whoever keeps a ledger tells it there."""
         with self._writing:
+            if self.unsure:
+                self.settle()
             kind = KINDS[piece.table]
             where = f"{kind.time} >= {piece.first:d} AND {kind.time} < {piece.end:d} AND ({' OR '.join(cut.sql(kind.time) for cut in cuts)})"
             found = dict(self._db.cursor().execute(f"SELECT filename, count(*) FROM lake.{piece.table} WHERE {where} GROUP BY 1 ORDER BY 1").fetchall())
@@ -208,10 +213,12 @@ class Forgetting:
             self._book.note({"run": number, **exchange.names(self._home)}, *made, *tally.lines(number, piece.table, cuts))
             self._swap(exchange, number)
         except BaseException:
+            self.unsure = True
             if not self.files(piece.table).isdisjoint(exchange.old[piece.table]):
                 self._book.cut(size)
                 for new in (p for paths in exchange.new.values() for p in paths):
                     new.unlink(missing_ok=True)
+                self.unsure = False
                 raise
         self.era += 1
         self._clean([self._home / name for name in exchange.names(self._home)["old"]])
@@ -280,23 +287,27 @@ class Forgetting:
         for folder in {path.parent for path in old if path.parent.exists()}:
             sync_folder(folder)
 
-    def _mend(self) -> None:
+    def settle(self) -> None:
         """Take back a run of which the catalogue never heard, and finish one of which it did."""
         lines = self._book.lines()
         stands = {_relative(path, self._home) for table in KINDS for path in self.files(table)}
         undone = {line["run"] for line in runs(lines) if not stands.isdisjoint(line["old"])}
         held = [line for line in lines if line.get("run") not in undone]
+        for line in runs(lines):
+            if line["run"] in undone and not all((self._home / name).exists() for name in line["old"]):
+                raise PARTED(folder=self._home, where="lake", files=f"run {line['run']}", catalogue="before it")
         happened = runs(held)
-        last = max((line["run"] for line in happened), default=0)
+        last = max((line["run"] for line in held if "run" in line), default=0)
         held = [line for line in held if line.get("run", 0) <= last]
         if len(held) != len(lines):
             self._book.put(held)
         for folder in _DIRECTORIES.values():
             for path in (self._home / "readings" / folder).glob("*.parquet"):
-                if int(path.stem.split("-")[1]) > last:
+                if int(path.stem.split("-")[1]) > last and _relative(path, self._home) not in stands:
                     path.unlink()
         if happened and (old := [path for name in happened[-1]["old"] if (path := self._home / name).exists()]):
             self._clean(old)
+        self.unsure = False
 
     def faults(self) -> list[str]:
         """Return what is not whole of the hourly rows, one sentence each. The caller holds the writing lock."""

@@ -56,6 +56,7 @@ AT_ONCE = 32
 FULL = {10023, 10047, 10077}
 """JetStream's codes for no room: insufficient resources, storage resources exceeded, maximum bytes exceeded."""
 OUT_OF_TURN = 10071
+FENCES = 5
 HEARD = 0.3
 """So many seconds another owner is listened for."""
 
@@ -118,7 +119,9 @@ class NatsJournal(SqliteJournal):
         parts: list[bytes] = []
         for start in range(first, last + 1, AT_ONCE):
             for message in self._messages(range(start, min(start + AT_ONCE, last + 1))):
-                nth, of = map(int, message.headers["Zs-Part"].split("/"))
+                if (place := _part(message)) is None:
+                    continue  # a fence, or a stranger's: it holds no group of ours
+                nth, of = place
                 parts = [*parts, message.data] if nth > 1 else [message.data]
                 if len(parts) == nth == of:
                     yield message.seq - of + 1, of, unpack(b"".join(parts))
@@ -163,26 +166,47 @@ class NatsJournal(SqliteJournal):
         self._last = self._nats.call(send(), PATIENCE * (1 + len(parts)))
         return self._last - len(parts) + 1, len(parts)
 
+    def late(self) -> list[Entry]:
+        """Return the entries of a group that was kept although nobody could be told so, once; raises `journal.not_kept` while that cannot be known."""
+        self._resolve()
+        given, self._late = self._late, []
+        return given
+
     def _resolve(self) -> bool:
-        """Find out what became of a group that may have been kept, and tell whether it was; then its entries are given with the next. Raises `journal.not_kept` while that cannot be known."""
+        """Find out what became of a group that may have been kept, and tell whether it was; then its entries are late. Raises `journal.not_kept` while that cannot be known."""
         if self._doubt is None:
             return False
         name, held, entries = self._doubt
         (noted,) = self._write.execute("SELECT coalesce(max(seq + parts - 1), 0) FROM place").fetchone()
         try:
-            last = self._state().last_seq
-            ours = [m for m in self._messages(range(noted + 1, last + 1)) if m.headers.get("Zs-Group", "").startswith(self._me)]
+            last = self._fenced()
+            groups = [m for m in self._messages(range(noted + 1, last)) if _part(m) is not None]
         except Exception as error:
             raise NOT_KEPT(**why(error, "NATS 没有应答")) from error
-        if len(ours) < last - noted:
+        if any(not m.headers.get("Zs-Group", "").startswith(self._me) for m in groups):
             raise OWNED(who=self._name)
-        mine = [m for m in ours if m.headers["Zs-Group"] == name]
+        mine = [m for m in groups if m.headers["Zs-Group"] == name]
         whole = bool(mine) and mine[-1].headers["Zs-Part"] == f"{len(mine)}/{len(mine)}"
         if whole:
             self._note(held, (mine[0].seq, len(mine)))
             self._late += entries
         self._last, self._doubt = last, None
         return whole
+
+    def _fenced(self) -> int:
+        """Publish a message that holds nothing, and return its sequence: whatever was on its way before it can no longer be stored."""
+        from nats.js.errors import APIError  # noqa: PLC0415 (an extra's)
+
+        for _ in range(FENCES):
+            last = self._state().last_seq
+            headers = {"Nats-Expected-Last-Sequence": str(last), "Zs-Fence": self._me}
+            try:
+                return int(self._nats.call(self._nats.stream.publish(self._subject, b"", timeout=PATIENCE, stream=self._name, headers=headers)).seq)
+            except APIError as error:
+                if error.err_code != OUT_OF_TURN:
+                    raise
+        message = "messages kept coming"
+        raise TimeoutError(message)
 
     def _note(self, held: Group, message: tuple[int, int]) -> None:
         """Note a message (sequence, number of parts) in the index."""
@@ -218,6 +242,8 @@ class NatsJournal(SqliteJournal):
             for table in ("batch", "quarantine", "request_key", "counter"):
                 c.execute(f"INSERT INTO {table} SELECT * FROM old.{table}")
         self._write.execute("DETACH old")
+        self._write.execute("PRAGMA synchronous=FULL")  # none of this is in the stream
+        self._write.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def rows(self) -> Iterator[tuple[int, str, int, int, bytes | None]]:
         """Yield (offset, kind, known, count, content) of everything that is there."""
@@ -288,7 +314,7 @@ class NatsReader(NatsJournal):
         if not path.exists():
             raise AWAY(path=path)
         self.path, self._synchronous, self._reads = path, "NORMAL", threading.local()
-        self._nats, self._name = NatsClient(url, f"zhongshu {name} beside"), f"zs-{name}"
+        self._nats, self._name, self._doubt, self._late = NatsClient(url, f"zhongshu {name} beside"), f"zs-{name}", None, []
         self._write = self._read()
         self._write.execute("PRAGMA query_only = 1")
         row = self._write.execute("SELECT (SELECT coalesce(max(seq + parts - 1), 0) FROM place), (SELECT coalesce(max(offset), 0) FROM entry)").fetchone()
@@ -303,6 +329,13 @@ class NatsReader(NatsJournal):
                     self._head = self._upto = offset
                     yield journal_group.entry(offset, kind, known, content)
             self._last = seq + parts - 1
+        self._last = max(self._last, last)
+
+
+def _part(message: Any) -> tuple[int, int] | None:  # noqa: ANN401 (the library's message)
+    """Return which part of how many a message is; None: none of a group."""
+    nth, _, of = (message.headers or {}).get("Zs-Part", "").partition("/")
+    return (int(nth), int(of)) if nth.isdecimal() and of.isdecimal() else None
 
 
 def _index(held: Group) -> Group:

@@ -4,6 +4,7 @@ One city, one owner: the writer's connection holds an advisory lock on its schem
 connection was lost takes the lock again before it writes. It knows no table of any stage: it runs work, and migrates.
 """
 
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -106,11 +107,11 @@ class PostgresDesk(OneWriter):
     def backup(self, path: str) -> None:
         """Write the store, as it is at one moment, to a file in pg_dump's own form; it appears whole, or not at all."""
         part = Path(f"{path}.part")
-        url = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        url, secret = _for_program(self.url)
         schema = self.read(lambda connection: connection.exec_driver_sql("SELECT current_schema()").scalar_one())
         command = ["pg_dump", "--format=custom", f"--schema={schema}", f"--file={part}", f"--dbname={url}"]
         try:
-            subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 (no shell)
+            subprocess.run(command, check=True, capture_output=True, text=True, env=secret)  # noqa: S603 (no shell)
         except (OSError, subprocess.CalledProcessError) as error:
             part.unlink(missing_ok=True)
             raise NO_DUMP(**why(getattr(error, "stderr", "") or str(error), "pg_dump 没有完成")) from error
@@ -192,14 +193,21 @@ def fill(url: str, path: Path) -> None:
     """Bring a backup into an empty schema of the same name; all of it, or nothing. Raises `desk.not_filled`."""
     command = ["pg_restore", "--no-owner", "--exit-on-error", "--single-transaction"]
     try:
-        address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        address, secret = _for_program(make_url(url))
         engine = _engine(make_url(url).set(drivername="postgresql+psycopg"), 1)
         with engine.connect() as connection:
             schema = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
         engine.dispose()
-        subprocess.run([*command, f"--schema={schema}", f"--dbname={address}", str(path)], check=True, capture_output=True, text=True)  # noqa: S603 (no shell)
+        subprocess.run([*command, f"--schema={schema}", f"--dbname={address}", str(path)], check=True, capture_output=True, text=True, env=secret)  # noqa: S603 (no shell)
     except (OSError, SQLAlchemyError, ImportError, subprocess.CalledProcessError) as error:
         raise NOT_FILLED(**why(getattr(error, "stderr", "") or str(error), "pg_restore 没有完成")) from error
+
+
+def _for_program(url: URL) -> tuple[str, dict[str, str]]:
+    """Return an address without its password, which everyone on the machine could read on a command line, and the environment that holds it."""
+    secret = {"PGPASSWORD": str(url.password)} if url.password is not None else {}
+    plain = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
+    return plain.render_as_string(), {**os.environ, **secret}
 
 
 def _fit(connection: Connection) -> None:

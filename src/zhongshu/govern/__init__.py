@@ -3,10 +3,10 @@
 from zhongshu.govern.anchor import read_anchor
 from zhongshu.govern.attempts import Attempts, network
 from zhongshu.govern.catalogue import Catalogue, Grading
-from zhongshu.govern.chain import Mark, lines, sm3, verify
+from zhongshu.govern.chain import Mark, canonical, lines, sm3, verify
 from zhongshu.govern.guard import Guard, admit, guest, unfold, visible, withheld_types
 from zhongshu.govern.identity import DemoAccount, Identity, SignedIn
-from zhongshu.govern.ledger import Ledger, Line, Looks, Witness
+from zhongshu.govern.ledger import Ledger, Line, Looks, Witness, plain
 from zhongshu.govern.parties import Grant, Party
 from zhongshu.govern.policy import PackPolicy, Policy, check_pack
 from zhongshu.govern.roles import ACTIONS, KINDS, PLACELESS, ROLES, VERBS, Role
@@ -35,10 +35,12 @@ __all__ = [
     "SignedIn",
     "Witness",
     "admit",
+    "canonical",
     "check_pack",
     "guest",
     "lines",
     "network",
+    "plain",
     "read_anchor",
     "sm3",
     "unfold",

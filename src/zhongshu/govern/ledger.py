@@ -3,6 +3,8 @@
 Lines hold ids, counts and digests. It must never keep a name, a phone number or a secret: what does not look like an id is withheld.
 """
 
+import logging
+import queue
 import re
 import threading
 from collections import deque
@@ -26,6 +28,7 @@ Fact = str | int | None
 Witness = Callable[[Connection, str, str, Mapping[str, Any]], None]
 """Told (connection, `kind.deed`, subject, detail) in the deed's own transaction."""
 
+_log = logging.getLogger(__name__)
 WITHHELD = "withheld"
 GROUP = 512
 """At most so many noted lines go into one transaction."""
@@ -187,10 +190,15 @@ class Ledger:
 class Looks(Ledger):
     """The ledger as a process beside its writer has it: what is looked at is told to the writer; deeds are not done here."""
 
-    def __init__(self, desk: Desk, tell: Callable[[Line], None]) -> None:
-        """Take the desk, to read the head, and who takes a line to the writer."""
+    def __init__(self, desk: Desk, tell: Callable[[Line], None], capacity: int = 65_536) -> None:
+        """Take the desk, to read the head, and who takes a line to the writer: it returns when the line will not be lost, and raises while that cannot be."""
         self._desk, self._clock, self._tell = desk, LiveClock(), tell
         self.anchor, self.whole = None, True
+        self._waiting: queue.Queue[Line | None] = queue.Queue(capacity)
+        self._lost = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._send, name="looks", daemon=True)
+        self._thread.start()
 
     @property
     def head(self) -> Mark:
@@ -198,14 +206,36 @@ class Looks(Ledger):
         return self._desk.read(head)
 
     def note(self, line: Line) -> None:
-        """Tell the writer."""
-        self._tell(line)
+        """Have the writer told soon; beyond the capacity lines are not kept, but their number is told."""
+        try:
+            self._waiting.put_nowait(line)
+        except queue.Full:
+            self._lost += 1
+
+    def _send(self) -> None:
+        while (line := self._waiting.get()) is not None:
+            while not self._sent(line) and not self._over.wait(1):
+                pass
+            if self._lost and self._waiting.empty():
+                lost, self._lost = self._lost, 0
+                self.note(self._line("system", "lost", "ledger", "", {"lines": lost}))
+
+    def _sent(self, line: Line) -> bool:
+        try:
+            self._tell(line)
+        except Exception as error:  # noqa: BLE001 (the line is down: it comes back)
+            _log.warning("looks.wait %s", error)
+            return False
+        return True
 
     def flush(self) -> None:
         """Nothing waits here."""
 
     def close(self) -> None:
-        """Nothing is held here."""
+        """Tell what waits, if the writer can be told, and stop."""
+        self._over.set()
+        self._waiting.put(None)
+        self._thread.join(10)
 
 
 def plain(value: object) -> Fact:

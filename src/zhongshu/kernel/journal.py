@@ -76,40 +76,33 @@ class Journal(Protocol):
 
     def append(self, batches: list[Batch], known: int, readings: Readings | None = None) -> tuple[list[Receipt], list[Entry]]:
         """Make a group durable in one transaction; its readings (`readings`, if they were put together, and the batches' own) become one entry, with `known` (µs) as known time."""
-        ...
 
     def seen(self, keys: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, Receipt]]:
         """Return digest and receipt of those batches, named by (source, batch), that were taken in before and are remembered."""
-        ...
 
     def digests(self, source: str, keys: list[str]) -> dict[str, str]:
         """Return, for the external ids of requests that are known, the digest of what was last taken in under them."""
-        ...
 
     def read(self, after: int) -> Iterator[Entry]:
         """Yield the entries after an offset, in order."""
-        ...
 
     def trim(self, upto: int) -> None:
         """Forget readings at or before an offset; only what the warehouse holds may be forgotten."""
-        ...
 
     def head(self) -> int:
         """Return the last offset."""
-        ...
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return {source: {accepted, quarantined, duplicates}}."""
-        ...
 
     def quarantine(self, source: str, after: int, limit: int) -> list[dict[str, Any]]:
         """Return quarantined rows of a source, in order."""
-        ...
 
     def refused(self, source: str, row: int) -> dict[str, Any] | None:
         """Return one quarantined row."""
-        ...
+
+    def late(self) -> list[Entry]:
+        """Return, once, the entries of a group that was kept although its senders could not be told: the writer hands them on first."""
 
     def last_known(self) -> int:
         """Return the latest known time in it, µs."""
-        ...

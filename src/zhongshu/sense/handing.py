@@ -44,7 +44,7 @@ class Handing:
             try:
                 return future.result()
             except Exception as error:
-                if isinstance(error, Problem) and error.kind.sort not in _PASSING:
+                if isinstance(error, Problem) and error.kind.sort not in {*_PASSING, "unavailable"}:
                     raise
                 self._wait(error)
                 future = self.put(batch)

@@ -191,6 +191,10 @@ class Pipe:
         """Write a group and tell its senders. Where its bodies cannot be checked together, each is taken alone, so that one costs no other."""
         fresh: list[Waiting] = []
         try:
+            for entry in self._journal.late():
+                if entry.readings is not None:
+                    self._once.appended(entry.readings)
+                self._hand_on(entry)
             fresh = self._fresh(group)
             if fresh:
                 self._append(fresh, *self._checked(fresh))
@@ -238,21 +242,21 @@ class Pipe:
     def _append(self, group: list[Waiting], batches: list[Batch], readings: Readings | None, origin: Ints) -> None:
         ranks, kept = 1, readings
         whole = [(b, b.readings, b.documents, b.duplicates) for b in batches]
-        if readings is not None:
-            kept, rows = self._once.sift(readings)
-            ranks = 1 if kept.rank is None else int(kept.rank.max(initial=0)) + 1
-            sent, taken = (np.bincount(which, minlength=len(batches)).tolist() for which in (origin, origin[rows]))
-            for i, batch in enumerate(batches):
-                batch.readings, batch.accepted = None, taken[i]
-                batch.duplicates += sent[i] - taken[i]
-        self._sift_requests([b for b in batches if b.documents])
-        for batch in batches:
-            batch.entities = []
-        batches[0].entities = self._unkept.take()
-        with self._lock:
-            known = self._stamp.next(ranks)
-            self._under_way = True
         try:
+            if readings is not None:
+                kept, rows = self._once.sift(readings)
+                ranks = 1 if kept.rank is None else int(kept.rank.max(initial=0)) + 1
+                sent, taken = (np.bincount(which, minlength=len(batches)).tolist() for which in (origin, origin[rows]))
+                for i, batch in enumerate(batches):
+                    batch.readings, batch.accepted = None, taken[i]
+                    batch.duplicates += sent[i] - taken[i]
+            self._sift_requests([b for b in batches if b.documents])
+            for batch in batches:
+                batch.entities = []
+            batches[0].entities = self._unkept.take()
+            with self._lock:
+                known = self._stamp.next(ranks)
+                self._under_way = True
             receipts, entries = self._keep(batches, known, kept)
             for entry in entries:
                 self._hand_on(entry)

@@ -5,6 +5,7 @@ Knows addresses, not what they mean: writes go to the owner, but for readings, a
 
 import re
 from collections.abc import AsyncIterator, Callable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -21,15 +22,27 @@ AWAY = declare(
     en=("The process that owns this city does not answer ({why_en}): you can look, not act.", "Try again in a moment; nothing was changed."),
 )
 
+UNSURE = declare(
+    "owner.unsure",
+    "unavailable",
+    zh=("主进程没有答复（{why_zh}）：不知道办成没有。", "请先看一眼是否已经办成，再决定要不要重做。"),
+    en=("The process that owns this city did not answer ({why_en}): whether it was done is not known.", "Look first whether it is done before you do it again."),
+)
+
 OWN = re.compile(r"/api/sources/[^/]+/(readings|requests)")
 """Posts that are taken in here: they go to the journal by the owner's hand."""
 OWNERS = re.compile(r"/api/(proof|story|running|session/demo)(/.*)?")
 """Reads of what the owner alone knows."""
+LARGE = 2**18
 TRUSTED = {b"127.0.0.1"}
 """Whose word is taken for who asked: the same as the owner's."""
 SAFE = {"GET", "HEAD", "OPTIONS"}
 _HOP = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 """Headers that are of one connection (RFC 9110, 7.6.1)."""
+
+
+class _GoneError(Exception):
+    """Whoever sends went away: what came of the body must not look whole."""
 
 
 class Forward:
@@ -38,11 +51,12 @@ class Forward:
     def __init__(self, app: ASGIApp, owner: Callable[[], str]) -> None:
         """Take the application and who tells the owner's address now."""
         self._app, self._owner = app, owner
-        self._client = httpx.AsyncClient(timeout=httpx.Timeout(60, connect=3), trust_env=False, limits=httpx.Limits(max_connections=200))
+        nothing = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # what the owner sets is for whoever asked, and for nobody else
+        self._client = httpx.AsyncClient(cookies=nothing, timeout=httpx.Timeout(60, connect=3), trust_env=False, limits=httpx.Limits(max_connections=200))
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ANN401 (ASGI's own)
         """Answer here, or send on."""
-        if scope["type"] != "http" or not goes(scope["method"], scope["path"]):
+        if scope["type"] != "http" or not (goes(scope["method"], scope["path"]) or large(scope)):
             try:
                 await self._app(scope, receive, send)
             finally:
@@ -51,8 +65,8 @@ class Forward:
             return
         begun = False
         try:
-            url = httpx.URL(self._owner() + scope["path"], query=scope["query_string"])
-            asked = self._client.build_request(scope["method"], url, headers=_asked(scope), content=_body(receive))
+            url = httpx.URL(self._owner()).copy_with(raw_path=scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b""))
+            asked = self._client.build_request(scope["method"], url, headers=_asked(scope), content=None if scope["method"] in SAFE else _body(receive))
             told = await self._client.send(asked, stream=True)
             try:
                 await send({"type": "http.response.start", "status": told.status_code, "headers": _kept(told.headers.raw)})
@@ -62,15 +76,25 @@ class Forward:
                 await send({"type": "http.response.body", "body": b""})
             finally:
                 await told.aclose()
+        except _GoneError:
+            return
         except (httpx.HTTPError, OSError) as error:
             if begun:
                 raise
-            await answer(AWAY(**why(error, "没有应答")))(scope, receive, send)
+            unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+            await answer((AWAY if unsent else UNSURE)(**why(error, "没有应答")))(scope, receive, send)
 
 
 def goes(method: str, path: str) -> bool:
     """Tell whether a request is the owner's."""
     return OWNERS.fullmatch(path) is not None if method in SAFE else not (method == "POST" and OWN.fullmatch(path))
+
+
+def large(scope: Any) -> bool:  # noqa: ANN401 (ASGI's own)
+    """Tell whether what is sent may be more than goes to the owner in one message: then it goes there as it came."""
+    told = dict(scope["headers"])
+    size = told.get(b"content-length", b"")
+    return scope["method"] == "POST" and (b"content-encoding" in told or not size.isdigit() or int(size) > LARGE)
 
 
 def _kept(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -90,7 +114,7 @@ async def _body(receive: Receive) -> AsyncIterator[bytes]:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return
+            raise _GoneError
         yield message.get("body", b"")
         if not message.get("more_body"):
             return

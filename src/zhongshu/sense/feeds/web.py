@@ -6,7 +6,8 @@ Knows nothing of what is fetched. Redirects are not followed, and nothing is ask
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -68,7 +69,7 @@ class Fetcher:
             raise ELSEWHERE(host=urlsplit(url).hostname)
         for tried in range(1, TRIES + 1):
             try:
-                return self._ask(url, parameters)
+                return self._ask(url, parameters, stop)
             except (httpx.TransportError, Later):
                 if tried == TRIES:
                     raise
@@ -82,7 +83,7 @@ class Fetcher:
             self._client.close()
             self._client = None
 
-    def _ask(self, url: str, parameters: Mapping[str, str]) -> Answer:
+    def _ask(self, url: str, parameters: Mapping[str, str], stop: threading.Event) -> Answer:
         headers, added, auth = self._signed()
         if self._client is None:
             verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=self._row.ca) if self._row.ca else True
@@ -92,19 +93,23 @@ class Fetcher:
         with self._client.stream("GET", asked, headers=headers, auth=auth) as answer:
             if answer.status_code != httpx.codes.OK:
                 raise self._said(answer)
-            for part in answer.iter_bytes(1 << 16):
+            unpacked = _unpacker(answer.headers.get("content-encoding", ""))
+            for packed in answer.iter_raw():
+                if stop.is_set():
+                    raise Stopped
+                if time.monotonic() - began > self._timeout:
+                    raise TOO_SLOW(seconds=self._timeout)
+                part = unpacked(packed, MAX_BODY - size + 1)
                 size += len(part)
                 held.append(part)
                 if size > MAX_BODY:
                     raise TOO_LARGE(limit=MAX_BODY)
-                if time.monotonic() - began > self._timeout:
-                    raise TOO_SLOW(seconds=self._timeout)
             return Answer(b"".join(held), answer.links.get("next", {}).get("url", ""))
 
     def _signed(self) -> tuple[dict[str, str], dict[str, str], httpx.Auth | None]:
         """Return headers, parameters and sign that carry the secret."""
         how, _, name = self._row.auth.partition(" ")
-        secret, headers = self._secret.get(), {"Accept": "*/*", "User-Agent": "zhongshu", **self._row.headers}
+        secret, headers = self._secret.get(), {"Accept": "*/*", "Accept-Encoding": "gzip", "User-Agent": "zhongshu", **self._row.headers}
         match how:
             case "bearer":
                 return headers | {"Authorization": f"Bearer {secret}"}, {}, None
@@ -120,6 +125,17 @@ class Fetcher:
         """Return what a status other than 200 means: to be asked again, or a Problem."""
         problem = REFUSED(status=answer.status_code)
         return Later(problem, _wait(answer.headers.get("retry-after", ""))) if answer.status_code in _PASSING else problem
+
+
+def _unpacker(coding: str) -> Callable[[bytes, int], bytes]:
+    """Return what undoes a body's coding piece by piece, giving so many bytes at most; raises DecodingError for one that was not asked for."""
+    match coding.strip().lower():
+        case "" | "identity":
+            return lambda packed, _: packed
+        case "gzip":
+            return zlib.decompressobj(31).decompress
+    message = f"the coding {coding[:40]} was not asked for"
+    raise httpx.DecodingError(message)
 
 
 def _wait(said: str) -> float:
