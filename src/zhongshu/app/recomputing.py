@@ -97,7 +97,8 @@ def _run_id(parts: Assembly, given: dict[str, Any], signs: dict[int, list[Indica
     """Return what a run is known by: all that its values depend on. What was known by a moment that has passed does not change, so then the record may have grown."""
     settled = not held.replay and 0 < given["as_of"] < parts.clock.now() - MINUTE
     versions = sorted({(sign.code, sign.version, str(sign.valid_from)) for of in signs.values() for sign in of})
-    return stable_id(__version__, json.dumps(given, sort_keys=True), versions, len(parts.registry.rows), 0 if settled else held.offset)
+    forgot = max((line["run"] for line in parts.lake.forgetting.totals().values()), default=0)  # what is forgotten meanwhile is not there for the rest
+    return stable_id(__version__, json.dumps(given, sort_keys=True), versions, len(parts.registry.rows), forgot, 0 if settled else held.offset)
 
 
 @contextmanager
