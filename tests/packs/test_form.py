@@ -12,9 +12,11 @@ import pytest
 
 import zhongshu.packs
 from zhongshu.app import check_pack
+from zhongshu.judge.declared import read_packs
 from zhongshu.judge.indicator import read_band, read_indicator
 from zhongshu.judge.rule import read_rule
 from zhongshu.kernel.area import city_of
+from zhongshu.kernel.problem import Problem
 
 HOME = Path(zhongshu.packs.__file__).parent
 PACKS = sorted(p.name for p in HOME.iterdir() if (p / "pack.toml").is_file())
@@ -207,3 +209,15 @@ def test_the_judge_reads_every_declaration() -> None:
     assert {read_rule(rule, pack).indicator for pack, rule in rows("rules.toml", "rule")} <= {sign.code for sign in signs}
     for _, band in rows("indicators.toml", "bands"):
         assert city_of(read_band(band).place) == read_band(band).place
+
+
+def test_a_rule_declared_again_judges_the_same_sign_and_level(tmp_path: Path) -> None:
+    (tmp_path / "indicators.toml").write_text((HOME / "links" / "indicators.toml").read_text("utf-8"), "utf-8")
+    row = '[[rule]]\ncode = "X1"\nname = {{ zh = "慢", en = "Slow" }}\nindicator = "LK01"\nat = "{at}"\nwhen = "value >= {least}"\nopens = "finding"\nsay = {{ zh = "慢", en = "slow" }}\n{more}\n'
+    for at, fits in (("city", True), ("street", False)):
+        (tmp_path / "rules.toml").write_text(row.format(at="city", least=1, more="") + row.format(at=at, least=2, more="valid_from = 2026-07-01"), "utf-8")
+        if fits:
+            assert len(read_packs([("x", tmp_path)], PROPERTIES, 1)[1]) == 2
+        else:
+            with pytest.raises(Problem, match="another code"):
+                read_packs([("x", tmp_path)], PROPERTIES, 1)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from zhongshu.judge.indicator import BAD_INDICATOR, Indicator, read_band, read_indicator
 from zhongshu.judge.rule import BAD_RULE, Rule, read_rule
+from zhongshu.kernel.area import Level
 from zhongshu.kernel.ids import stable_id
 from zhongshu.kernel.quantity import Property
 from zhongshu.kernel.reason import why
@@ -49,10 +50,20 @@ def read_packs(folders: Iterable[tuple[str, Path]], properties: Mapping[str, Pro
             raise BAD_INDICATOR(code=code, **why(error)) from error
         for key, old in [(key, old) for key, old in indicators.items() if key[0] == code]:
             indicators[key] = replace(old, bands=(*old.bands, band), version=stable_id(old.version, sorted((k, str(v)) for k, v in row.items())))
+    _fit(rules, owners)
+    return list(indicators.values()), rules
+
+
+def _fit(rules: Iterable[Rule], owners: Mapping[str, str]) -> None:
+    """Refuse rules on signs that nobody declares, and one that is declared again for another sign or level: its open findings would never end."""
+    judged: dict[str, tuple[str, Level]] = {}
     for rule in rules:
         if rule.indicator not in owners:
             raise BAD_RULE(code=rule.code, why_zh=f"没有指标 {rule.indicator}", why_en=f"there is no sign {rule.indicator}")
-    return list(indicators.values()), rules
+        if judged.setdefault(rule.code, (rule.indicator, rule.at)) != (rule.indicator, rule.at):
+            raise BAD_RULE(
+                code=rule.code, why_zh="再次声明时不能换指标或层级：请换一个编号", why_en="declared again it judges the same sign at the same level: give another one another code"
+            )
 
 
 def _toml(path: Path) -> dict[str, list[dict[str, object]]]:
