@@ -5,6 +5,7 @@ connection was lost takes the lock again before it writes. It knows no table of 
 """
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -109,7 +110,7 @@ class PostgresDesk(OneWriter):
         part = Path(f"{path}.part")
         url, secret = _for_program(self.url)
         schema = self.read(lambda connection: connection.exec_driver_sql("SELECT current_schema()").scalar_one())
-        command = ["pg_dump", "--format=custom", f"--schema={schema}", f"--file={part}", f"--dbname={url}"]
+        command = [_program("pg_dump"), "--format=custom", f"--schema={schema}", f"--file={part}", f"--dbname={url}"]
         try:
             subprocess.run(command, check=True, capture_output=True, text=True, env=secret)  # noqa: S603 (no shell)
         except (OSError, subprocess.CalledProcessError) as error:
@@ -191,7 +192,7 @@ class PostgresReader:
 
 def fill(url: str, path: Path) -> None:
     """Bring a backup into an empty schema of the same name; all of it, or nothing. Raises `desk.not_filled`."""
-    command = ["pg_restore", "--no-owner", "--exit-on-error", "--single-transaction"]
+    command = [_program("pg_restore"), "--no-owner", "--exit-on-error", "--single-transaction"]
     try:
         address, secret = _for_program(make_url(url))
         engine = _engine(make_url(url).set(drivername="postgresql+psycopg"), 1)
@@ -203,11 +204,14 @@ def fill(url: str, path: Path) -> None:
         raise NOT_FILLED(**why(getattr(error, "stderr", "") or str(error), "pg_restore 没有完成")) from error
 
 
-def _for_program(url: URL) -> tuple[str, dict[str, str]]:
-    """Return an address without its password, which everyone on the machine could read on a command line, and the environment that holds it."""
-    secret = {"PGPASSWORD": str(url.password)} if url.password is not None else {}
+def _program(name: str) -> str:
+    return shutil.which(name) or name
+
+
+def _for_program(url: URL) -> tuple[str, dict[str, str] | None]:
+    """Return an address without its password, which everyone on the machine could read on a command line, and where there is one the environment that holds it, and nothing else."""
     plain = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
-    return plain.render_as_string(), {**os.environ, **secret}
+    return plain.render_as_string(), None if url.password is None else {"PGPASSWORD": str(url.password), "PATH": os.defpath}
 
 
 def _fit(connection: Connection) -> None:
