@@ -6,11 +6,11 @@ from typing import Any
 
 import postgres
 import pytest
-from sqlalchemy import JSON, Boolean, create_engine, inspect, text
+from sqlalchemy import JSON, Boolean, create_engine, inspect, make_url, text
 
 from zhongshu.act.tables import ACT
 from zhongshu.engines import migrations
-from zhongshu.engines.postgres_desk import PostgresDesk
+from zhongshu.engines.postgres_desk import PostgresDesk, _for_program
 from zhongshu.engines.sqlite_desk import SqliteDesk
 from zhongshu.kernel.problem import Problem
 
@@ -155,3 +155,10 @@ def test_a_desk_that_cannot_be_reached_or_would_lose_what_it_acknowledged_is_ref
         PostgresDesk("not an address")
     with pytest.raises(Problem, match=r"desk\.not_durable"):
         PostgresDesk(postgres.new_schema(postgresql) + "%20-csynchronous_commit%3Doff")
+
+
+def test_a_password_is_on_no_command_line() -> None:
+    address, secret = _for_program(make_url("postgresql+psycopg://u:s3cret@127.0.0.1:5433/d?options=-csearch_path%3Dx"))
+    assert "s3cret" not in address and secret is not None and secret["PGPASSWORD"] == "s3cret"
+    assert address.startswith("postgresql://u@127.0.0.1:5433/d?options=")
+    assert _for_program(make_url("postgresql://u@127.0.0.1/d")) == ("postgresql://u@127.0.0.1/d", None)
