@@ -21,7 +21,7 @@ def fill(lake: DuckLake, commits: int) -> None:
     import numpy as np
 
     for _ in range(commits):
-        n, offset = 50, lake.offset() + 1
+        n, offset = 50, lake.reaches() + 1
         zeros, ticks = np.zeros(n, np.int32), offset * 1000 + np.arange(n)
         group = Readings(["s"], ["e"], ["A.x"], [], zeros, zeros, zeros, np.zeros(n, np.int64), ticks, ticks, zeros, ticks.astype(float), zeros - 1, offset=offset, known=offset)
         lake.show(group.table(), offset)
@@ -108,19 +108,22 @@ def test_a_commit_whose_answer_was_lost_is_found_before_the_next_and_counts_once
     enter, committed = lake._enter, lake._committed
 
     def lost(*given: object) -> None:
+        tail, offset = list(lake._tail), lake._offset
         enter(*given)  # type: ignore[arg-type]
-        lake._offset -= 1  # as if nobody had heard of it
-        raise OSError
+        lake._tail, lake._offset = tail, offset  # as if nobody had heard of it
+        message = "the line broke"
+        raise OSError(message)
 
     def away(*_: object) -> int:
-        raise OSError
+        message = "the line is down"
+        raise OSError(message)
 
     with monkeypatch.context() as patch:
         patch.setattr(lake, "_enter", lost)
         patch.setattr(lake, "_committed", away)
-        with pytest.raises(OSError, match=""):
+        with pytest.raises(OSError, match="the line"):
             fill(lake, 1)
-        with pytest.raises(OSError, match=""):
+        with pytest.raises(OSError, match="is down"):
             lake.commit()
     assert lake._committed == committed
     fill(lake, 1)
