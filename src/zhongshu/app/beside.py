@@ -9,11 +9,10 @@ import logging
 import threading
 from typing import Any
 
-import uvicorn
-
 from zhongshu.app.assembly import Assembly
 from zhongshu.app.batches import heard, pack
 from zhongshu.app.screens import Screens, draw, first_lines
+from zhongshu.app.serving import serve
 from zhongshu.engines.nats_client import NatsClient
 from zhongshu.engines.nats_journal import NatsReader
 from zhongshu.engines.owner_lock import holder
@@ -182,17 +181,7 @@ class Beside:
 
     def serve(self) -> None:
         """Serve until told to stop."""
-        config = uvicorn.Config(
-            self.application(),
-            host=self.settings.host,
-            port=self.settings.port,
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=2,
-            server_header=False,
-            proxy_headers=False,
-        )
-        uvicorn.Server(config).run()
+        serve(self.application(), self.settings)
 
     def stop(self) -> None:
         """Send what waits, and let go."""

@@ -100,7 +100,7 @@ class Uplink:
             raise NO_DOMAIN(url=self._line.shown)
         self._file = folder / "uplink.json"
         self._done = json.loads(self._file.read_text())["offset"] if self._file.exists() else 0
-        self.limit, self.held, self.full = limit_mb << 20, 0, False
+        self.limit, self.held = limit_mb << 20, 0
         self._told: set[str] = set()
         self._stop = threading.Event()
         self._line.call(self._make())
@@ -138,9 +138,7 @@ class Uplink:
             try:
                 self.held = self._line.call(self._line.stream.stream_info(STREAM)).state.bytes
                 self._send()
-                self.full = False
             except Exception as error:  # noqa: BLE001 (the record holds what is to be sent; the next turn tries again)
-                self.full = getattr(error, "err_code", 0) in {10077, 10047, 10023}
                 _log.warning("uplink.waits %s", error)
 
     def _send(self) -> None:

@@ -1,11 +1,9 @@
 """The owner: the one process that runs a city, and its threads: journal, pulse, desk, keeper, server; in a sandbox its life beside them."""
 
 import asyncio
-import gc
 import logging
 import os
 import queue
-import sys
 import threading
 import time
 from collections import deque
@@ -14,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from zhongshu.act import SYSTEM, centre, consume, consumed, finding_ended, relay, sign_normal, sweep, take_finding
@@ -28,6 +25,7 @@ from zhongshu.app.recomputing import recompute_past
 from zhongshu.app.retention import Retention
 from zhongshu.app.screens import Screens, draw, first_lines
 from zhongshu.app.seats import seat_accounts, seat_tokens
+from zhongshu.app.serving import serve
 from zhongshu.app.streams import keep_streams, latest
 from zhongshu.app.telemetry import Telemetry
 from zhongshu.app.telling import seen_of
@@ -387,24 +385,10 @@ class Owner:
 
     def serve(self) -> None:
         """Serve until told to stop."""
-        gc.freeze()  # what stands from here on is not looked through again
-        gc.set_threshold(50_000, 20, 20)
-        sys.setswitchinterval(0.0005)  # many threads that each hold it briefly: waiting 5 ms for each turn would be most of a group's time
         app = build(self.city, self.settings.data)
-        config = uvicorn.Config(
-            app if self.telemetry is None else self.telemetry.around(app),
-            host=self.settings.host,
-            port=self.settings.port,
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=2,
-            server_header=False,
-            proxy_headers=False,
-        )
-        server = uvicorn.Server(config)
         if self.parts.about.sandbox and self.settings.loopback:
             self._live_in()
-        server.run()
+        serve(app if self.telemetry is None else self.telemetry.around(app), self.settings)
 
     def _live_in(self) -> None:
         """Let the sandbox's simulated people and devices in, each with an account of its own."""

@@ -231,14 +231,15 @@ def _under(path: Path, readings: Path) -> Path:
     return readings.joinpath(*path.parts[at + 1 :])
 
 
-def attach(database: Any, catalogue: Catalogue, readings: Path) -> None:  # noqa: ANN401 (DuckDB's connection)
-    """Attach a catalogue as `lake`; raises `catalogue.unreached`, `catalogue.version`."""
+def attach(database: Any, catalogue: Catalogue, readings: Path, *, follow: bool = True) -> None:  # noqa: ANN401 (DuckDB's connection)
+    """Attach a catalogue as `lake`, which follows its folder where it is ours to write; raises `catalogue.unreached`, `catalogue.version`."""
     catalogue.load(database)
     database.execute(f"LOAD '{extension('duckdb-extension-ducklake')}'")
     found = catalogue.version()
     if found not in {None, VERSION_OURS}:
         raise VERSION(found=found, ours=VERSION_OURS)
-    catalogue.follow(readings)
+    if follow:
+        catalogue.follow(readings)
     try:
         database.execute(catalogue.attach(readings))
     except duckdb.Error as error:

@@ -75,7 +75,7 @@ class DuckLake:
                 "autoinstall_known_extensions": False,
             }
         )
-        attach(self._db, self.catalogue, folder / "readings")
+        attach(self._db, self.catalogue, folder / "readings", follow=not beside)
         if new := not self._db.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = 'readings'").fetchall():
             for statement in CREATE:
                 self._db.execute(statement)
