@@ -19,7 +19,7 @@ from zhongshu.kernel.histogram import bins
 from zhongshu.kernel.live import CellSpec, Facets, Ints, Parts, fields
 from zhongshu.kernel.quantity import NULL, Property
 from zhongshu.kernel.reading import Flag, Readings
-from zhongshu.kernel.rollup import BLANK, LOW, Folded, Layout, RollUp
+from zhongshu.kernel.rollup import BLANK, LOW, Folded, Layout, RollUp, Sums
 
 FARTHEST = 401 * DAY
 """How far ahead of its known time a reading may be valid, and a little more."""
@@ -85,7 +85,7 @@ class Cells:
         self._window: dict[str, Ints] = {}
         self.want(fields(spec))
         self._left = False
-        self._order: Ints | None = None
+        self._order = np.zeros(0, np.int64)
         self._layout = Layout(np.zeros(0, np.int64), np.zeros(0, np.int64))
         self._column_of = np.full(1024, -1, np.int32)
 
@@ -126,7 +126,6 @@ class Cells:
             at = np.searchsorted(self._packed, new)
             self._packed, self._columns = np.insert(self._packed, at, new), np.insert(self._columns, at, columns)
             self._count += len(new)
-            self._order = None
             place, _ = _look(self._packed, packed)
         return self._columns[place]
 
@@ -183,16 +182,17 @@ class Cells:
         if "last" in self._window:
             self._window["last"] = np.where(self.data["at"] == self._window["at"], self.data["last"], LOW).max(axis=0)
 
-    def combined(self) -> tuple[Layout, dict[str, Ints]]:
+    def combined(self) -> Sums:
         """Return the columns, sorted by area, and each field over the whole window."""
         k = self._count
         if self._left:
             self._seek()
-        if self._order is None:
-            self._order = np.argsort(self.areas[:k], kind="stable")
+        if (had := len(self._order)) < k:
+            new = had + np.argsort(self.areas[had:k], kind="stable")
+            self._order = np.insert(self._order, np.searchsorted(self._layout.rows, self.areas[new], "right"), new)
             self._layout = Layout(self.areas[self._order], self.subs[self._order])
         held = self._window or {f: d[0] for f, d in self.data.items()}
-        return self._layout, {f: np.take(v, self._order) for f, v in held.items()}
+        return Sums(self._layout, {f: np.take(v, self._order) for f, v in held.items()})
 
 
 def _fold(cells: dict[str, Ints], place: Ints, values: dict[str, Ints]) -> None:
@@ -230,7 +230,7 @@ class LiveCells:
         self._folded: dict[CellSpec, Folded] = {}
         self._kept_under: dict[CellSpec, CellSpec] = {}
         self._specs: dict[CellSpec, set[CellSpec]] = defaultdict(set)
-        self._combined: dict[CellSpec, tuple[Layout, dict[str, Ints]]] = {}
+        self._combined: dict[CellSpec, Sums] = {}
 
     def declare(self, specs: Iterable[CellSpec]) -> None:
         """Keep cells for specs; those kept already stay as they are."""
@@ -333,5 +333,5 @@ class LiveCells:
             base = self._kept_under[spec]
             if base not in self._combined:
                 self._combined[base] = self._cells[base].combined()
-            folded = self._folded[spec] = self._roll_up.fold(spec, *self._combined[base])
+            folded = self._folded[spec] = self._roll_up.fold(spec, self._combined[base])
         return folded.parts(levels)

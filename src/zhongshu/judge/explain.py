@@ -21,7 +21,7 @@ from zhongshu.kernel.clock import MINUTE, rfc3339
 from zhongshu.kernel.finding import Status
 from zhongshu.kernel.live import CellSpec, Parts, fields
 from zhongshu.kernel.problem import declare
-from zhongshu.kernel.rollup import Folded, Layout, RollUp
+from zhongshu.kernel.rollup import Folded, Layout, RollUp, Sums
 
 UNKNOWN_INDICATOR = declare(
     "indicator.unknown",
@@ -199,7 +199,7 @@ class Explainer:
         """Fold cells of the k-th spec of a scan, areas ascending."""
         names = {named(f): f"{named(f)}_{k}" for f in fields(spec)}
         areas, subs, have = self._roll_up.read(cells.select(["area", "sub", *names.values()]).rename_columns(["area", "sub", *names]), fields(spec))
-        return self._roll_up.fold(spec, Layout(areas, subs), have)
+        return self._roll_up.fold(spec, Sums(Layout(areas, subs), have))
 
 
 def extremes(line: list[Point]) -> list[Point]:

@@ -9,6 +9,8 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 FINE = 128
 """Values below this (in ticks) are kept exactly."""
+ROOM = 1 << 21
+"""So many counts are laid out at once."""
 
 
 def bins(ticks: Ints) -> Ints:
@@ -31,6 +33,24 @@ def sql_bin(ticks: str) -> str:
     """Say `bins` in SQL: the length of the binary form is the length frexp gives."""
     shift = f"greatest(length(bin(abs({ticks}))) - 7, 0)"
     return f"(sign({ticks})::BIGINT * ({shift} * 64 + (abs({ticks}) >> {shift})))"
+
+
+def tally(group: Ints, bin_: Ints, n: Ints, groups: int) -> tuple[Ints, Ints, Ints]:
+    """Return (group, bin, count) of every pair that counts something, by group and bin, from rows whose groups ascend."""
+    if not len(n):
+        return group, bin_, n
+    lowest, out = bin_.min(), []
+    held = np.flatnonzero(np.bincount(bin_ - lowest))
+    place = np.zeros(held[-1] + 1, np.int64)
+    place[held] = np.arange(len(held))
+    column, most = place[bin_ - lowest], max(1, ROOM // len(held))
+    for first in range(0, groups, most):
+        rows = slice(*np.searchsorted(group, [first, first + most]))
+        counts = np.bincount((group[rows] - first) * len(held) + column[rows], n[rows]).astype(np.int64)
+        some = np.flatnonzero(counts)
+        out.append((first + some // len(held), held[some % len(held)] + lowest, counts[some]))
+    of, at, count = zip(*out, strict=True)
+    return np.concatenate(of), np.concatenate(at), np.concatenate(count)
 
 
 def percentile(bin_: Ints, n: Ints, starts: Ints, percent: int) -> Ints:

@@ -3,8 +3,8 @@
 Names of sources, entities and properties travel as dictionary columns; all else is integers. Null ticks mean "no value".
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import IntFlag
 from typing import Any, Protocol
 
@@ -46,6 +46,8 @@ SCHEMA = pa.schema(
 )
 """offset: the journal's; valid, known: µs of UTC; ticks: of the property's resolution; raw: as sent, in raw_unit (null: canonical)."""
 
+_COLUMNS = ("source", "entity", "property", "area", "valid", "ticks", "flags", "raw", "unit")
+
 
 @dataclass(slots=True)
 class Readings:
@@ -77,24 +79,7 @@ class Readings:
 
     def select(self, keep: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Readings":
         """Return the readings a mask or index chooses."""
-        return Readings(
-            self.sources,
-            self.entities,
-            self.properties,
-            self.units,
-            self.source[keep],
-            self.entity[keep],
-            self.property[keep],
-            self.area[keep],
-            self.valid[keep],
-            self.ticks[keep],
-            self.flags[keep],
-            self.raw[keep],
-            self.unit[keep],
-            None if self.rank is None else self.rank[keep],
-            self.offset,
-            self.known,
-        )
+        return replace(self, **{name: getattr(self, name)[keep] for name in _COLUMNS}, rank=None if self.rank is None else self.rank[keep])
 
     def table(self) -> pa.Table:
         """Return the readings as an Arrow table of `SCHEMA`."""
@@ -121,28 +106,10 @@ def join(groups: "list[Readings]") -> Readings:
     """Return several sets of readings as one; all must share their lists of names."""
     if len(groups) == 1:
         return groups[0]
-    first = groups[0]
-
-    def joined(column: Callable[[Readings], Any]) -> Any:  # noqa: ANN401 (a column of any type)
-        return np.concatenate([column(g) for g in groups])
-
-    ranked = any(g.rank is not None for g in groups)
-    return Readings(
-        first.sources,
-        first.entities,
-        first.properties,
-        first.units,
-        joined(lambda g: g.source),
-        joined(lambda g: g.entity),
-        joined(lambda g: g.property),
-        joined(lambda g: g.area),
-        joined(lambda g: g.valid),
-        joined(lambda g: g.ticks),
-        joined(lambda g: g.flags),
-        joined(lambda g: g.raw),
-        joined(lambda g: g.unit),
-        joined(lambda g: np.zeros(len(g), np.int64) if g.rank is None else g.rank) if ranked else None,
-    )
+    columns: dict[str, Any] = {name: np.concatenate([getattr(g, name) for g in groups]) for name in _COLUMNS}
+    if any(g.rank is not None for g in groups):
+        columns["rank"] = np.concatenate([np.zeros(len(g), np.int64) if g.rank is None else g.rank for g in groups])
+    return replace(groups[0], **({"rank": None} | columns), offset=0, known=0)
 
 
 def names(codes: npt.NDArray[np.int32], words: list[str]) -> pa.DictionaryArray:

@@ -5,6 +5,7 @@ Live cells and warehouse both end here. Knows columns and declarations; knows no
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -12,26 +13,17 @@ import pyarrow as pa
 
 from zhongshu.kernel.area import UNIT, Codes, Level, keyed
 from zhongshu.kernel.condition import Rows, holds
-from zhongshu.kernel.histogram import bins, percentile
+from zhongshu.kernel.histogram import bins, percentile, tally
 from zhongshu.kernel.live import CellSpec, Facets, Ints, Parts
 from zhongshu.kernel.quantity import Property
 
 LOW, HIGH = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 BLANK = {"n": 0, "at": LOW, "total": 0, "low": HIGH, "high": LOW, "last": LOW, "hit": 0, "weight": 0}
 """What a cell holds before its first reading: nothing that any sum or extreme would notice."""
-_FOLD = {"n": np.add, "count": np.add, "total": np.add, "hit": np.add, "weight": np.add, "subs": np.add, "low": np.minimum, "high": np.maximum, "at": np.maximum}
-_NEEDS: dict[str, tuple[str, ...]] = {
-    "count": ("n",),
-    "sum": ("total",),
-    "mean": ("total", "n", "weight"),
-    "min": ("low",),
-    "max": ("high",),
-    "last": ("last",),
-    "share": ("hit", "n"),
-}
-FAR = 1 << 20
-"""More than any bin, so that bins of both signs sort as they should."""
-_EACH = {"last": "last", "max": "high", "min": "low", "sum": "total", "count": "n"}
+_FOLD = {"n": np.add, "entities": np.add, "total": np.add, "hit": np.add, "weight": np.add, "low": np.minimum, "high": np.maximum, "at": np.maximum}
+_FIELD = {"count": "n", "sum": "total", "mean": "total", "min": "low", "max": "high", "last": "last", "share": "hit"}
+"""Of which field a measure is made, and of which an entity's one value."""
+_SAME = {("max", "max"), ("min", "min"), ("sum", "sum"), ("sum", "count"), ("mean", "sum"), ("mean", "count")}
 
 
 @dataclass(slots=True)
@@ -41,15 +33,6 @@ class Tree:
     keys: Codes
     areas: tuple[Ints, Ints]
     rows: tuple[Ints, Ints]
-    _members: tuple[Ints, Ints, Ints] | None = None
-
-    def members(self) -> tuple[Ints, Ints, Ints]:
-        """Return all rows of all keys one after the other, where each key's begin, and the place of each row's key."""
-        if self._members is None:
-            first, length = self.rows[0], self.rows[1] - self.rows[0]
-            starts = np.cumsum(length) - length
-            self._members = np.arange(length.sum()) - np.repeat(starts - first, length), starts, np.repeat(np.arange(len(length)), length)
-        return self._members
 
 
 class Layout:
@@ -59,10 +42,8 @@ class Layout:
         """Take the rows' areas, ascending, and their subs."""
         self.rows, self.subs = areas, subs
         self.starts = _starts(areas)
-        self.areas = areas[self.starts]
+        self.areas, self.edges = areas[self.starts], np.append(self.starts, len(areas))
         self._trees: dict[tuple[Level, ...], Tree] = {}
-        self._alone: bool | None = None
-        self._by_sub: dict[tuple[Level, ...], Ints] = {}
 
     def tree(self, levels: tuple[Level, ...]) -> Tree:
         """Return the tree of some levels."""
@@ -71,71 +52,97 @@ class Layout:
             keys = np.concatenate([keyed(codes[starts], level) for starts, codes, level in found])
             order = np.argsort(keys)
             first, end = (np.concatenate(side)[order] for side in ([s for s, _, _ in found], [np.append(s[1:], len(self.areas)) for s, _, _ in found]))
-            edges = np.append(self.starts, len(self.rows))
-            self._trees[levels] = Tree(keys[order], (first, end), (edges[first], edges[end]))
+            self._trees[levels] = Tree(keys[order], (first, end), (self.edges[first], self.edges[end]))
         return self._trees[levels]
 
-    def by_sub(self, levels: tuple[Level, ...]) -> Ints:
-        """Return the members of a tree's keys, each key's by sub."""
-        if levels not in self._by_sub:
-            rows, _, key = self.tree(levels).members()
-            self._by_sub[levels] = rows[np.argsort(key << 32 | (self.subs[rows] + FAR))]
-        return self._by_sub[levels]
-
+    @cached_property
     def alone(self) -> bool:
         """Tell whether no sub stands in two areas."""
-        if self._alone is None:
-            self._alone = len(np.unique(self.subs)) == len(self.subs)
-        return self._alone
+        return len(np.unique(self.subs)) == len(self.subs)
+
+
+class Sums:
+    """A window's rows, each field of them summed up once for all specs that share them: per area, then per key of a tree. Rows with n = 0 hold `BLANK`."""
+
+    def __init__(self, layout: Layout, have: dict[str, Ints]) -> None:
+        """Take the rows' places and fields."""
+        self.layout, self.have = layout, have
+        self._areas: dict[str, Ints] = {}
+        self._keys: dict[tuple[str, tuple[Level, ...]], Ints] = {}
+
+    def row(self, f: str) -> Ints:
+        """Return a field per row; `entities`: 1 where there is a reading."""
+        if f not in self.have:
+            self.have[f] = (self.have["n"] > 0).astype(np.int64)
+        return self.have[f]
+
+    def areas(self, f: str) -> Ints:
+        """Return a field per area."""
+        if f not in self._areas:
+            self._areas[f] = self.fold(f, self.row(f))
+        return self._areas[f]
+
+    def fold(self, f: str, values: Ints) -> Ints:
+        """Fold values of rows as a field's, per area."""
+        edges = self.layout.edges
+        return _reduce(f, values, edges[:-1], edges[1:], *((self.have["at"], self.areas("at")) if f == "last" else ()))
+
+    def keys(self, f: str, levels: tuple[Level, ...], areas: Ints | None = None) -> Ints:
+        """Return a field per key of a tree; `areas`: of a spec's own values."""
+        if areas is None:
+            if (f, levels) not in self._keys:
+                self._keys[f, levels] = self.keys(f, levels, self.areas(f))
+            return self._keys[f, levels]
+        return _reduce(f, areas, *self.layout.tree(levels).areas, *((self.areas("at"), self.keys("at", levels)) if f == "last" else ()))
 
 
 class Folded:
-    """Cells of one spec summed up per area, ready for any level. `have` holds fields per row; rows with n = 0 hold `BLANK`."""
+    """A spec's parts over summed rows, ready for any level. `own`: what it alone needs, per area; `ticks`: for percentiles of entities, each one's value."""
 
-    def __init__(self, spec: CellSpec, layout: Layout, have: dict[str, Ints]) -> None:
-        """Fold rows into areas."""
-        self.spec, self.layout, self._have = spec, layout, have if spec.measure in {"p95", "distinct"} else {}
-        wanted = (*_NEEDS.get(spec.measure, ("n",)), "count", "at")
-        held = {f: v for f, v in have.items() if f in wanted} | {"count": have.get("count", have["n"])}
-        if spec.measure == "distinct":
-            held["subs"] = (have["n"] > 0).astype(np.int64)
-        self._areas = _reduce(held, layout.starts) if len(layout.rows) else {}
+    def __init__(self, spec: CellSpec, sums: Sums, own: dict[str, Ints], ticks: Ints | None = None) -> None:
+        """Take sums and what the spec alone needs."""
+        self.spec, self._sums, self._own, self._ticks = spec, sums, own, ticks
 
     def parts(self, levels: tuple[Level, ...]) -> Parts:
         """Return the parts of some levels; areas without a reading are left out."""
-        if not self._areas:
+        spec, sums = self.spec, self._sums
+        if not len(sums.layout.rows):
             return Parts.empty()
-        spec, tree = self.spec, self.layout.tree(levels)
-        have = _reduce(self._areas, *tree.areas)
-        one = np.ones(len(tree.keys), np.int64)
+        tree = sums.layout.tree(levels)
+        count, at, den = sums.keys("n", levels), sums.keys("at", levels), np.ones(len(tree.keys), np.int64)
+        among = "entities" if spec.each else "n"
         if spec.measure == "p95":
-            num, den = self._percentile(levels, tree), one
+            num = self._percentile(tree, levels)
         elif spec.measure == "distinct":
-            num, den = have["subs"] if self.layout.alone() else self._distinct(tree), one
+            num = sums.keys("entities", levels) if sums.layout.alone else self._distinct(tree)
         else:
-            num, *rest = (have[f] for f in _NEEDS[spec.measure] if f in have)
-            den = rest[-1] if rest else one
-        used = have["count"] > 0
+            f = among if spec.measure == "count" else _FIELD[spec.each if _same(spec) else spec.measure]
+            num = sums.keys(f, levels, self._own.get(f))
+        if spec.measure in {"mean", "share"}:
+            weighed = spec.weight and spec.measure == "mean"
+            den = sums.keys("weight", levels, self._own.get("weight")) if weighed else sums.keys(among, levels)
+        used = count > 0
         if used.all():
-            return Parts(tree.keys, num, den, have["count"], have["at"])
-        return Parts(tree.keys[used], num[used], den[used], have["count"][used], have["at"][used])
+            return Parts(tree.keys, num, den, count, at)
+        return Parts(tree.keys[used], num[used], den[used], count[used], at[used])
 
-    def _percentile(self, levels: tuple[Level, ...], tree: Tree) -> Ints:
-        """Return the 95th percentile per key."""
-        rows, starts, key = tree.members()
-        if self.spec.each:
-            used = self._have["n"][rows] > 0
-            packed = np.sort(key[used] << 32 | (bins(self._have["last"][rows[used]]) + FAR))
-            count = np.bincount(key[used], minlength=len(tree.keys))
-            return percentile((packed & 0xFFFFFFFF) - FAR, np.ones(len(packed), np.int64), np.cumsum(count) - count, 95)
-        rows = self.layout.by_sub(levels)
-        return percentile(self.layout.subs[rows], self._have["n"][rows], starts, 95)
+    def _percentile(self, tree: Tree, levels: tuple[Level, ...]) -> Ints:
+        """Return the 95th percentile per key, from the finest level up: what was counted for its keys is counted on for those above."""
+        sums, out = self._sums, np.zeros(len(tree.keys), np.int64)
+        held, n = (sums.layout.subs, sums.row("n")) if self._ticks is None else (bins(self._ticks), sums.row("entities"))
+        group, below = np.arange(len(n)), np.arange(len(n))
+        for level in sorted(levels, reverse=True):
+            of = np.flatnonzero(tree.keys & 7 == level)
+            first, end, size = tree.rows[0][of], tree.rows[1][of], len(of)
+            group, held, n = tally(np.repeat(np.arange(size), end - first)[below][group], held, n, size)
+            out[of], below = percentile(held, n, np.searchsorted(group, np.arange(size)), 95), first
+        return out
 
     def _distinct(self, tree: Tree) -> Ints:
         """Count different subs per key, where one may stand in several areas: one that moved counts once."""
-        rows, _, key = tree.members()
-        used = self._have["n"][rows] > 0
-        pairs = np.unique(np.stack([key[used], self.layout.subs[rows[used]]]), axis=1)
+        rows, key = _run(*tree.rows), np.repeat(np.arange(len(tree.keys)), tree.rows[1] - tree.rows[0])
+        used = self._sums.row("n")[rows] > 0
+        pairs = np.unique(np.stack([key[used], self._sums.layout.subs[rows[used]]]), axis=1)
         return np.bincount(pairs[0], minlength=len(tree.keys)).astype(np.int64)
 
 
@@ -147,9 +154,15 @@ class RollUp:
         self._properties, self._facets, self._sources, self._numbers = properties, facets, sources, numbers
         self._weight_of: dict[str, tuple[Ints, npt.NDArray[np.bool_]]] = {}
 
-    def fold(self, spec: CellSpec, layout: Layout, have: dict[str, Ints]) -> Folded:
-        """Fold the cells of one spec; with `each`, every entity's one value stands for its readings."""
-        return Folded(spec, layout, self._entities(spec, layout.subs, have) if spec.each else have)
+    def fold(self, spec: CellSpec, sums: Sums) -> Folded:
+        """Fold the rows of one spec; with `each`, every entity's one value stands for its readings, and one without a weight weighs nothing."""
+        if not spec.each or spec.measure in {"count", "distinct"} or _same(spec):
+            return Folded(spec, sums, {})
+        used, ticks = sums.row("n") > 0, sums.row(_FIELD[spec.each])
+        if spec.measure == "p95":
+            return Folded(spec, sums, {}, np.where(used, ticks, 0))
+        own = {f: sums.fold(f, values) for f, values in self._entities(spec, sums.layout.subs, used, ticks).items()}
+        return Folded(spec, sums, own)
 
     def read(self, cells: pa.Table, fields: Iterable[str]) -> tuple[Ints, Ints, dict[str, Ints]]:
         """Return areas, subs and fields of cells that a warehouse gave as (area, sub, latest, …); a sub that is an entity's id becomes its number."""
@@ -173,21 +186,20 @@ class RollUp:
             self._weight_of[facet] = weights, known
         return weights[entity], known[entity]
 
-    def _entities(self, spec: CellSpec, entity: Ints, have: dict[str, Ints]) -> dict[str, Ints]:
-        """Give every entity its one value, then look at entities as if they were readings; one without a weight weighs nothing."""
-        used, ticks = have["n"] > 0, have[_EACH[spec.each]]
-        out = {"n": used.astype(np.int64), "count": have["n"], "at": have["at"]}
-        if spec.measure in {"sum", "mean"}:
-            weight = self.weights(spec.weight, entity)[0] if spec.weight else None
-            out["total"] = np.where(used, ticks if weight is None else ticks * weight, 0)
-            if weight is not None:
-                out["weight"] = np.where(used, weight, 0)
-        elif spec.measure == "share" and spec.when is not None:
-            out["hit"] = (used & holds(spec.when, Rows(ticks, entity.astype(np.int32)), self._properties[spec.property], self._facets, self._sources)).astype(np.int64)
-        elif spec.measure in {"min", "max", "last", "p95"}:
-            field, blank = {"min": ("low", HIGH), "max": ("high", LOW)}.get(spec.measure, ("last", LOW))
-            out[field] = np.where(used, ticks, blank)
-        return out
+    def _entities(self, spec: CellSpec, entity: Ints, used: npt.NDArray[np.bool_], ticks: Ints) -> dict[str, Ints]:
+        """Look at entities' values as if they were readings."""
+        f = _FIELD[spec.measure]
+        if spec.measure == "share" and spec.when is not None:
+            return {f: (used & holds(spec.when, Rows(ticks, entity.astype(np.int32)), self._properties[spec.property], self._facets, self._sources)).astype(np.int64)}
+        if spec.weight and f == "total":
+            weight = self.weights(spec.weight, entity)[0]
+            return {f: np.where(used, ticks * weight, 0), "weight": np.where(used, weight, 0)}
+        return {f: np.where(used, ticks, BLANK[f])}
+
+
+def _same(spec: CellSpec) -> bool:
+    """Tell whether a measure of entities' values is one of their readings."""
+    return (spec.measure, spec.each) in _SAME and not spec.weight
 
 
 def _starts(codes: Codes) -> Ints:
@@ -195,20 +207,21 @@ def _starts(codes: Codes) -> Ints:
     return np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if len(codes) else np.zeros(0, np.int64)
 
 
-def _reduce(have: dict[str, Ints], first: Ints, end: Ints | None = None) -> dict[str, Ints]:
-    """Sum up or take extremes over [first, end) of each (no end: up to the next first); of the latest time, the greatest last value."""
-    size = len(have["at"])
-    if len(first) == size and (end is None or (end - first == 1).all()):
-        return have
-    if end is None:
-        out = {f: _FOLD[f].reduceat(v, first) for f, v in have.items() if f != "last"}
-    else:
-        bounds = np.stack([first, end], axis=1).reshape(-1)
-        out = {f: _FOLD[f].reduceat(np.append(v, 0), bounds)[::2] for f, v in have.items() if f != "last"}
-    if "last" in have:
-        length = (np.append(first[1:], size) if end is None else end) - first
-        starts = np.cumsum(length) - length
-        rows = np.arange(length.sum()) - np.repeat(starts - first, length)
-        newest = have["at"][rows] == np.repeat(out["at"], length)
-        out["last"] = np.maximum.reduceat(np.where(newest, have["last"][rows], LOW), starts)
-    return out
+def _run(first: Ints, end: Ints) -> Ints:
+    """Return all places of [first, end) of each, one after the other."""
+    length = end - first
+    starts = np.cumsum(length) - length
+    return np.asarray(np.arange(length.sum()) - np.repeat(starts - first, length), np.int64)
+
+
+def _reduce(f: str, values: Ints, first: Ints, end: Ints, at: Ints | None = None, top: Ints | None = None) -> Ints:
+    """Sum a field up or take its extreme over [first, end) of each; of `last`, the greatest value `at` the latest time, `top`."""
+    if len(first) == len(values) and (end - first == 1).all():
+        return values
+    if f == "last" and at is not None and top is not None:
+        rows, length = _run(first, end), end - first
+        newest = np.where(at[rows] == np.repeat(top, length), values[rows], LOW)
+        return np.asarray(np.maximum.reduceat(newest, np.cumsum(length) - length), np.int64)
+    if (first[1:] == end[:-1]).all() and end[-1] == len(values):
+        return np.asarray(_FOLD[f].reduceat(values, first), np.int64)
+    return np.asarray(_FOLD[f].reduceat(np.append(values, 0), np.stack([first, end], axis=1).reshape(-1))[::2], np.int64)
