@@ -7,6 +7,7 @@ that has passed, is read again from the record through `reload`.
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,15 +29,17 @@ Reload = Callable[[CellSpec, int, int, int], pa.Table]
 SUB_BITS, SUB_ZERO = 32, 1 << 31
 """An area's number and a sub are packed into one integer; subs may be negative."""
 _SUMS = ("n", "total", "hit", "weight")
+_BY_SUB = {"distinct", "p95"}
+"""Measures whose cells are many in an area: of these, each area's own sums are kept too."""
 
 
 class _Numbered:
-    """Area codes and their numbers, in the order in which they came."""
+    """Area codes and their numbers, in the order in which they came; `ascending`: the numbers by code."""
 
     def __init__(self) -> None:
         """Start with none."""
         self.codes = np.zeros(0, np.int64)
-        self._sorted, self._number = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._sorted, self.ascending = np.zeros(0, np.int64), np.zeros(0, np.int64)
 
     def numbers(self, areas: Ints) -> Ints:
         """Return the number of each area, numbering new ones."""
@@ -44,10 +47,10 @@ class _Numbered:
         if not known.all():
             new = np.unique(areas[~known])
             at = np.searchsorted(self._sorted, new)
-            self._sorted, self._number = np.insert(self._sorted, at, new), np.insert(self._number, at, len(self.codes) + np.arange(len(new)))
+            self._sorted, self.ascending = np.insert(self._sorted, at, new), np.insert(self.ascending, at, len(self.codes) + np.arange(len(new)))
             self.codes = np.append(self.codes, new)
             place, _ = _look(self._sorted, areas)
-        return self._number[place]
+        return self.ascending[place]
 
 
 def _look(held: Ints, wanted: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
@@ -80,9 +83,10 @@ class Cells:
         self._areas, self._count = _Numbered(), 0
         self._packed, self._columns = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._room = 256
-        self.areas, self.subs = np.zeros(self._room, np.int64), np.zeros(self._room, np.int64)
+        self.areas, self.subs, self._number = (np.zeros(self._room, np.int64) for _ in range(3))
         self.data: dict[str, Ints] = {}
         self._window: dict[str, Ints] = {}
+        self._sums: dict[str, Ints] = {"entities": np.zeros(self._room, np.int64)} if spec.measure in _BY_SUB else {}
         self.want(fields(spec))
         self._left = False
         self._order = np.zeros(0, np.int64)
@@ -96,6 +100,8 @@ class Cells:
                 self.data[f] = np.full((self.panes, self._room), BLANK[f], np.int64)
                 if self.panes > 1:
                     self._window[f] = np.full(self._room, BLANK[f], np.int64)
+                if self._sums and f != "last":
+                    self._sums[f] = np.full(len(self._sums["entities"]), BLANK[f], np.int64)
                 if self.current != LOW:
                     self.dirty.update(range(self.current - self.panes + 1, self.current + 1))
 
@@ -122,6 +128,7 @@ class Cells:
             new = np.unique(packed[~known])
             columns = np.arange(self._count, self._count + len(new))
             self._make_room(self._count + len(new))
+            self._number[columns] = new >> SUB_BITS
             self.areas[columns], self.subs[columns] = self._areas.codes[new >> SUB_BITS], (new & (2 * SUB_ZERO - 1)) - SUB_ZERO
             at = np.searchsorted(self._packed, new)
             self._packed, self._columns = np.insert(self._packed, at, new), np.insert(self._columns, at, columns)
@@ -130,13 +137,14 @@ class Cells:
         return self._columns[place]
 
     def _make_room(self, wanted: int) -> None:
-        """Make room for so many columns, at least doubling."""
+        """Make room for so many columns, at least doubling, and for as many areas."""
         if wanted <= self._room:
             return
         more = max(2 * self._room, wanted) - self._room
         self.data = {f: np.concatenate([d, np.full((self.panes, more), BLANK[f], np.int64)], axis=1) for f, d in self.data.items()}
         self._window = {f: np.append(w, np.full(more, BLANK[f], np.int64)) for f, w in self._window.items()}
-        self.areas, self.subs = np.append(self.areas, np.zeros(more, np.int64)), np.append(self.subs, np.zeros(more, np.int64))
+        self._sums = {f: np.append(w, np.full(more, BLANK.get(f, 0), np.int64)) for f, w in self._sums.items()}
+        self.areas, self.subs, self._number = (np.append(held, np.zeros(more, np.int64)) for held in (self.areas, self.subs, self._number))
         self._room += more
 
     def turn(self, pane: int) -> bool:
@@ -158,6 +166,10 @@ class Cells:
         """Fold values into cells, and into the window over all panes. `values` holds each field but `n`, or `n` too when whole panes are loaded."""
         flat = (pane % self.panes) * self._room + column
         values = {"n": np.ones(len(flat), np.int64)} | values
+        if self._sums and not self._left:
+            first = np.unique(column[(self._window["n"] if self._window else self.data["n"][0])[column] == 0])
+            np.add.at(self._sums["entities"], self._number[first], 1)
+            _fold(self._sums, self._number[column], values)
         _fold({f: d.reshape(-1) for f, d in self.data.items()}, flat, values)
         if self._window:
             _fold(self._window, column, values)
@@ -165,7 +177,7 @@ class Cells:
     def blank(self, pane: int) -> None:
         """Forget what a pane holds: it leaves the window, or is loaded anew. Sums are taken back; extremes are sought again when next asked for."""
         at = pane % self.panes
-        if self._window and self.data["n"][at].any():
+        if self.data["n"][at].any():
             for f in _SUMS:
                 if f in self._window:
                     self._window[f] -= self.data[f][at]
@@ -183,16 +195,33 @@ class Cells:
             self._window["last"] = np.where(self.data["at"] == self._window["at"], self.data["last"], LOW).max(axis=0)
 
     def combined(self) -> Sums:
-        """Return the columns, sorted by area, and each field over the whole window."""
+        """Return the columns, sorted by area, each field over the whole window, and what is known of its sums per area."""
         k = self._count
-        if self._left:
-            self._seek()
         if (had := len(self._order)) < k:
             new = had + np.argsort(self.areas[had:k], kind="stable")
             self._order = np.insert(self._order, np.searchsorted(self._layout.rows, self.areas[new], "right"), new)
             self._layout = Layout(self.areas[self._order], self.subs[self._order])
+        place, left = self._areas.ascending, self._left
+        if left:
+            self._seek()
         held = self._window or {f: d[0] for f, d in self.data.items()}
-        return Sums(self._layout, {f: np.take(v, self._order) for f, v in held.items()})
+        sums = Sums(self._layout, _Taken(held, self._order), {} if left else {f: w[place] for f, w in self._sums.items()})
+        if left:
+            for f, w in self._sums.items():
+                w[place] = sums.areas(f)
+        return sums
+
+
+class _Taken(dict[str, Ints]):
+    """Fields in the order of a layout, each taken when it is first asked for. What they are taken from changes only when all is taken anew."""
+
+    def __init__(self, held: dict[str, Ints], order: Ints) -> None:
+        super().__init__()
+        self._held, self._order = held, order
+
+    def __missing__(self, f: str) -> Ints:
+        out = self[f] = np.take(self._held[f], self._order)
+        return out
 
 
 def _fold(cells: dict[str, Ints], place: Ints, values: dict[str, Ints]) -> None:
@@ -280,7 +309,7 @@ class LiveCells:
                 cells.later[each].append(rows.select(ahead & (pane == each)))
         now = inside & ~revised & (rows.ticks != NULL)
         if now.any():
-            self._fold(cells, rows.select(now), pane[now])
+            self._fold(cells, *((rows, pane) if now.all() else (rows.select(now), pane[now])))
         if now.any() or revised.any():
             self._changed.add(spec)
 
@@ -288,7 +317,7 @@ class LiveCells:
         spec, prop = cells.spec, self._rows[cells.spec.property]
         seen = Rows(rows.ticks, rows.entity, rows.flags, rows.source)
         values = {"at": rows.valid, "total": rows.ticks, "low": rows.ticks, "high": rows.ticks, "last": rows.ticks}
-        keep = np.ones(len(rows), np.bool_) if spec.where is None else holds(spec.where, seen, prop, self._facets, self._sources)
+        keep: Any = np.ones(len(rows), np.bool_) if spec.where is None else holds(spec.where, seen, prop, self._facets, self._sources)
         if spec.when is not None:
             values["hit"] = holds(spec.when, seen, prop, self._facets, self._sources).astype(np.int64)
         if spec.weight:
@@ -296,6 +325,7 @@ class LiveCells:
             keep &= known
             values |= {"weight": weight, "total": rows.ticks * weight}
         if keep.any():
+            keep = slice(None) if keep.all() else keep
             subs = bins(rows.ticks[keep]) if spec.measure == "p95" else None
             column = cells.columns(rows.entity[keep].astype(np.int64), rows.area[keep], subs)
             cells.add(pane[keep], column, {f: values[f][keep] for f in cells.data if f in values})

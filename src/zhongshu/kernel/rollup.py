@@ -6,6 +6,7 @@ Live cells and warehouse both end here. Knows columns and declarations; knows no
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -64,15 +65,15 @@ class Layout:
 class Sums:
     """A window's rows, each field of them summed up once for all specs that share them: per area, then per key of a tree. Rows with n = 0 hold `BLANK`."""
 
-    def __init__(self, layout: Layout, have: dict[str, Ints]) -> None:
-        """Take the rows' places and fields."""
+    def __init__(self, layout: Layout, have: dict[str, Ints], areas: dict[str, Ints] | None = None) -> None:
+        """Take the rows' places and fields; `areas`: fields known per area already."""
         self.layout, self.have = layout, have
-        self._areas: dict[str, Ints] = {}
+        self._areas = areas or {}
         self._keys: dict[tuple[str, tuple[Level, ...]], Ints] = {}
 
     def row(self, f: str) -> Ints:
         """Return a field per row; `entities`: 1 where there is a reading."""
-        if f not in self.have:
+        if f == "entities" and f not in self.have:
             self.have[f] = (self.have["n"] > 0).astype(np.int64)
         return self.have[f]
 
@@ -130,7 +131,8 @@ class Folded:
         """Return the 95th percentile per key, from the finest level up: what was counted for its keys is counted on for those above."""
         sums, out = self._sums, np.zeros(len(tree.keys), np.int64)
         held, n = (sums.layout.subs, sums.row("n")) if self._ticks is None else (bins(self._ticks), sums.row("entities"))
-        group, below = np.arange(len(n)), np.arange(len(n))
+        group, below = np.flatnonzero(n), cast("Ints", slice(None))
+        held, n = held[group], n[group]
         for level in sorted(levels, reverse=True):
             of = np.flatnonzero(tree.keys & 7 == level)
             first, end, size = tree.rows[0][of], tree.rows[1][of], len(of)
