@@ -105,18 +105,16 @@ def _names(city: City, code: int, prefix: str = "") -> dict[str, str]:
 
 
 def _flags(city: City, declared: Indicator, code: int) -> dict[str, int]:
-    """Count the quality flags of the readings in the window."""
+    """Count the quality flags of the readings in its measures' windows, by one scan."""
     low, high = interval(code)
     at, out = city.watch.memory.at or city.clock.now(), dict[str, int]()
-    for spec in declared.measures.values():
-        start, end = spec.span(at)
-        table = city.lake.query(
-            f"SELECT flags, count(*) AS n FROM readings WHERE property = {quote(spec.property)} AND area >= {low} AND area < {high} AND valid >= {start} AND valid < {end} GROUP BY 1"
-        )
-        for row in table.to_pylist():
-            for flag in Flag:
-                if row["flags"] & flag and flag.name:
-                    out[flag.name.lower()] = out.get(flag.name.lower(), 0) + row["n"]
+    spans = {(spec.property, *spec.span(at)) for spec in declared.measures.values()}
+    behind = " OR ".join(f"(property = {quote(name)} AND valid >= {start} AND valid < {end})" for name, start, end in sorted(spans))
+    table = city.lake.query(f"SELECT flags, count(*) AS n FROM readings WHERE area >= {low} AND area < {high} AND ({behind}) GROUP BY 1")
+    for row in table.to_pylist():
+        for flag in Flag:
+            if row["flags"] & flag and flag.name:
+                out[flag.name.lower()] = out.get(flag.name.lower(), 0) + row["n"]
     return out
 
 
