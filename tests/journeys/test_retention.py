@@ -12,6 +12,7 @@ import pytest
 from zhongshu.app import Assembly, alone
 from zhongshu.app.commands import verify, wiring
 from zhongshu.app.people import make_token
+from zhongshu.app.recomputing import FOLDER, recompute_past
 from zhongshu.app.retention import Retention
 from zhongshu.kernel.clock import DAY, HOUR, MINUTE, rfc3339
 from zhongshu.sense import Pipe, Source
@@ -123,3 +124,23 @@ def test_the_ledger_is_told_once_whatever_broke_off_and_verify_sees_a_manifest_t
     path = parts.folder / "lake" / "manifest.jsonl"
     path.write_text(path.read_text() + json.dumps({"forgot": "readings", "run": 1, "to": 2, "rule": "all:2020-01-01", "before": now, "count": 1, "checksum": 5}) + "\n")
     assert any(line.startswith("retention:") for line in verify(parts, lambda *_: None)) and any("commit 2–2 holds" in line for line in parts.lake.verify())
+
+
+def test_a_past_value_says_that_some_of_its_window_was_let_go(city: tuple[Assembly, Pipe]) -> None:
+    parts, now = city[0], city[0].clock.now()
+    cut = (now - 90 * DAY) // DAY * DAY
+    sign, spec = next((i, s) for i in parts.watch.indicators.values() for s in i.measures.values() if s.property == PROPERTY and not i.specs()[1:])
+    for at in (cut - spec.window // 4, cut + spec.window // 4, now):
+        send(city, [at], 10)
+    (parts.folder / "retention.toml").write_text(RULES)
+    parts.journal.trim(parts.lake.offset())
+    for _ in range(3):
+        turn(parts)
+
+    def again(at: int) -> list[tuple[bool, int]]:
+        told = recompute_past(parts, {"indicator": sign.code, "level": "city", "as_of": 0, "engine": "duckdb", "every": HOUR, "start": at - HOUR, "end": at}, lambda *_: None)
+        rows = [json.loads(line) for path in (parts.folder / FOLDER / told["run"]).iterdir() for line in path.read_text().splitlines()]
+        return [(row.get("forgotten", False), row["readings"]) for row in rows if row["readings"]]
+
+    assert again(cut + spec.window // 2) == [(True, 1)]
+    assert again(cut + spec.window * 9 // 8) == [(False, 1)]

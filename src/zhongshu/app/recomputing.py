@@ -21,7 +21,7 @@ from zhongshu.engines.parquet_files import write_durably
 from zhongshu.engines.spark import Spark
 from zhongshu.judge import Explainer, Indicator, Values, in_force
 from zhongshu.kernel.area import Level, show_area
-from zhongshu.kernel.clock import DAY, MINUTE, SECOND, rfc3339
+from zhongshu.kernel.clock import DAY, HOUR, MINUTE, SECOND, rfc3339
 from zhongshu.kernel.ids import stable_id
 from zhongshu.kernel.problem import declare
 from zhongshu.kernel.rollup import RollUp
@@ -73,12 +73,13 @@ def recompute_past(parts: Assembly, given: dict[str, Any], tell: Tell) -> dict[s
         slices = [times[n : n + AT_ONCE] for n in range(0, len(times), AT_ONCE)]
         missing = [n for n in range(len(slices)) if not _slice(folder, n).exists()]
         if missing:
+            gone = _gone(parts)
             with _explainer(parts, held, given["engine"]) as explainer:
                 for n in missing:
                     tell(f"{rfc3339(slices[n][0])} …", n)
                     lines = list[str]()
                     for defined, of in groupby(slices[n], signs.__getitem__):
-                        lines += _lines(parts, defined, explainer.over(defined, list(of), (level,), given["as_of"] or None))
+                        lines += _lines(parts, gone, defined, explainer.over(defined, list(of), (level,), given["as_of"] or None))
                     write_durably(_slice(folder, n), "".join(lines).encode())
         return {"run": run, "slices": len(slices), "before": len(slices) - len(missing)}
 
@@ -124,11 +125,18 @@ def _slice(folder: Path, n: int) -> Path:
     return folder / f"{n:06}.ndjson"
 
 
-def _lines(parts: Assembly, signs: Sequence[Indicator], found: list[tuple[int, dict[str, Values]]]) -> Iterator[str]:
-    """Give a JSON line for each value: when, which sign by which version of its definition, where, what, its level, and of how many readings."""
+def _gone(parts: Assembly) -> dict[str, int]:
+    """Return before which time (µs) readings of each property were rolled up and let go."""
+    table = parts.lake.query("SELECT property, max(hour) AS hour FROM hourly GROUP BY property")
+    return {row["property"]: int(row["hour"]) + HOUR for row in table.to_pylist()}
+
+
+def _lines(parts: Assembly, gone: dict[str, int], signs: Sequence[Indicator], found: list[tuple[int, dict[str, Values]]]) -> Iterator[str]:
+    """Give a JSON line for each value: when, which sign by which version of its definition, where, what, its level, of how many readings, and whether some of its window was forgotten."""
     for at, values in found:
         for sign in signs:
             of = values[sign.code]
+            more = {"forgotten": True} if any(spec.span(at)[0] < gone.get(spec.property, 0) for spec in sign.specs()) else {}
             for code, value, status, count in zip(of.codes.tolist(), of.value.tolist(), of.status, of.count.tolist(), strict=True):
                 row = {
                     "at": rfc3339(at),
@@ -139,7 +147,7 @@ def _lines(parts: Assembly, signs: Sequence[Indicator], found: list[tuple[int, d
                     "value": None if value != value else value,  # noqa: PLR0124 (NaN)
                     "level": str(status),
                     "readings": count,
-                }
+                } | more
                 yield json.dumps(row, ensure_ascii=False) + "\n"
 
 
