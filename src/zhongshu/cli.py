@@ -15,7 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from zhongshu import app as assembly
 from zhongshu.app import check_pack
-from zhongshu.kernel.area import Level
+from zhongshu.app.recomputing import NO_STRETCH
 from zhongshu.kernel.clock import parse_duration, parse_time
 from zhongshu.kernel.problem import Problem
 from zhongshu.settings import Settings, read
@@ -64,9 +64,16 @@ def parts(settings: Settings) -> Iterator[assembly.Assembly]:
         yield held
 
 
+def _settings(data: str | None) -> Settings:
+    """Return the settings of a command."""
+    with problems():
+        return read({"data": data})
+
+
 def _through(settings: Settings, command: str, arguments: dict[str, Any], by_itself: Callable[[assembly.Assembly, Tell], Any]) -> Any:  # noqa: ANN401 (what it gives)
     """Do a command through the city's owner where it runs, else alone."""
     with problems(), progress() as tell:
+        assembly.need_city(settings.data)
         if assembly.is_owned(settings.data):
             return assembly.through_owner(settings, command, arguments, tell)
         with parts(settings) as held:
@@ -130,7 +137,7 @@ def ingest(
 ) -> None:
     """Take a file of a source in; ends with one line of counts."""
     with problems(), progress() as tell:
-        counts = assembly.ingest(read({"data": data}), file, source, start, tell)
+        counts = assembly.ingest(_settings(data), file, source, start, tell)
     print(json.dumps(counts) if json_ else f"accepted {counts['accepted']:,} · quarantined {counts['quarantined']:,} · duplicates {counts['duplicates']:,}")
 
 
@@ -147,18 +154,21 @@ def recompute(
     engine: Annotated[str, typer.Option(help="duckdb, or spark where the settings name one; for --from and --to.")] = "duckdb",
 ) -> None:
     """Compute a vital sign, or all of them, again from the warehouse alone, one JSON line a value: at one time, or at every step of a stretch."""
-    settings = read({"data": data})
-    if start or end or as_of or engine != "duckdb":
-        with problems():
-            stretch = {"start": parse_time(start or ""), "end": parse_time(end or ""), "every": parse_duration(every), "as_of": parse_time(as_of) if as_of else 0}
-        _recompute_past(settings, {"indicator": indicator, "level": level, "engine": engine, **stretch})
-        return
-    moment = parse_time(at) if at else 0
+    settings = _settings(data)
+    with problems():
+        wanted = assembly.level_named(level)
+        if start or end or as_of or engine != "duckdb":
+            if at or not (start and end):
+                raise NO_STRETCH(stretch=" ".join(f"{name} {value or '?'}" for name, value in (("--at", at), ("--from", start), ("--to", end)) if value or name != "--at"))
+            stretch = {"start": parse_time(start), "end": parse_time(end), "every": parse_duration(every), "as_of": parse_time(as_of) if as_of else 0}
+            _recompute_past(settings, {"indicator": indicator, "level": level, "engine": engine, **stretch})
+            return
+        moment = parse_time(at) if at else 0
     rows = _through(
         settings,
         "recompute",
         {"indicator": indicator, "level": level, "at": moment},
-        lambda held, _: assembly.shown(held, assembly.recompute(held, Level[level.upper()], moment, indicator)),
+        lambda held, _: assembly.shown(held, assembly.recompute(held, wanted, moment, indicator)),
     )
     for row in rows:
         print(json.dumps(row, ensure_ascii=False))
@@ -175,7 +185,7 @@ def _recompute_past(settings: Settings, given: dict[str, Any]) -> None:
 @app.command()
 def explain(data: Data = None) -> None:
     """Print the wiring: packs, sources, vital signs with their cells, rules."""
-    for line in _through(read({"data": data}), "explain", {}, lambda held, _: assembly.wiring(held)):
+    for line in _through(_settings(data), "explain", {}, lambda held, _: assembly.wiring(held)):
         print(line)
 
 
@@ -187,7 +197,7 @@ def token(
     area: Annotated[str | None, typer.Option(help="15-digit area; the city if not given.")] = None,
 ) -> None:
     """Make a bearer token; it is the last word printed."""
-    settings = read({"data": data})
+    settings = _settings(data)
     print("token", _through(settings, "token", {"role": role, "name": name, "area": area}, lambda held, _: assembly.make_token(held, name, role, area)))
 
 
@@ -203,7 +213,7 @@ def user_add(
 ) -> None:
     """Add a person's account."""
     given = {"account": account, "role": role, "password": _password() if password is None else password, "area": area, "unit": unit, "name_zh": name, "name_en": name}
-    print(_through(read({"data": data}), "user", given, lambda held, _: assembly.make_user(held, given)))
+    print(_through(_settings(data), "user", given, lambda held, _: assembly.make_user(held, given)))
 
 
 def _password() -> str:
@@ -217,7 +227,7 @@ def _password() -> str:
 def user_grant(account: str, role: Annotated[str, typer.Option(help="Role.")], area: Areas = None, data: Data = None) -> None:
     """Give an account a role for more areas, beside the roles it has; prints all of them."""
     given = {"account": account, "role": role, "area": area}
-    for line in _through(read({"data": data}), "grant", given, lambda held, _: assembly.grant(held, given)):
+    for line in _through(_settings(data), "grant", given, lambda held, _: assembly.grant(held, given)):
         print(line)
 
 
@@ -231,7 +241,7 @@ def tables_import(
 ) -> None:
     """Bring a duty table in from CSV or XLSX: prints what it changes. Open cases keep what they were opened under."""
     given = {"path": str(file.absolute()), "kind": kind, "source": source or file.stem, "apply": yes}
-    told = _through(read({"data": data}), "table", given, lambda held, _: assembly.bring_table(held, given))
+    told = _through(_settings(data), "table", given, lambda held, _: assembly.bring_table(held, given))
     for line in told["lines"]:
         print(line)
     done = "已装入 applied" if told["applied"] else "没有变化 nothing changes" if not told["lines"] else "未装入，加 --yes 装入 not applied: add --yes"
@@ -250,7 +260,7 @@ def playbook_check(file: Path) -> None:
 @app.command()
 def verify(data: Data = None, repair: Annotated[bool, typer.Option(help="Write damaged files of the warehouse anew from the journal, where it still has them.")] = False) -> None:  # noqa: FBT002
     """Read everything there is; exit 0 only when all of it is whole."""
-    told = _through(read({"data": data}), "verify", {"repair": repair}, lambda held, tell: assembly.checked(held, tell, mend=repair))
+    told = _through(_settings(data), "verify", {"repair": repair}, lambda held, tell: assembly.checked(held, tell, mend=repair))
     for name in told["mended"]:
         print(f"mended 已修复 {name}")
     for line in told["wrong"]:
@@ -262,14 +272,14 @@ def verify(data: Data = None, repair: Annotated[bool, typer.Option(help="Write d
 @app.command()
 def backup(file: Path, data: Data = None) -> None:
     """Write the whole city to one file, also while it runs."""
-    _through(read({"data": data}), "backup", {"path": str(file.absolute())}, lambda held, tell: assembly.backup(held, file, tell))
+    _through(_settings(data), "backup", {"path": str(file.absolute())}, lambda held, tell: assembly.backup(held, file, tell))
     print(f"{file} {file.stat().st_size:,} bytes")
 
 
 @app.command()
 def restore(file: Path, data: Data = None) -> None:
     """Unpack a backup into an empty folder."""
-    settings = read({"data": data})
+    settings = _settings(data)
     with problems(), progress() as tell:
         assembly.restore(file, settings, tell)
     print(settings.data)
@@ -279,7 +289,7 @@ def restore(file: Path, data: Data = None) -> None:
 def move(to: Annotated[Path, typer.Option(help="Settings file that names the new stores.")], data: Data = None) -> None:
     """Move a city that nobody runs onto other stores; prints each table's rows and checksum, compared before the switch."""
     with problems(), progress() as tell:
-        lines = assembly.move(read({"data": data}), to, tell)
+        lines = assembly.move(_settings(data), to, tell)
     for line in lines:
         print(line)
 
@@ -292,7 +302,7 @@ def city_make(
     zone: Annotated[str, typer.Option(help="IANA time zone.")] = "",
 ) -> None:
     """Make the sandbox city 云汀市."""
-    settings = read({"data": data})
+    settings = _settings(data)
     with problems(), progress() as tell:
         if zone:
             check_zone(zone)
@@ -313,7 +323,7 @@ def city_import(
     zone: Annotated[str, typer.Option(help="IANA time zone.")] = "UTC",
 ) -> None:
     """Import a real city's areas from GeoJSON, GPKG or a shapefile."""
-    settings = read({"data": data})
+    settings = _settings(data)
     with problems(), progress() as tell:
         called = name or file.stem
         report = import_areas(file, settings.data, crs, Wanted(called, called, zone, level, codes=codes), _steps(tell))

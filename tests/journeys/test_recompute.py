@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -118,15 +121,41 @@ def test_the_owner_of_a_running_city_computes_the_same_bytes(folder: Path) -> No
     assert refused.exit_code == 2 and "recompute.no_stretch" in refused.stderr
 
 
+def test_a_run_ends_with_who_asked_for_it_and_goes_on_when_it_is_asked_for_again(folder: Path) -> None:
+    with running(folder) as city:
+        words = [str(word) for word in stretch(folder, "--every", "10s")]
+        asked = subprocess.Popen([sys.executable, "-m", "zhongshu.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 60
+        while not (done := list((folder / "recompute").glob("*/*.ndjson"))):
+            assert time.monotonic() < until and asked.poll() is None
+            time.sleep(0.01)
+        asked.kill()
+        asked.communicate()
+        time.sleep(3)
+        left = len(list((folder / "recompute").glob("*/*.ndjson")))
+        time.sleep(2)
+        assert asked.returncode and len(done) <= left < 900 and left == len(list((folder / "recompute").glob("*/*.ndjson"))), "nobody asks any more"
+        begun = time.monotonic()
+        city.stop()
+        assert time.monotonic() - begun < 30
+
+
 def test_what_cannot_be_computed_is_said(folder: Path) -> None:
     for words, code in (
         (stretch(folder, "--engine", "abacus"), "recompute.no_engine"),
         (stretch(folder, "--engine", "spark"), "spark.none"),
         ([*stretch(folder)[:-1], rfc3339(START)], "recompute.no_stretch"),
-        (["recompute", "--data", folder, "--engine", "spark"], "time.unreadable"),
+        (["recompute", "--data", folder, "--engine", "spark"], "recompute.no_stretch"),
+        ([*stretch(folder), "--at", rfc3339(START)], "recompute.no_stretch"),
+        (["recompute", "--data", folder, "--at", "yesterday"], "time.unreadable"),
+        (["recompute", "--data", folder, "--level", "strete"], "recompute.no_level"),
+        (["recompute", "--data", folder, "--from", "2020-01-01T00:00:00Z", "--to", "2026-01-01T00:00:00Z", "--every", "1s"], "recompute.too_many"),
+        (["backup", folder / "none" / "city.tar", "--data", folder], "backup.no_folder"),
+        (["verify", "--data", folder / "elsewhere"], "survey.missing"),
     ):
         told = CliRunner().invoke(cli.app, [str(word) for word in words])
         assert told.exit_code == 2 and code in told.stderr, told.stderr
+    assert not (folder / "elsewhere").exists(), "who only asks leaves nothing"
 
 
 @pytest.mark.skipif(bool(spark_here.missing()), reason=spark_here.missing() or "-")

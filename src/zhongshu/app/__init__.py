@@ -2,7 +2,7 @@
 
 from zhongshu.app.assembly import Assembly, open_city
 from zhongshu.app.beside import Beside
-from zhongshu.app.commands import alone, backup, bare_city, checked, ingest, move, recompute, restore, shown, through_owner, verify, wiring
+from zhongshu.app.commands import alone, backup, bare_city, checked, ingest, move, need_city, recompute, restore, shown, through_owner, verify, wiring
 from zhongshu.app.duties import bring_table
 from zhongshu.app.installed import Installed, installed_packs
 from zhongshu.app.logs import begin as log_as
@@ -10,7 +10,7 @@ from zhongshu.app.owner import Owner
 from zhongshu.app.pack_form import check_pack
 from zhongshu.app.people import grant, make_token, make_user
 from zhongshu.app.playbooks import check_file as check_playbook
-from zhongshu.app.recomputing import hand_over, recompute_past
+from zhongshu.app.recomputing import hand_over, level_named, recompute_past
 from zhongshu.engines.owner_lock import is_owned
 
 __all__ = [
@@ -30,10 +30,12 @@ __all__ = [
     "ingest",
     "installed_packs",
     "is_owned",
+    "level_named",
     "log_as",
     "make_token",
     "make_user",
     "move",
+    "need_city",
     "open_city",
     "recompute",
     "recompute_past",

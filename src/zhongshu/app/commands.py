@@ -28,7 +28,7 @@ from zhongshu.kernel.journal import Batch, Receipt
 from zhongshu.kernel.problem import Problem, ProblemKind, declare
 from zhongshu.sense import UNKNOWN_SOURCE, Pipe, read_file, receive_own
 from zhongshu.settings import Settings, read
-from zhongshu.survey import Areas
+from zhongshu.survey import NOT_SURVEYED, Areas
 from zhongshu.survey import City as About
 
 OWNER_AWAY = declare(
@@ -233,12 +233,20 @@ def verify(parts: Assembly, tell: Tell) -> list[str]:
     return wrong + [f"evidence: {line}" for line in parts.evidence.verify()]
 
 
+def need_city(folder: Path) -> None:
+    """Raise `survey.missing`, naming where it was looked for, where a folder holds no city: so that nothing is left there."""
+    if not (folder / "city.toml").exists():
+        raise NOT_SURVEYED(name=folder / "city.toml")
+
+
 def backup(parts: Assembly, target: Path, tell: Tell) -> None:
     """Write one file that holds the whole city, while it is in use.
 
     Each copy holds at least what those before it refer to: the anchor, then the warehouse, the desk, the journal, and the photographs. From the warehouse to the
-    journal nothing is committed, trimmed or forgotten, so that nothing acknowledged is in none of them.
+    journal nothing is committed, trimmed or forgotten, so that nothing acknowledged is in none of them. Raises `backup.no_folder`.
     """
+    if not target.parent.is_dir():
+        raise NO_FOLDER(folder=target.parent)
     with tempfile.TemporaryDirectory(dir=parts.folder, prefix=DRAFT) as held:
         folder, anchor = Path(held), parts.folder / "ledger.anchor"
         parts.ledger.flush()
@@ -305,6 +313,12 @@ def move(settings: Settings, to: Path, tell: Tell) -> list[str]:
     return [f"{one.table}: {one.rows:,} rows, sha256 {one.sha256[:16]} equal" for one in moved]
 
 
+NO_FOLDER = declare(
+    "backup.no_folder",
+    "invalid",
+    zh=("没有目录 {folder}，备份无处可写。", "请先建这个目录，或换一个。"),
+    en=("There is no folder {folder} to write the backup to.", "Make it first, or name another."),
+)
 BAD_BACKUP = declare(
     "restore.unreadable",
     "invalid",

@@ -21,7 +21,7 @@ from zhongshu.app.duties import bring_table
 from zhongshu.app.links import Downlink, Uplink
 from zhongshu.app.neighbours import Neighbours
 from zhongshu.app.people import grant, make_token, make_user
-from zhongshu.app.recomputing import recompute_past
+from zhongshu.app.recomputing import level_named, recompute_past
 from zhongshu.app.retention import Retention
 from zhongshu.app.screens import Screens, draw, first_lines
 from zhongshu.app.seats import seat_accounts, seat_tokens
@@ -33,7 +33,7 @@ from zhongshu.engines.nats_journal import NatsJournal
 from zhongshu.engines.owner_lock import TOKEN_FILE, OwnerLock
 from zhongshu.govern import Grant, Party
 from zhongshu.judge import Outcome, Pulse, record
-from zhongshu.kernel.area import Level, show_area
+from zhongshu.kernel.area import show_area
 from zhongshu.kernel.bus import News
 from zhongshu.kernel.clock import DAY, GRID, MINUTE, parse_clock, rfc3339
 from zhongshu.kernel.finding import Finding, Status
@@ -333,7 +333,7 @@ class Owner:
         return take_file(self.parts, self.pipe, Path(given["path"]), given["source"], given.get("start", ""), tell)
 
     def _recompute(self, given: dict[str, Any], _: Tell) -> list[dict[str, Any]]:
-        return shown(self.parts, recompute(self.parts, Level[given["level"].upper()], given["at"], given["indicator"]))
+        return shown(self.parts, recompute(self.parts, level_named(given["level"]), given["at"], given["indicator"]))
 
     def _verify(self, given: dict[str, Any], tell: Tell) -> dict[str, list[str]]:
         return checked(self.parts, tell, mend=given["repair"])

@@ -21,7 +21,7 @@ from zhongshu.engines.parquet_files import write_durably
 from zhongshu.engines.spark import Spark
 from zhongshu.judge import Explainer, Indicator, Values, in_force
 from zhongshu.kernel.area import Level, show_area
-from zhongshu.kernel.clock import DAY, HOUR, MINUTE, SECOND, rfc3339
+from zhongshu.kernel.clock import DAY, HOUR, MINUTE, SECOND, rfc3339, show_duration
 from zhongshu.kernel.ids import stable_id
 from zhongshu.kernel.problem import declare
 from zhongshu.kernel.rollup import RollUp
@@ -31,6 +31,18 @@ NO_STRETCH = declare(
     "invalid",
     zh=("没有可算的时间段：{stretch}。", "请给出 --from 与更晚的 --to，以及正的 --every，例如 --every 1h；只算一个时刻用 --at。"),
     en=("There is no stretch of time to compute: {stretch}.", "Give --from and a later --to, and --every above nothing, for example --every 1h; for one moment give --at."),
+)
+TOO_MANY = declare(
+    "recompute.too_many",
+    "invalid",
+    zh=("从 {start} 到 {end} 每 {every} 一步，共 {steps} 步，超过一次可算的 {most} 步。", "请缩短时间段，或加大 --every；也可以分几次算。"),
+    en=("From {start} to {end}, every {every}, are {steps} steps; one run computes at most {most}.", "Give a shorter stretch or a larger --every, or several runs."),
+)
+NO_LEVEL = declare(
+    "recompute.no_level",
+    "invalid",
+    zh=("没有层级“{level}”。", "可用 city（市）、district（区）、street（街道）、community（社区）、cell（网格）。"),
+    en=("There is no level '{level}'.", "Use city, district, street, community or cell."),
 )
 NO_ENGINE = declare(
     "recompute.no_engine",
@@ -46,6 +58,8 @@ NO_SPARK = declare(
 )
 
 FOLDER = "recompute"
+MOST = 100_000
+"""At most so many steps are one run: a year by five minutes."""
 AT_ONCE = 24
 """So many times are one slice: one scan for all signs that read the same rows."""
 STALE_S = 7 * DAY // SECOND
@@ -62,7 +76,9 @@ def recompute_past(parts: Assembly, given: dict[str, Any], tell: Tell) -> dict[s
     times = range(given["start"] + given["every"], given["end"] + 1, given["every"]) if given["every"] > 0 else range(0)
     if not times:
         raise NO_STRETCH(stretch=f"({rfc3339(given['start'])}, {rfc3339(given['end'])}]")
-    level = Level[given["level"].upper()]
+    if len(times) > MOST:
+        raise TOO_MANY(start=rfc3339(given["start"]), end=rfc3339(given["end"]), every=show_duration(given["every"]), steps=len(times), most=MOST)
+    level = level_named(given["level"])
     signs = _defined(parts, given["indicator"], level, times)
     with _one_run:
         held = parts.lake.held()
@@ -82,6 +98,14 @@ def recompute_past(parts: Assembly, given: dict[str, Any], tell: Tell) -> dict[s
                         lines += _lines(parts, gone, defined, explainer.over(defined, list(of), (level,), given["as_of"] or None))
                     write_durably(_slice(folder, n), "".join(lines).encode())
         return {"run": run, "slices": len(slices), "before": len(slices) - len(missing)}
+
+
+def level_named(name: str) -> Level:
+    """Return a level by its name. Raises `recompute.no_level`."""
+    try:
+        return Level[name.upper()]
+    except KeyError:
+        raise NO_LEVEL(level=name) from None
 
 
 def _defined(parts: Assembly, code: str, level: Level, times: Sequence[int]) -> dict[int, list[Indicator]]:

@@ -140,7 +140,7 @@ MEASURES = (
     ),
     Measure(
         "feeds_failing",
-        "feeds",
+        "rounds",
         "正在失败的接入",
         "Feeds that fail",
         "GET /api/sources 各行的 feed 写明是哪个数据源、为什么；会自动重试，恢复后接着取。",

@@ -6,6 +6,7 @@ It stands beside the stages and knows none of them, nor any engine.
 from zhongshu.survey.areas import Areas
 from zhongshu.survey.city import City, check_zone
 from zhongshu.survey.entities import Entities
+from zhongshu.survey.files import NOT_SURVEYED
 from zhongshu.survey.gcj02 import gcj02_to_wgs84, wgs84_to_gcj02
 from zhongshu.survey.importers import Columns, Note, Report, Wanted, import_areas
 from zhongshu.survey.maker import make
@@ -15,6 +16,7 @@ from zhongshu.survey.roads import Roads
 from zhongshu.survey.touching import touched
 
 __all__ = [
+    "NOT_SURVEYED",
     "Areas",
     "City",
     "Columns",

@@ -1,6 +1,7 @@
 """Commands of this machine's user, done by the owner: only with the token that lies in the city's folder."""
 
 import asyncio
+import contextlib
 import json
 import queue
 import threading
@@ -29,6 +30,14 @@ UNKNOWN_COMMAND = declare(
 )
 
 
+LOOK = 0.5
+"""Seconds for which a line is waited for at a time."""
+
+
+class _LeftError(Exception):
+    """Nobody waits for a command any more."""
+
+
 async def run(asked: Door, command: str, request: Request) -> StreamingResponse:
     """Do a command and stream its progress, a JSON line each; the last line holds what it gave."""
     city = asked.city
@@ -44,19 +53,34 @@ async def run(asked: Door, command: str, request: Request) -> StreamingResponse:
 
 
 async def _lines(city: City, command: str, arguments: dict[str, Any]) -> AsyncIterator[bytes]:
-    said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    """Give a command's lines. Who asked may go, and so may this process: then the command ends at its next step."""
+    said, left = queue.SimpleQueue[dict[str, Any]](), threading.Event()
+
+    def tell(what: str, count: int) -> None:
+        if left.is_set():
+            raise _LeftError
+        said.put({"what": what, "count": count})
 
     def work() -> None:
         try:
-            said.put({"done": city.commands[command](arguments, lambda what, count: said.put({"what": what, "count": count}))})
+            said.put({"done": city.commands[command](arguments, tell)})
         except Problem as problem:
             said.put(document(problem))
         except Exception as error:  # noqa: BLE001 (it is told to the asker)
             said.put(document(BROKEN(trace=f"{type(error).__name__} {error}")))
 
+    def next_line() -> dict[str, Any]:
+        with contextlib.suppress(queue.Empty):
+            return said.get(timeout=LOOK)
+        return {}
+
     threading.Thread(target=work, name=f"command {command}", daemon=True).start()
-    while True:
-        line = await asyncio.to_thread(said.get)
-        yield json.dumps(line, ensure_ascii=False).encode() + b"\n"
-        if "what" not in line:
-            return
+    try:
+        while True:
+            line = await asyncio.to_thread(next_line)  # never longer than a look: a waiting thread would keep the process from ending
+            if line:
+                yield json.dumps(line, ensure_ascii=False).encode() + b"\n"
+            if line and "what" not in line:
+                return
+    finally:
+        left.set()
