@@ -93,6 +93,8 @@ def up(
     """Run the city; a sandbox city is made where there is none."""
     with problems():
         settings = read({"data": data, "host": host, "port": port, "clock": clock, "role": role, "settings": file})
+        if settings.role == "beside" or not assembly.is_owned(settings.data):  # else who owns it is named below
+            assembly.need_port(settings.host, settings.port)
         if settings.role == "beside":
             _beside(settings)
             return

@@ -9,7 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from zhongshu import cli
 from zhongshu.kernel.area import show_area
 
 from .city import command, opened
@@ -101,3 +103,17 @@ def test_half_a_copy_is_refused_and_leaves_nothing(town: Town, tmp_path: Path) -
         command("restore", tmp_path / name, "--data", tmp_path / f"{name} city", code=2)
         assert not (tmp_path / f"{name} city").exists()
     assert not (tmp_path / "whole.part").exists()
+
+
+def test_what_is_no_backup_is_said_in_words(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.tar"
+    with tarfile.open(cut, "w") as archive:
+        for name in ("city.toml", "format.toml"):
+            archive.add(__file__, name)
+    cut.write_bytes(cut.read_bytes()[: Path(__file__).stat().st_size + 2000])
+    (tmp_path / "junk.tar").write_bytes(b"junk" * 500)
+    for name, words in (("cut.tar", "it is cut off"), ("junk.tar", "it is no backup"), ("none.tar", "there is no such file")):
+        told = CliRunner().invoke(cli.app, ["restore", str(tmp_path / name), "--data", str(tmp_path / "city")])
+        said = " ".join(told.stderr.split())
+        assert told.exit_code == 2 and "restore.unreadable" in said and words in said and "rror" not in said, said
+        assert not (tmp_path / "city").exists()

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import shutil
+import socket
 import sqlite3
 import threading
 import time
@@ -266,3 +267,11 @@ def test_a_city_made_by_its_data_keeps_the_data_s_time(tmp_path: Path) -> None:
     assert not (tmp_path / "E").exists()
     command("city", "make", "--data", tmp_path / "F", "--population", 20000, "--zone", "Asia/Nowhere", code=2)
     assert not (tmp_path / "F").exists()
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_made(tmp_path: Path) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        told = CliRunner().invoke(cli.app, ["up", "--data", str(tmp_path / "city"), "--port", str(held.getsockname()[1])])
+    assert told.exit_code == 2 and "up.port_taken" in told.stderr and not (tmp_path / "city").exists()

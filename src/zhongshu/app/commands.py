@@ -1,8 +1,10 @@
 """What the command line does to a city: by itself where nobody runs the city, through its owner where somebody does."""
 
+import errno
 import json
 import os
 import shutil
+import socket
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
@@ -26,6 +28,7 @@ from zhongshu.judge import Values, cost
 from zhongshu.kernel.area import Area, Level, show_area, unplaced
 from zhongshu.kernel.journal import Batch, Receipt
 from zhongshu.kernel.problem import Problem, ProblemKind, declare
+from zhongshu.kernel.reason import why
 from zhongshu.sense import UNKNOWN_SOURCE, Pipe, read_file, receive_own
 from zhongshu.settings import Settings, read
 from zhongshu.survey import NOT_SURVEYED, Areas
@@ -233,6 +236,17 @@ def verify(parts: Assembly, tell: Tell) -> list[str]:
     return wrong + [f"evidence: {line}" for line in parts.evidence.verify()]
 
 
+def need_port(host: str, port: int) -> None:
+    """Raise `up.port_taken` where somebody listens there already: before anything is made or opened."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as asked:
+        asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            asked.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PORT_TAKEN(host=host, port=port) from None
+
+
 def need_city(folder: Path) -> None:
     """Raise `survey.missing`, naming where it was looked for, where a folder holds no city: so that nothing is left there."""
     if not (folder / "city.toml").exists():
@@ -282,7 +296,7 @@ def restore(source: Path, settings: Settings, tell: Tell) -> None:
             archive.extractall(folder, members=_plain(archive))  # noqa: S202 (what is not a plain file of the folder is refused before)
     except (tarfile.TarError, OSError) as error:
         shutil.rmtree(folder)
-        raise BAD_BACKUP(why=str(error)) from error
+        raise BAD_BACKUP(path=source, **why("it is no backup" if "could not be opened" in str(error) else error, "它不是一份备份")) from error
     try:
         settle(settings, tell)
     except Problem:
@@ -313,6 +327,12 @@ def move(settings: Settings, to: Path, tell: Tell) -> list[str]:
     return [f"{one.table}: {one.rows:,} rows, sha256 {one.sha256[:16]} equal" for one in moved]
 
 
+PORT_TAKEN = declare(
+    "up.port_taken",
+    "conflict",
+    zh=("{host} 的端口 {port} 已有别的程序在用。", "请换一个端口（--port），或先停掉那个程序。"),
+    en=("Port {port} of {host} is in use by another program.", "Give another one (--port), or stop that program first."),
+)
 NO_FOLDER = declare(
     "backup.no_folder",
     "invalid",
@@ -322,6 +342,6 @@ NO_FOLDER = declare(
 BAD_BACKUP = declare(
     "restore.unreadable",
     "invalid",
-    zh=("备份文件不完整：{why}。", "请换一份备份。"),
-    en=("The backup is not whole: {why}.", "Use another backup."),
+    zh=("备份文件 {path} 读不了：{why_zh}。", "请换一份备份。"),
+    en=("The backup {path} cannot be read: {why_en}.", "Use another backup."),
 )
