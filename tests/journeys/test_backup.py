@@ -106,11 +106,15 @@ def test_half_a_copy_is_refused_and_leaves_nothing(town: Town, tmp_path: Path) -
 
 
 def test_what_is_no_backup_is_said_in_words(tmp_path: Path) -> None:
-    cut = tmp_path / "cut.tar"
-    with tarfile.open(cut, "w") as archive:
+    whole = tmp_path / "whole.tar"
+    with tarfile.open(whole, "w") as archive:
         for name in ("city.toml", "format.toml"):
             archive.add(__file__, name)
-    cut.write_bytes(cut.read_bytes()[: Path(__file__).stat().st_size + 2000])
+    size = whole.stat().st_size
+    for length in (700, 2000, size // 2, *range(size - 3 * tarfile.RECORDSIZE // 2, size, 512)):  # in a file, in a header, between files, in the end
+        (tmp_path / "cut.tar").write_bytes(whole.read_bytes()[:length])
+        told = CliRunner().invoke(cli.app, ["restore", str(tmp_path / "cut.tar"), "--data", str(tmp_path / "city")])
+        assert told.exit_code == 2 and "restore.unreadable" in told.stderr and not (tmp_path / "city").exists(), length
     (tmp_path / "junk.tar").write_bytes(b"junk" * 500)
     for name, words in (("cut.tar", "it is cut off"), ("junk.tar", "it is no backup"), ("none.tar", "there is no such file")):
         told = CliRunner().invoke(cli.app, ["restore", str(tmp_path / name), "--data", str(tmp_path / "city")])

@@ -293,6 +293,7 @@ def restore(source: Path, settings: Settings, tell: Tell) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(source) as archive:
+            _need_end(source)
             archive.extractall(folder, members=_plain(archive))  # noqa: S202 (what is not a plain file of the folder is refused before)
     except (tarfile.TarError, OSError) as error:
         shutil.rmtree(folder)
@@ -302,6 +303,16 @@ def restore(source: Path, settings: Settings, tell: Tell) -> None:
     except Problem:
         shutil.rmtree(folder)
         raise
+
+
+def _need_end(source: Path) -> None:
+    """Raise TarError where an archive does not end as one that was written to its end does; the library reads one that was cut off at a header without a word."""
+    with source.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 2 * tarfile.BLOCKSIZE))
+        if size % tarfile.RECORDSIZE or any(file.read()):
+            message = "unexpected end of data"
+            raise tarfile.TarError(message)
 
 
 def _plain(archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
