@@ -6,7 +6,6 @@ Live cells and warehouse both end here. Knows columns and declarations; knows no
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -131,12 +130,13 @@ class Folded:
         """Return the 95th percentile per key, from the finest level up: what was counted for its keys is counted on for those above."""
         sums, out = self._sums, np.zeros(len(tree.keys), np.int64)
         held, n = (sums.layout.subs, sums.row("n")) if self._ticks is None else (bins(self._ticks), sums.row("entities"))
-        group, below = np.flatnonzero(n), cast("Ints", slice(None))
-        held, n = held[group], n[group]
+        group = np.flatnonzero(n)
+        held, n, below = held[group], n[group], None
         for level in sorted(levels, reverse=True):
             of = np.flatnonzero(tree.keys & 7 == level)
             first, end, size = tree.rows[0][of], tree.rows[1][of], len(of)
-            group, held, n = tally(np.repeat(np.arange(size), end - first)[below][group], held, n, size)
+            above = np.repeat(np.arange(size), end - first)
+            group, held, n = tally((above if below is None else above[below])[group], held, n, size)
             out[of], below = percentile(held, n, np.searchsorted(group, np.arange(size)), 95), first
         return out
 
