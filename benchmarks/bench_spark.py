@@ -80,8 +80,9 @@ def exactness(table: Table, address: str, folder: Path) -> None:
     corpus = Corpus(folder)
     live: dict[int, dict[str, Values]] = {at: {s.code: corpus.judge.values(s, s.levels, at, corpus.live.parts) for s in corpus.signs} for at in corpus.go_on(6)}
     rows = corpus.lake.query("SELECT count(*) AS n, count(*) FILTER (WHERE flags & 4 <> 0) AS revised, count(*) FILTER (WHERE ticks IS NULL) AS nulls FROM versions").to_pylist()[0]
-    begun, (held, here) = time.monotonic(), (corpus.lake.held(), corpus.here())
-    spark = Spark(address, held)
+    begun, here = time.monotonic(), corpus.here()
+    with corpus.lake.held() as held:  # nothing is merged here
+        spark = Spark(address, held)
     table.add("Spark: session on a standalone cluster of two workers", f"{time.monotonic() - begun:.1f} s")
     try:
         there = corpus.explainer(lambda sql, known: spark.query(sql, {"facets": corpus.facets}, known))
@@ -137,9 +138,10 @@ def a_day(table: Table, address: str, folder: Path, rows: int) -> tuple[float, f
     fill(corpus, rows // STEPS, end)
     filled, corpus.facets = time.monotonic() - begun, corpus.all_facets()
     signs = [read_indicator(row, corpus.properties) for row in crowd.signs(SIGNS, (("1h", "5m"),))[1:]]
-    times, held = [end - DAY + n * HOUR for n in range(1, 25)], corpus.lake.held()
+    times = [end - DAY + n * HOUR for n in range(1, 25)]
     found, seconds = list[Any](), list[float]()
-    spark = Spark(address, held)
+    with corpus.lake.held() as held:
+        spark = Spark(address, held)
     try:
         there = corpus.explainer(lambda sql, known: spark.query(sql, {"facets": corpus.facets}, known))
         for explainer in (corpus.here(), there):

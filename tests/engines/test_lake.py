@@ -249,6 +249,31 @@ def test_a_merge_says_up_to_where_the_warehouse_holds_everything(make: Callable[
     assert again.offset() == 3 and row(again)[0] == 300 and again.verify() == []
 
 
+def test_what_a_merge_replaced_goes_with_the_next_but_not_under_a_look(make: Callable[..., DuckLake]) -> None:
+    lake, on_disk, offset = make(), [], 0
+
+    def go_on() -> None:
+        nonlocal offset
+        for _ in range(3):
+            offset += 1
+            lake.show(group(offset, list(range(100))), offset)
+            lake.commit()
+        lake.merge()
+        on_disk.append(len(list((lake.folder / "readings").rglob("*.parquet"))))
+
+    for _ in range(6):
+        go_on()
+    assert on_disk == [4, *[5] * 5], "one that holds all, three it was made of, and what it was before"
+    with lake.held() as held:
+        for _ in range(3):
+            go_on()
+        assert all(Path(file).exists() for file in held.files)
+        assert lake.query("SELECT count(*) AS n FROM versions", at=held)["n"].to_pylist() == [1800]
+        assert on_disk[-1] > 5
+    go_on()
+    assert on_disk[-1] == 5 and row(lake)[0] == offset * 100 and lake.verify() == []
+
+
 # what a crash leaves
 
 

@@ -113,9 +113,9 @@ def _measure(spec: CellSpec, rows: list[dict[str, int]]) -> tuple[int, int]:
     }[spec.measure]()
 
 
-def cells(paper: Paper, specs: list[CellSpec]) -> LiveCells:
+def cells(paper: Paper, specs: list[CellSpec], finest: Level = Level.CELL) -> LiveCells:
     live = LiveCells([PROP], paper, ["s"], {f"g{i}": i for i in range(6)}, paper.reload)
-    live.declare(specs)
+    live.declare(specs, finest)
     return live
 
 
@@ -134,9 +134,9 @@ def group(paper: Paper, known: int, rows: list[tuple[int, int, int, int]]) -> Re
     )
 
 
-def agree(live: LiveCells, specs: list[CellSpec], at: int, paper: Paper) -> None:
+def agree(live: LiveCells, specs: list[CellSpec], at: int, paper: Paper, finest: Level = Level.CELL) -> None:
     for spec in specs:
-        for level in Level:
+        for level in [level for level in Level if level <= finest]:
             parts = live.parts(spec, (level,))
             got = {int(c): (int(n), int(d), int(k), int(a)) for c, n, d, k, a in zip(parts.codes, parts.num, parts.den, parts.count, parts.at, strict=True)}
             assert got == reckon(spec, level, at, paper), (spec, level)
@@ -176,6 +176,25 @@ def test_cells_hold_what_one_would_count(specs: list[CellSpec], seed: int, resta
         if step == restart:
             live = cells(paper, specs)
             live.restore(at)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(specs_, min_size=1, max_size=4), st.integers(0, 2**32), st.sampled_from([Level.CITY, Level.STREET, Level.COMMUNITY]), st.integers(0, 5), st.sampled_from(Level))
+def test_cells_kept_no_finer_than_asked_hold_the_same(specs: list[CellSpec], seed: int, finest: Level, turn: int, other: Level) -> None:
+    pick, paper, at = Random(seed), Paper(), START
+    live = cells(paper, specs, finest)
+    live.restore(at)
+    for step in range(6):
+        at += pick.choice([SECOND, 30 * SECOND, 400 * SECOND])
+        live.apply(
+            group(paper, at, [(pick.randrange(6), at - pick.choice([0, 5, 60, 250, -20, -300]) * SECOND, pick.choice([0, 7, 129, 5000]), pick.choice(CELLS)) for _ in range(9)])
+        )
+        if step == turn:  # a sign that asks for a finer level may come later
+            live.declare(specs[:1], other)
+        live.advance(at)
+        agree(live, specs, at, paper, finest)
+        if step >= turn:
+            agree(live, specs[:1], at, paper, max(finest, other))
 
 
 def test_a_forecast_far_ahead_waits_for_its_day() -> None:

@@ -34,11 +34,11 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
 
 @pytest.fixture(scope="module")
 def spark(corpus: Corpus) -> Iterator[Spark]:
-    held = corpus.lake.held()
-    assert held.files and len(held.tail) and len(held.revised)
-    engine = Spark("local[1]", held)
-    yield engine
-    engine.close()
+    with corpus.lake.held() as held:
+        assert held.files and len(held.tail) and len(held.revised)
+        engine = Spark("local[1]", held)
+        yield engine
+        engine.close()
 
 
 def ordered(table: pa.Table) -> pa.Table:
@@ -109,7 +109,8 @@ def test_what_the_dialects_say_differently_is_turned() -> None:
 def empty(tmp_path: Path) -> Held:
     lake = DuckLake(tmp_path / "empty", memory="1GB")
     try:
-        return lake.held()
+        with lake.held() as held:
+            return held
     finally:
         lake.close()
 

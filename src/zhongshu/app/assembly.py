@@ -20,7 +20,7 @@ from zhongshu.engines.nats_journal import NatsReader
 from zhongshu.engines.owner_lock import city_salt
 from zhongshu.engines.sentence_vectors import chosen
 from zhongshu.govern import Guard, Identity, Ledger, Looks, Policy
-from zhongshu.judge import Explainer, Judge, Statics, Watch, panes_sql, read_packs, record, within_limit
+from zhongshu.judge import Explainer, Judge, Statics, Watch, panes_sql, read_packs, record, watched, within_limit
 from zhongshu.kernel.area import Codes, Level, show_area
 from zhongshu.kernel.clock import Clock, LiveClock, Stamp
 from zhongshu.kernel.grade import Principal
@@ -83,7 +83,8 @@ class Assembly:
         for problem in self.refused:
             _log.warning("%s", problem.sentence())
         self.live = LiveCells(list(properties.values()), self.registry, self.registry.sources.names, self.registry.entities.numbers, self._reload)
-        self.live.declare(spec for i in indicators for spec in i.specs())
+        for indicator in indicators:
+            self.live.declare(indicator.specs(), max(watched(indicator, rules), default=Level.CITY))
         self.watch = Watch(self.judge, self.live, indicators, rules, self.desk.read(record.recall), Rhythms(self.registry, self.once, self.sources))
         self.explainer = Explainer(
             self.judge,

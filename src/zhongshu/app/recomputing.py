@@ -80,8 +80,7 @@ def recompute_past(parts: Assembly, given: dict[str, Any], tell: Tell) -> dict[s
         raise TOO_MANY(start=rfc3339(given["start"]), end=rfc3339(given["end"]), every=show_duration(given["every"]), steps=len(times), most=MOST)
     level = level_named(given["level"])
     signs = _defined(parts, given["indicator"], level, times)
-    with _one_run:
-        held = parts.lake.held()
+    with _one_run, parts.lake.held() as held:
         run = _run_id(parts, given, signs, held)
         folder = parts.folder / FOLDER / run
         _clear_away(folder.parent)

@@ -9,7 +9,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,8 @@ class DuckLake:
         self._writing = threading.Lock()
         self._unsure = False
         """Whether a commit failed and it is not known what the catalogue holds of it."""
+        self._merges, self._looks = 0, dict[object, int]()
+        """How often files were merged, and for each look at them that goes on, how often they had been when it began."""
         self._tail: list[tuple[int, pa.Table]] = []
         self._offset = self._committed()
         self._book = Manifest(folder / "manifest.jsonl")
@@ -273,16 +275,25 @@ class DuckLake:
         """Tell whether the catalogue still knows a snapshot: where it does not, what was read of it may not have been all."""
         return self._db.cursor().execute("SELECT 1 FROM lake.snapshots() WHERE snapshot_id = ?", [snapshot]).fetchone() is not None
 
-    def _ask(self, sql: str, parameters: dict[str, Any], tables: dict[str, pa.Table], known: int | None, at: Held | None) -> tuple[pa.Table, int]:
-        with self._lock:
-            cursor = self._db.cursor()
-            # The snapshot is pinned while the lock is held, so that no commit can slip between lake and tail.
-            cursor.execute("BEGIN")
-            (snapshot,) = cursor.execute("SELECT id FROM ducklake_current_snapshot('lake')").fetchone() or (0,)
-            offset = self._committed(cursor) if self._beside else self._offset  # beside, a commit comes unheard
-            tail = [t for o, t in self._tail if o > offset]
-            revised = pa.concat_tables(self._revised) if self._revised else _KEYS.empty_table()
+    @contextlib.contextmanager
+    def _look(self) -> Iterator[None]:
+        """Keep the files that stand now until the look has ended, whatever is merged meanwhile."""
+        look = object()
+        self._looks[look] = self._merges
         try:
+            yield
+        finally:
+            del self._looks[look]
+
+    def _ask(self, sql: str, parameters: dict[str, Any], tables: dict[str, pa.Table], known: int | None, at: Held | None) -> tuple[pa.Table, int]:
+        with self._look(), contextlib.closing(self._db.cursor()) as cursor:
+            with self._lock:
+                # The snapshot is pinned while the lock is held, so that no commit can slip between lake and tail.
+                cursor.execute("BEGIN")
+                (snapshot,) = cursor.execute("SELECT id FROM ducklake_current_snapshot('lake')").fetchone() or (0,)
+                offset = self._committed(cursor) if self._beside else self._offset  # beside, a commit comes unheard
+                tail = [t for o, t in self._tail if o > offset]
+                revised = pa.concat_tables(self._revised) if self._revised else _KEYS.empty_table()
             lake, beyond = "lake.readings", pa.concat_tables(tail).unify_dictionaries() if tail else SCHEMA.empty_table()
             if at is not None:
                 lake, beyond, revised = f"lake.readings AT (VERSION => {at.snapshot:d})", at.tail, at.revised
@@ -293,35 +304,31 @@ class DuckLake:
             cursor.execute('CREATE TEMP VIEW hourly AS SELECT * EXCLUDE ("offset") FROM lake.hourly')
             result: pa.Table = cursor.execute(sql, parameters).to_arrow_table()
             return result, snapshot
-        finally:
-            cursor.execute("ROLLBACK")
-            cursor.close()
 
-    def held(self) -> "Held":
-        """Return the whole record as it is now, for a query of this engine or another; its files stay for a day, whatever is merged meanwhile."""
-        with self._lock:
-            cursor = self._db.cursor()
-            cursor.execute("BEGIN")
-            try:
+    @contextlib.contextmanager
+    def held(self) -> Iterator[Held]:
+        """Hand over the whole record as it is now, for queries of this engine or another; its files stay until it is given back, whatever is merged meanwhile."""
+        with self._look():
+            with self._lock, contextlib.closing(self._db.cursor()) as cursor:
+                cursor.execute("BEGIN")
                 (snapshot,) = cursor.execute("SELECT id FROM ducklake_current_snapshot('lake')").fetchone() or (0,)
                 files = [row[0] for row in cursor.execute("SELECT data_file FROM ducklake_list_files('lake', 'readings') ORDER BY ALL").fetchall()]
-            finally:
-                cursor.execute("ROLLBACK")
-                cursor.close()
-            tail = [t for _, t in self._tail]
-            return Held(
-                snapshot,
-                files,
-                self._tail[-1][0] if self._tail else self._offset,
-                pa.concat_tables(tail).unify_dictionaries() if tail else SCHEMA.empty_table(),
-                pa.concat_tables(self._revised) if self._revised else _KEYS.empty_table(),
-                self.replay,
-            )
+                tail = [t for _, t in self._tail]
+                held = Held(
+                    snapshot,
+                    files,
+                    self._tail[-1][0] if self._tail else self._offset,
+                    pa.concat_tables(tail).unify_dictionaries() if tail else SCHEMA.empty_table(),
+                    pa.concat_tables(self._revised) if self._revised else _KEYS.empty_table(),
+                    self.replay,
+                )
+            yield held
 
     def merge(self, small: int = SMALL) -> int:
-        """Join neighbouring files of less than `small` bytes into larger, sorted ones, fsynced; what has been merged for a day is removed. Returns how many files went."""
+        """Join neighbouring files of less than `small` bytes into larger, sorted ones, fsynced; what the last merge replaced is removed before. Returns how many files went."""
         with self._writing:
             self._settle()
+            self._tidy()
             before = self.files()
             cursor = self._db.cursor()
             try:
@@ -336,11 +343,17 @@ class DuckLake:
                 with Path(path).open("rb") as file:
                     os.fsync(file.fileno())
                 sync_folder(Path(path).parent)
+            self._merges += 1
             if after != before:
                 self._book.put(joined(self._book.lines(), self._names()))
-            for name in ("expire_snapshots", "cleanup_old_files"):
-                self._db.execute(f"CALL ducklake_{name}('lake', older_than => now() - INTERVAL 1 DAY)")
             return len(before) - len(after)
+
+    def _tidy(self) -> None:
+        """Let go of states older than a day, and remove the files that earlier merges replaced, unless somebody still looks at them. A process beside whose file goes asks again."""
+        if all(merges == self._merges for merges in list(self._looks.values())):
+            self._db.execute("CALL ducklake_expire_snapshots('lake', older_than => now() - INTERVAL 1 DAY)")
+            # Not by age: a catalogue in SQLite compares times as text, and takes all of today's for older than any hour of today.
+            self._db.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)")
 
     def files(self) -> set[str]:
         """Return the paths of the files that hold the warehouse now."""

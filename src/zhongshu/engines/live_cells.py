@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from zhongshu.kernel.area import Level
+from zhongshu.kernel.area import UNIT, Level
 from zhongshu.kernel.clock import DAY
 from zhongshu.kernel.condition import Rows, holds
 from zhongshu.kernel.histogram import bins
@@ -71,11 +71,14 @@ def shared(spec: CellSpec) -> CellSpec:
 
 
 class Cells:
-    """The panes of specs that share them: a ring of `window / hop` rows over keys (area, sub), sub being an entity, a histogram bin or nothing."""
+    """The panes of specs that share them: a ring of `window / hop` rows over keys (area, sub), sub being an entity, a histogram bin or nothing.
 
-    def __init__(self, spec: CellSpec) -> None:
+    Areas are kept no finer than the `finest` level that is asked for; where entities have cells of their own, an entity that moved has one in each area it was in.
+    """
+
+    def __init__(self, spec: CellSpec, finest: Level) -> None:
         """Start empty, at no time."""
-        self.spec = spec
+        self.spec, self.finest = spec, Level.CELL if spec.measure == "distinct" else finest
         self.panes = spec.window // spec.hop
         self.current = LOW
         self.dirty: set[int] = set()
@@ -105,10 +108,20 @@ class Cells:
                 if self.current != LOW:
                     self.dirty.update(range(self.current - self.panes + 1, self.current + 1))
 
+    def finer(self, finest: Level) -> "Cells":
+        """Return cells of a finer level in place of these; what these hold is read again from the record."""
+        other = Cells(self.spec, finest)
+        other.want(self.data)
+        if self.current != LOW:
+            other.turn(self.current)
+            other.later, other.dirty = self.later, self.dirty | set(range(self.current - self.panes + 1, self.current + 1))
+        return other
+
     def columns(self, entity: Ints, areas: Ints, subs: Ints | None) -> Ints:
         """Return the column of each reading. An entity keeps its column while it keeps its area; only others are looked up by key."""
         if subs is not None:
             return self.keys(areas, subs)
+        areas = self._coarse(areas)
         if len(entity) and (top := int(entity.max())) >= len(self._column_of):
             more = max(top + 1, 2 * len(self._column_of)) - len(self._column_of)
             self._column_of = np.append(self._column_of, np.full(more, -1, np.int32))
@@ -120,9 +133,13 @@ class Cells:
             self._column_of[entity[new]] = found[new]
         return found
 
+    def _coarse(self, areas: Ints) -> Ints:
+        unit = UNIT[self.finest]
+        return areas if unit == 1 else areas // unit * unit
+
     def keys(self, areas: Ints, subs: Ints) -> Ints:
         """Return the column of each (area, sub), making new ones."""
-        packed = self._areas.numbers(areas) << SUB_BITS | (subs + SUB_ZERO)
+        packed = self._areas.numbers(self._coarse(areas)) << SUB_BITS | (subs + SUB_ZERO)
         place, known = _look(self._packed, packed)
         if not known.all():
             new = np.unique(packed[~known])
@@ -261,16 +278,15 @@ class LiveCells:
         self._specs: dict[CellSpec, set[CellSpec]] = defaultdict(set)
         self._combined: dict[CellSpec, Sums] = {}
 
-    def declare(self, specs: Iterable[CellSpec]) -> None:
-        """Keep cells for specs; those kept already stay as they are."""
+    def declare(self, specs: Iterable[CellSpec], finest: Level = Level.CELL) -> None:
+        """Keep cells for specs, to be asked for at no finer level; those kept already as fine stay as they are."""
         for spec in specs:
-            if spec in self._kept_under:
-                continue
             base = self._kept_under[spec] = shared(spec)
             self._specs[base].add(spec)
-            if base not in self._cells:
-                cells = self._cells[base] = Cells(base)
-                self._by_property[spec.property].append(cells)
+            held = self._cells.get(base)
+            if held is None or held.finest < finest:
+                self._cells[base] = Cells(base, finest) if held is None else held.finer(finest)
+                self._by_property[spec.property] = [c for c in self._by_property[spec.property] if c is not held] + [self._cells[base]]
             self._cells[base].want(fields(spec))
 
     def restore(self, at: int) -> None:

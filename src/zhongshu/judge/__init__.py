@@ -10,7 +10,7 @@ from zhongshu.judge.rule import Rule, read_rule
 from zhongshu.judge.sql import panes_sql, parts_sql, to_parts
 from zhongshu.judge.statics import Statics
 from zhongshu.judge.value import Judge, Values
-from zhongshu.judge.watch import Memory, Outcome, Watch
+from zhongshu.judge.watch import Memory, Outcome, Watch, watched
 
 __all__ = [
     "Band",
@@ -34,5 +34,6 @@ __all__ = [
     "read_rule",
     "record",
     "to_parts",
+    "watched",
     "within_limit",
 ]

@@ -28,6 +28,11 @@ MISSED = 3
 """So many readings must be missing before a place counts as silent."""
 
 
+def watched(sign: Indicator, rules: Iterable[Rule]) -> tuple[Level, ...]:
+    """Return the levels a sign is watched at: its own, but cells only where a rule asks for them."""
+    return tuple(sorted({level for level in sign.levels if level != Level.CELL} | {rule.at for rule in rules if rule.indicator == sign.code}))
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A sign's values at a boundary, and the places of those that read otherwise than at the last one; `turned`: of those whose level does."""
@@ -120,7 +125,7 @@ class Watch:
         for sign in signs.values():
             for spec in sign.specs():
                 self._needs.setdefault(spec, set()).add(sign.code)
-        self._levels = {code: tuple(sorted({level for level in i.levels if level != Level.CELL} | {rule.at for rule in rules.get(code, [])})) for code, i in signs.items()}
+        self._levels = {code: watched(sign, rules.get(code, [])) for code, sign in signs.items()}
         self._hops = {spec.hop for spec in self._needs}
         self._hold = {rule.code: rule.hold for held in rules.values() for rule in held}
         return changed
