@@ -250,7 +250,7 @@ def test_the_unsigned_are_asked_to_sign_in_and_the_signed_in_are_told_who_may(gu
     assert (caught.value.sentence("zh"), caught.value.sentence()) == ("您的角色（派遣员）不能“结案”案件。", "Your role (dispatcher) may not 'Close' cases.")
     with pytest.raises(Problem) as caught:
         guard.require(guest(CITY), "write", "case")
-    assert caught.value.kind.code == "guard.refused"
+    assert caught.value.kind.code == "guard.sign_in"
     with pytest.raises(Problem) as caught:
         guard.require(someone(("handler", STREET)), "read", "case", OTHER_STREET)
     assert "990101002000000" in caught.value.sentence("zh")

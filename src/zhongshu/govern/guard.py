@@ -39,6 +39,8 @@ OTHER_SOURCE = declare(
     en=("This token belongs to source {own}; it may not {action_en} {kind_en} of source {source}.", "Use a token of source {source}, or send to {own}."),
 )
 
+GUEST = "sandbox"
+"""By what means the sandbox's visitor is here: nobody signed in."""
 Intervals = tuple[tuple[int, int], ...]
 Grant = tuple[bool, int, tuple[int, int]]
 """What one granted role permits: whether only one's own, up to which grade, in which interval of areas."""
@@ -138,7 +140,7 @@ class Guard:
             "where_zh": "" if area is None else f"在区域 {area:015d} ",
             "where_en": "" if area is None else f" in area {area:015d}",
         }
-        return (SIGN_IN if principal.means == ANONYMOUS.means else REFUSED)(**words)
+        return (SIGN_IN if principal.means in {ANONYMOUS.means, GUEST} else REFUSED)(**words)
 
 
 def _bound(principal: Principal) -> str:
@@ -189,7 +191,7 @@ def _types_in(hidden: frozenset[str]) -> frozenset[str]:
 
 def guest(city: int) -> Principal:
     """Return the sandbox's visitor, who may look around in one city without an account."""
-    return Principal("guest", "沙盒访客", (("guest", city),), "sandbox")
+    return Principal("guest", "沙盒访客", (("guest", city),), GUEST)
 
 
 def merged(areas: Iterable[tuple[int, int]]) -> Intervals:
