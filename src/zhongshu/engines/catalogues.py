@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -229,6 +230,22 @@ def _under(path: Path, readings: Path) -> Path:
     """Return where a file of the warehouse lies under its folder: what follows the last folder of that name."""
     at = len(path.parts) - 1 - path.parts[::-1].index(readings.name) if readings.name in path.parts else len(path.parts) - 3
     return readings.joinpath(*path.parts[at + 1 :])
+
+
+@contextlib.contextmanager
+def transaction(database: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Lend a connection of its own in a transaction, which is taken back unless it was committed.
+
+    It is ended before the connection is closed: closed in one whose catalogue's server is gone, the library would end the process.
+    """
+    cursor = database.cursor()
+    try:
+        cursor.execute("BEGIN")
+        yield cursor
+    finally:
+        with contextlib.suppress(duckdb.Error):
+            cursor.execute("ROLLBACK")
+        cursor.close()
 
 
 def attach(database: Any, catalogue: Catalogue, readings: Path, *, follow: bool = True) -> None:  # noqa: ANN401 (DuckDB's connection)

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zhongshu.engines.catalogues import PARTED, Catalogue, SqliteCatalogue, attach, copy
+from zhongshu.engines.catalogues import PARTED, Catalogue, SqliteCatalogue, attach, copy, transaction
 from zhongshu.engines.checksum import FORM, checksum
 from zhongshu.engines.durable import sync_folder
 from zhongshu.engines.forgetting import Forgetting
@@ -204,9 +204,7 @@ class DuckLake:
 
     def _enter(self, files: list[Path], last: int, count: int) -> None:
         """Enter files and journal offset into the catalogue, in one transaction; in the same moment the tail gives them up."""
-        cursor = self._db.cursor()
-        try:
-            cursor.execute("BEGIN")
+        with transaction(self._db) as cursor:
             for path in files:
                 cursor.execute("CALL ducklake_add_data_files('lake', 'readings', ?)", [str(path)])
             cursor.execute("CALL lake.set_commit_message('zhongshu', 'commit', extra_info => ?)", [json.dumps({"offset": last, "count": count})])
@@ -214,8 +212,6 @@ class DuckLake:
                 cursor.execute("COMMIT")
                 self._offset = last
                 self._tail = [(o, t) for o, t in self._tail if o > last]
-        finally:
-            cursor.close()
 
     def _undo(self, size: int, last: int) -> None:
         """Take back what a commit that failed wrote; if the catalogue holds it after all, it stands."""
@@ -224,6 +220,7 @@ class DuckLake:
         self._unsure = True
         if (held := self._committed()) >= last:
             self._advanced(held)
+            self._unsure = False
             return
         self._unsure = False
         self._book.cut(size)
@@ -234,14 +231,15 @@ class DuckLake:
         with self._lock:
             self._offset = offset
             self._tail = [(o, t) for o, t in self._tail if o > offset]
-        self._unsure = False
 
     def _settle(self) -> None:
         """Find out what became of a commit or a run of forgetting that broke off, before anything else is written; raises while the catalogue cannot be asked."""
         if self._unsure or self.forgetting.unsure:
+            self._unsure = True  # until all of it is done: the catalogue may go away again in between
             self._advanced(max(self._offset, self._committed()))
             self.forgetting.settle()
             self._mend()
+            self._unsure = False
 
     def _write(self, table: pa.Table, month: str, first: int, last: int) -> Path:
         folder = self.folder / "readings" / month
@@ -286,10 +284,10 @@ class DuckLake:
             del self._looks[look]
 
     def _ask(self, sql: str, parameters: dict[str, Any], tables: dict[str, pa.Table], known: int | None, at: Held | None) -> tuple[pa.Table, int]:
-        with self._look(), contextlib.closing(self._db.cursor()) as cursor:
+        with self._look(), contextlib.ExitStack() as ends:
             with self._lock:
                 # The snapshot is pinned while the lock is held, so that no commit can slip between lake and tail.
-                cursor.execute("BEGIN")
+                cursor = ends.enter_context(transaction(self._db))
                 (snapshot,) = cursor.execute("SELECT id FROM ducklake_current_snapshot('lake')").fetchone() or (0,)
                 offset = self._committed(cursor) if self._beside else self._offset  # beside, a commit comes unheard
                 tail = [t for o, t in self._tail if o > offset]
@@ -309,8 +307,7 @@ class DuckLake:
     def held(self) -> Iterator[Held]:
         """Hand over the whole record as it is now, for queries of this engine or another; its files stay until it is given back, whatever is merged meanwhile."""
         with self._look():
-            with self._lock, contextlib.closing(self._db.cursor()) as cursor:
-                cursor.execute("BEGIN")
+            with self._lock, transaction(self._db) as cursor:
                 (snapshot,) = cursor.execute("SELECT id FROM ducklake_current_snapshot('lake')").fetchone() or (0,)
                 files = [row[0] for row in cursor.execute("SELECT data_file FROM ducklake_list_files('lake', 'readings') ORDER BY ALL").fetchall()]
                 tail = [t for _, t in self._tail]
@@ -330,14 +327,10 @@ class DuckLake:
             self._settle()
             self._tidy()
             before = self.files()
-            cursor = self._db.cursor()
-            try:
-                cursor.execute("BEGIN")
+            with transaction(self._db) as cursor:
                 cursor.execute("CALL ducklake_merge_adjacent_files('lake', 'readings', max_file_size => ?)", [small])
                 cursor.execute("CALL lake.set_commit_message('zhongshu', 'merge', extra_info => ?)", [json.dumps({"offset": self._offset})])
                 cursor.execute("COMMIT")
-            finally:
-                cursor.close()
             after = self.files()
             for path in after - before:
                 with Path(path).open("rb") as file:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from zhongshu.engines.catalogues import PARTED
+from zhongshu.engines.catalogues import PARTED, transaction
 from zhongshu.engines.checksum import FORM, checksum, products
 from zhongshu.engines.durable import sync_folder
 from zhongshu.engines.manifest import HOURLY, MODULUS, READINGS, Line, Manifest, commits, forgotten, runs, totals
@@ -265,9 +265,7 @@ class Forgetting:
 
     def _swap(self, exchange: _Exchange, number: int) -> None:
         """Take the old files out of the catalogue and enter the new ones, in one transaction. A file all of whose rows go leaves nothing behind, no list of deletions either."""
-        cursor = self._db.cursor()
-        try:
-            cursor.execute("BEGIN")
+        with transaction(self._db) as cursor:
             for table, paths in exchange.old.items():
                 cursor.execute(f"DELETE FROM lake.{table} WHERE filename IN ({', '.join(map(quote, paths))})")
             for table, new in exchange.new.items():
@@ -275,8 +273,6 @@ class Forgetting:
                     cursor.execute("CALL ducklake_add_data_files('lake', ?, ?)", [table, str(path)])
             cursor.execute("CALL lake.set_commit_message('zhongshu', 'forget', extra_info => ?)", [json.dumps({"offset": self._offset(), "run": number})])
             cursor.execute("COMMIT")
-        finally:
-            cursor.close()
 
     def _clean(self, old: list[Path]) -> None:
         """Remove old files from the disk, and with them every earlier state of the catalogue, which could still name them and what was merged from them."""

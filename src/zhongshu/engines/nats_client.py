@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit, urlunsplit
@@ -74,10 +75,14 @@ class NatsClient:
         import nats  # noqa: PLC0415 (an extra's)
 
         connection = await nats.connect(
-            self.url, name=name, max_reconnect_attempts=1, reconnect_time_wait=0.25, connect_timeout=PATIENCE / 2, error_cb=_told, pending_size=64 * 2**20
+            self.url, name=name, max_reconnect_attempts=1, reconnect_time_wait=0.25, connect_timeout=PATIENCE / 2, error_cb=_teller(), pending_size=64 * 2**20
         )
         connection.options["max_reconnect_attempts"] = -1  # once it was there, it is waited for
         return connection
+
+    def connected(self) -> bool:
+        """Tell whether the line is up."""
+        return bool(self.connection.is_connected)
 
     def call(self, work: Coroutine[Any, Any, T], patience: float = 2 * PATIENCE) -> T:
         """Run a coroutine in the connection's loop and wait for what it gives; TimeoutError after `patience` seconds."""
@@ -185,8 +190,18 @@ class NatsClient:
             self._loop.close()
 
 
-async def _told(error: Exception) -> None:
-    _log.warning("nats.connection %s", error or type(error).__name__)
+def _teller() -> Callable[[Exception], Awaitable[None]]:
+    """Return what logs a connection's errors, the same one again only after a while: with the server away it tries four times a second."""
+    before, again = "", 0.0
+
+    async def told(error: Exception) -> None:
+        nonlocal before, again
+        said, now = str(error) or type(error).__name__, time.monotonic()
+        if said != before or now >= again:
+            before, again = said, now + PATIENCE
+            _log.warning("nats.connection %s", said)
+
+    return told
 
 
 def _address(url: str) -> tuple[str, str]:

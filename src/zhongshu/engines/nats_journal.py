@@ -216,6 +216,10 @@ class NatsJournal(SqliteJournal):
         first, last = (held.entries[0][0], held.entries[-1][0]) if held.entries else (self._head + 1, self._head)
         return seq, parts, first, last
 
+    def reached(self) -> bool:
+        """Tell whether the stream's server is there."""
+        return self._nats.connected()
+
     def last(self) -> int:
         """Return the sequence of the last message."""
         return int(self._last)

@@ -4,17 +4,18 @@ One city, one owner: the writer's connection holds an advisory lock on its schem
 connection was lost takes the lock again before it writes. It knows no table of any stage: it runs work, and migrates.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from zhongshu.engines.migrations.postgresql import migrate
 from zhongshu.engines.one_writer import READERS, OneWriter, as_text, raw
@@ -105,6 +106,11 @@ class PostgresDesk(OneWriter):
             raise UNREACHED(url=self.url.render_as_string(), **why(error)) from error
         super().__init__(writer, readers.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True))
 
+    def read(self, work: Callable[[Any], T]) -> T:
+        """Run a read; raises `desk.unreached` where the database is away."""
+        with _there(self.url):
+            return super().read(work)
+
     def backup(self, path: str) -> None:
         """Write the store, as it is at one moment, to a file in pg_dump's own form; it appears whole, or not at all."""
         part = Path(f"{path}.part")
@@ -160,10 +166,18 @@ class PostgresReader:
             raise UNREACHED(url=url.rpartition("@")[2], **why(error)) from error
 
     def read(self, work: Callable[[Any], T]) -> T:
-        """Run a read."""
-        with self._readers.begin() as connection:
+        """Run a read; raises `desk.unreached` where the database is away."""
+        with _there(self.url), self._readers.begin() as connection:
             connection.info.clear()
             return work(connection)
+
+    def reached(self) -> bool:
+        """Tell whether the store answers."""
+        try:
+            self.read(lambda _: None)
+        except Problem:
+            return False
+        return True
 
     def submit(self, work: Callable[[Any], T]) -> "Future[T]":  # noqa: ARG002 (the port's)
         """Refuse: raises `desk.not_here`."""
@@ -204,6 +218,17 @@ def fill(url: str, path: Path) -> None:
         raise NOT_FILLED(**why(getattr(error, "stderr", "") or str(error), "pg_restore 没有完成")) from error
 
 
+@contextlib.contextmanager
+def _there(url: URL) -> Iterator[None]:
+    """Say in words that the database is away, where a connection cannot be had or was lost; what else goes wrong stays what it is."""
+    try:
+        yield
+    except OperationalError as error:
+        if error.statement is None or error.connection_invalidated:
+            raise UNREACHED(url=url.set(username=None, password=None).render_as_string(), **why(error, "没有应答")) from error
+        raise
+
+
 def _program(name: str) -> str:
     return shutil.which(name) or name
 
@@ -225,7 +250,8 @@ def _fit(connection: Connection) -> None:
 
 
 def _engine(url: URL, connections: int) -> Engine:
-    engine = create_engine(url, pool_size=connections, max_overflow=0, pool_timeout=30, pool_pre_ping=True, json_serializer=as_text)
+    soon = {} if "connect_timeout" in url.query else {"connect_timeout": int(PATIENCE)}
+    engine = create_engine(url, connect_args=soon, pool_size=connections, max_overflow=0, pool_timeout=30, pool_pre_ping=True, json_serializer=as_text)
     event.listen(engine, "connect", _write_down)
     return engine
 

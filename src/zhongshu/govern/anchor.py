@@ -5,6 +5,7 @@ someone who can write both.
 """
 
 import json
+import logging
 import os
 import threading
 from pathlib import Path
@@ -30,6 +31,9 @@ def read_anchor(path: Path) -> Mark | None:
         return None
     except (ValueError, KeyError, TypeError):
         raise UNREADABLE() from None
+
+
+_log = logging.getLogger(__name__)
 
 
 class Anchor:
@@ -93,4 +97,8 @@ class Anchor:
             self._timer = None
             if self._closed:
                 return
-        self.write()
+        try:
+            self.write()
+        except Exception as error:  # noqa: BLE001 (the desk is away, or the disk full: what is behind is written when it is back)
+            _log.warning("anchor.wait %s", error)
+            self.arm()

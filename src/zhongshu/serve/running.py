@@ -1,5 +1,6 @@
 """How the program itself is doing: what would hurt if it went on so, a row each with its limit and what to do. It reads, and changes nothing."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from typing import Any
 
 from zhongshu.act import relay
 from zhongshu.kernel.clock import SECOND
+from zhongshu.kernel.problem import Problem
 from zhongshu.serve.city import City
 
 MB = 2**20
@@ -29,7 +31,7 @@ class Measure:
     """Whether it is others who are not well: told, and no reason to stop or start this program."""
 
     def well(self, value: float, limit: float) -> bool:
-        """Tell whether a value keeps its limit."""
+        """Tell whether a value keeps its limit; one that is not known does not."""
         return value >= limit if self.least else value <= limit
 
 
@@ -41,8 +43,15 @@ def _warehouse_behind(city: City) -> float:
     return max(0, time.time_ns() // 1000 - since) / SECOND if city.clock.mode == "live" and (since := city.lake.behind()) is not None else 0.0
 
 
+def _reached(city: City, store: str) -> float:
+    return float(city.reached[store]()) if store in city.reached else 1.0
+
+
 def _history_behind(city: City) -> float:
-    since = city.desk.read(relay.behind)
+    try:
+        since = city.desk.read(relay.behind)
+    except Problem:
+        return math.nan
     return 0.0 if since is None else max(0, city.clock.now() - since) / SECOND
 
 
@@ -59,12 +68,34 @@ MEASURES = (
         least=True,
     ),
     Measure(
+        "journal_reached",
+        "",
+        "日志连得上",
+        "Journal reached",
+        "NATS 不在：检查它是否在运行、网络是否通。期间不确认任何新数据，发送方会重发；恢复后自动接上。",
+        "NATS is away: see whether it runs, and the network. Nothing new is acknowledged meanwhile and senders send again; it goes on by itself when it is back.",
+        lambda city: _reached(city, "journal"),
+        lambda _: 1,
+        least=True,
+    ),
+    Measure(
+        "desk_reached",
+        "",
+        "业务库连得上",
+        "Desk reached",
+        "PostgreSQL 不在：检查它是否在运行、网络是否通。期间数据照收，案件和登录要等它恢复。",
+        "PostgreSQL is away: see whether it runs, and the network. Readings are taken in meanwhile; cases and sign-ins wait until it is back.",
+        lambda city: _reached(city, "desk"),
+        lambda _: 1,
+        least=True,
+    ),
+    Measure(
         "signs_behind_s",
         "s",
         "体征落后",
         "Signs behind the clock",
-        "数据多于算力：看看是否有新增的大批设备或指标，或换更快的机器。",
-        "More comes in than is worked through: look for new devices or indicators, or use a faster machine.",
+        "日志连不上时体征会停住；若连得上，就是数据多于算力：看看是否有新增的大批设备或指标，或换更快的机器。",
+        "Without the journal the signs stand still; with it, more comes in than is worked through: look for new devices or indicators, or use a faster machine.",
         _signs_behind,
         lambda _: 10,
     ),
@@ -167,7 +198,7 @@ def measured(city: City) -> list[dict[str, Any]]:
     """Return every measure now: {name, zh, en, unit, value, limit, least, well, outside, remedy_zh, remedy_en}."""
     found = []
     for one in MEASURES:
-        value, limit = round(one.read(city), 3), one.limit(city)
+        value, limit = round(float(one.read(city)), 3), one.limit(city)
         held = {name: getattr(one, name) for name in ("name", "zh", "en", "unit", "least", "outside", "remedy_zh", "remedy_en")}
         found.append(held | {"value": value, "limit": limit, "well": one.well(value, limit)})
     return found

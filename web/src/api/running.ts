@@ -6,7 +6,8 @@ export interface Measure {
   zh: string
   en: string
   unit: string
-  value: number
+  /** null: it cannot be known now. */
+  value: number | null
   limit: number
   /** Whether the limit is the least it may be. */
   least: boolean
