@@ -1,6 +1,8 @@
 """A city that outgrew its folder: moved by one command to PostgreSQL and NATS, killed and started there, backed up and brought back, refused to a second owner."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ from zhongshu.kernel.area import show_area
 from zhongshu.kernel.problem import Problem
 from zhongshu.settings import read
 
-from .city import command, opened
+from .city import QUIET, command, opened
 from .streets import Town
 
 pytestmark = pytest.mark.port
@@ -168,3 +170,38 @@ def test_a_move_that_is_refused_leaves_the_city_where_it_is(tmp_path: Path, clus
     command("verify", "--data", folder)
     told = command("move", "--to", written(tmp_path / "settings.toml", folder, cluster), "--data", folder)
     assert "journal" in told, "what was copied before the refusal was removed again"
+
+
+BROKEN = {
+    "the catalogue is there": "stores.copy_catalogue = then_end(stores.copy_catalogue)",
+    "entries are there": "nats_journal.NatsJournal.adopt = then_end(lambda *_: None)",
+    "the desk is there": "stores.move = then_end(stores.move)",
+    "all is there and the switch has begun": "stores._put_aside = then_end(stores._put_aside)",
+}
+
+
+def test_a_move_that_was_killed_is_begun_anew_or_finished(tmp_path: Path, cluster: dict[str, str]) -> None:
+    folder = tmp_path / "city"
+    here = new(folder)
+    here.ok("steward", "POST", "/api/sources", json={"name": "gauges", "zh": "水位", "en": "Gauges", "owner": "drainage", "entities": "register"})
+    sent(here, 0, 100)
+    here.owner.parts.lake.commit()
+    sent(here, 100, 50)
+    before = sums(here)
+    here.close()
+    file = written(tmp_path / "settings.toml", folder, cluster)
+    for where, how in BROKEN.items():
+        killing = f"import os\nfrom zhongshu.app import stores\nfrom zhongshu.engines import nats_journal\nthen_end = lambda work: lambda *a, **k: (work(*a, **k), os._exit(137))\n{how}\n"
+        done = subprocess.run([sys.executable, "-c", killing + QUIET, "move", "--to", str(file), "--data", str(folder)], capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 137, (where, done.stderr[-2000:])
+        if not where.startswith("all"):
+            command("verify", "--data", folder)
+    other = written(tmp_path / "other.toml", folder, cluster | {"desk": cluster["catalogue"]})
+    command("move", "--to", other, "--data", folder, code=2)
+    command("move", "--to", file, "--data", folder)
+    there = new(folder, **cluster)
+    try:
+        assert sums(there) == before and not (folder / "move.part").exists()
+        sent(there, 150, 10)
+    finally:
+        there.close()

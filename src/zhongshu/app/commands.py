@@ -342,7 +342,7 @@ def move(settings: Settings, to: Path, tell: Tell) -> list[str]:
         moved = move_stores(settings, target, to, tell)
     finally:
         lock.release()
-    return [f"{one.table}: {one.rows:,} rows, sha256 {one.sha256[:16]} equal" for one in moved]
+    return [f"{one.table}: {one.rows:,} rows, sha256 {one.sha256[:16]} equal" for one in moved] or ["上一次中断的移动已完成 the move that broke off is finished"]
 
 
 PORT_TAKEN = declare(

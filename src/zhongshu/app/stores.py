@@ -3,10 +3,12 @@
 The folder remembers where each of them is, so that nobody opens the city on an empty one by leaving a setting out.
 """
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -15,7 +17,7 @@ from zhongshu.engines.catalogues import Catalogue, PostgresCatalogue, SqliteCata
 from zhongshu.engines.catalogues import copy as copy_catalogue
 from zhongshu.engines.desk_move import Moved, Tell, move
 from zhongshu.engines.ducklake import CATALOGUE, DuckLake
-from zhongshu.engines.journal_move import move_journal
+from zhongshu.engines.journal_move import clear_beginning, move_journal
 from zhongshu.engines.nats_journal import NatsJournal, NatsReader
 from zhongshu.engines.parquet_files import write_durably
 from zhongshu.engines.postgres_desk import PostgresDesk, PostgresReader, fill
@@ -43,6 +45,15 @@ NOWHERE = declare(
     en=(
         "Desk, journal and the warehouse's catalogue are where the settings file {file} says already: there is nothing to move.",
         'Write desk = "postgresql://…", journal = "nats://…" or catalogue = "postgresql://…" into it.',
+    ),
+)
+BROKEN_OFF = declare(
+    "move.broken_off",
+    "conflict",
+    zh=("上一次搬往 {there} 的移动中途断了。", "请用同一个设置文件再搬一次，它会收拾好再重新开始；确实要改搬到别处，请先清空那里，再删除城市文件夹里的 {file}。"),
+    en=(
+        "An earlier move to {there} broke off.",
+        "Move to the same settings file again: it clears up and begins anew. To go elsewhere after all, empty what is there, then delete {file} from the city's folder.",
     ),
 )
 BACK = declare(
@@ -77,7 +88,8 @@ LAKE = Store("catalogue", f"lake/{CATALOGUE}", "数据仓的目录库", "warehou
 STORES = (DESK, JOURNAL, LAKE)
 BESIDE = "beside"
 """The role of a process that owns nothing."""
-DUMP, INDEX = "desk.dump", "journal.index.sqlite"
+DUMP, INDEX, MOVING = "desk.dump", "journal.index.sqlite", "move.part"
+"""MOVING: while a city is moved, where to, and whether all of it is there: what a move that was killed is finished or taken back by."""
 
 
 def same_stores(settings: Settings) -> None:
@@ -146,6 +158,31 @@ def move_stores(settings: Settings, target: Settings, file: Path, tell: Tell) ->
 
     Raises `move.nowhere`, `move.back`, `move.not_empty`, `move.not_equal` and what the target's stores refuse; then nothing was switched.
     """
+    part, moved = settings.data / MOVING, list[Moved]()
+    begun: dict[str, Any] = json.loads(part.read_text("utf-8")) if part.exists() else {"to": {}, "there": False}
+    if any(_shown(target, store) != there for store in STORES if (there := begun["to"].get(store.setting))):
+        raise BROKEN_OFF(there=", ".join(begun["to"].values()), file=part.name)
+    leaving = [store for store in STORES if store.setting in begun["to"]]
+    if not begun["there"]:
+        leaving = _leaving(settings, target, file)
+        if begun["to"]:
+            _clear(target, leaving)
+        _mark(part, target, leaving, there=False)
+        try:
+            moved = _carry(target, tell, desk=DESK in leaving, journal=JOURNAL in leaving, lake=LAKE in leaving, again=bool(begun["to"]))
+        except Exception:
+            part.unlink()
+            raise
+        _mark(part, target, leaving, there=True)
+    for store in leaving:
+        _note(target, store)
+        _put_aside(settings.data / store.file)
+    part.unlink()
+    return moved
+
+
+def _leaving(settings: Settings, target: Settings, file: Path) -> list[Store]:
+    """Return the stores that are to go. Raises `move.nowhere`, `move.back`."""
     same_stores(settings)
     for store in STORES:
         if (there := _shown(settings, store)) != store.file and there != _shown(target, store):
@@ -153,14 +190,23 @@ def move_stores(settings: Settings, target: Settings, file: Path, tell: Tell) ->
     leaving = [store for store in STORES if _shown(settings, store) == store.file != _shown(target, store)]
     if not leaving:
         raise NOWHERE(file=file)
-    moved = _carry(target, tell, desk=DESK in leaving, journal=JOURNAL in leaving, lake=LAKE in leaving)
-    for store in leaving:
-        _note(target, store)
-        _put_aside(settings.data / store.file)
-    return moved
+    return leaving
 
 
-def _carry(settings: Settings, tell: Tell, *, desk: bool, journal: bool = True, lake: bool = True) -> list[Moved]:
+def _mark(part: Path, target: Settings, leaving: list[Store], *, there: bool) -> None:
+    write_durably(part, json.dumps({"to": {store.setting: _shown(target, store) for store in leaving}, "there": there}).encode())
+
+
+def _clear(target: Settings, leaving: list[Store]) -> None:
+    """Take back what a move of this city that was killed left at its target; what is not this city's is left. The desk goes over in one transaction: nothing of it is there, or all."""
+    about = About.load(target.data)
+    if LAKE in leaving and (there := PostgresCatalogue(target.catalogue, f"lake_{show_area(about.code)}")).folder() == f"{target.data / 'lake' / 'readings'}/":
+        there.discard()
+    if JOURNAL in leaving:
+        clear_beginning(target.data / JOURNAL.file, target.journal, target.data / INDEX, show_area(about.code))
+
+
+def _carry(settings: Settings, tell: Tell, *, desk: bool, journal: bool = True, lake: bool = True, again: bool = False) -> list[Moved]:
     """Copy what is in the folder to the servers, the desk last: if one refuses, what was copied before it is removed again."""
     about, moved, undo = About.load(settings.data), list[Moved](), list[Callable[[], object]]()
     try:
@@ -175,7 +221,7 @@ def _carry(settings: Settings, tell: Tell, *, desk: bool, journal: bool = True, 
         if desk:
             held = PostgresDesk(settings.desk)
             try:
-                moved += move(settings.data / DESK.file, held, tell)
+                moved += move(settings.data / DESK.file, held, tell, again=again)
             finally:
                 held.close()
     except Exception:

@@ -44,6 +44,13 @@ PARTED = declare(
     ),
 )
 
+TAKEN = declare(
+    "catalogue.taken",
+    "conflict",
+    zh=("{where} 里已有一座城市的数据仓目录。", "请给一个空的库；里面若是另一座城市，请不要动它。"),
+    en=("{where} holds a city's warehouse catalogue already.", "Give an empty database; if another city is there, leave it alone."),
+)
+
 VERSION_OURS = "1.0"
 """The catalogue's form in the DuckLake extension we are tied to."""
 _PATHS = ("ducklake_data_file", "ducklake_files_scheduled_for_deletion")
@@ -208,7 +215,14 @@ class PostgresCatalogue:
 
     def version(self) -> str | None:
         """Return the version of its form."""
-        found = self._ask(lambda connection: connection.execute(f"SELECT value FROM {self.schema}.ducklake_metadata WHERE key = 'version'".encode()).fetchone())
+        return self._said("version")
+
+    def folder(self) -> str | None:
+        """Return the folder its files are in, None where there is none yet."""
+        return self._said("data_path")
+
+    def _said(self, key: str) -> str | None:
+        found = self._ask(lambda connection: connection.execute(f"SELECT value FROM {self.schema}.ducklake_metadata WHERE key = %s".encode(), [key]).fetchone())
         return None if found is None else str(found[0])
 
     def faults(self) -> list[str]:
@@ -264,9 +278,9 @@ def attach(database: Any, catalogue: Catalogue, readings: Path, *, follow: bool 
 
 
 def copy(source: Catalogue, target: Catalogue, readings: Path) -> tuple[int, str]:
-    """Copy a catalogue that nobody writes to another store, table by table, compare every row, and return how many there are and a sum over them. Raises `catalogue.parted` where the target is not empty."""
+    """Copy a catalogue that nobody writes to another store, table by table, compare every row, and return how many there are and a sum over them. Raises `catalogue.taken` where the target is not empty."""
     if target.version() is not None:
-        raise PARTED(folder=readings.parent, where=target.where, files="?", catalogue="?")
+        raise TAKEN(where=target.where)
     with contextlib.closing(duckdb.connect(config={"autoload_known_extensions": False, "autoinstall_known_extensions": False})) as database:
         try:
             attach(database, target, readings)  # makes its tables

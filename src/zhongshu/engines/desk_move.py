@@ -21,8 +21,8 @@ from zhongshu.kernel.problem import declare
 NOT_EMPTY = declare(
     "move.not_empty",
     "conflict",
-    zh=("目标业务库的表 {table} 里已有 {count} 行。", "请给一个空的库或模式（schema）。"),
-    en=("The table {table} of the target holds {count} rows already.", "Give an empty database or schema."),
+    zh=("目标处的 {table} 里已有 {count} 行。", "请给空的库、模式（schema）或 NATS 账户；里面若是另一座城市，请不要动它。"),
+    en=("{table} at the target holds {count} rows already.", "Give an empty database, schema or NATS account; if another city is there, leave it alone."),
 )
 NOT_EQUAL = declare(
     "move.not_equal",
@@ -49,16 +49,26 @@ class Moved:
     sha256: str
 
 
-def move(source: Path, target: PostgresDesk, tell: Tell) -> list[Moved]:
-    """Copy every row of a desk nobody else has open; all tables, or nothing. Raises `move.not_empty`, `move.not_equal`."""
+def move(source: Path, target: PostgresDesk, tell: Tell, *, again: bool = False) -> list[Moved]:
+    """Copy every row of a desk nobody else has open; all tables, or nothing. `again`: what a move that was killed left there goes first. Raises `move.not_empty`, `move.not_equal`."""
     migrate(source)
 
     def work(connection: Connection) -> list[Moved]:
         with closing(connect(source)) as store:
             store.execute("BEGIN")
-            return [_table(store, connection, table, tell) for table in _in_order(store)]
+            tables = _in_order(store)
+            if again and _is_beginning(store, connection):
+                connection.exec_driver_sql(f"TRUNCATE {', '.join(tables)}")
+            return [_table(store, connection, table, tell) for table in tables]
 
     return target.write(work)
+
+
+def _is_beginning(store: Any, connection: Connection) -> bool:  # noqa: ANN401 (SQLite's own connection)
+    """Tell whether the target was this desk once and nothing happened in it since: its ledger's last line is one of this ledger's."""
+    last = "SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1"
+    there = connection.exec_driver_sql(last).one_or_none()
+    return there is not None and store.execute("SELECT hash FROM ledger WHERE seq = ?", (there[0],)).fetchone() == (there[1],)
 
 
 def _in_order(store: Any) -> list[str]:  # noqa: ANN401 (SQLite's own connection)

@@ -30,10 +30,24 @@ def move_journal(source: Path, url: str, index: Path, name: str, tell: Tell) -> 
     return moved
 
 
+def clear_beginning(source: Path, url: str, index: Path, name: str) -> None:
+    """Remove from the stream of a name what a move that broke off left there; raises `move.not_empty` where that is no beginning of the file."""
+    journal = NatsJournal(url, index, name)
+    try:
+        there = _sum(journal.rows())
+        if there != _sums(source, there[0]):
+            raise NOT_EMPTY(table=f"journal {name} (NATS)", count=there[0])
+        journal.discard()
+    finally:
+        journal.close()
+        for path in index.parent.glob(f"{index.name}*"):
+            path.unlink()
+
+
 def _moved(journal: NatsJournal, source: Path, name: str, tell: Tell) -> Moved:
     """Fill an empty stream and compare it."""
     if not journal.empty():
-        raise NOT_EMPTY(table=f"journal {name}", count=journal.head())
+        raise NOT_EMPTY(table=f"journal {name} (NATS)", count=journal.head())
     try:
         _fill(journal, source, tell)
         here, there = _sums(source), _sum(journal.rows())
@@ -56,9 +70,10 @@ def _fill(journal: NatsJournal, source: Path, tell: Tell) -> None:
     journal.adopt(source)
 
 
-def _sums(source: Path) -> tuple[int, str]:
+def _sums(source: Path, first: int = -1) -> tuple[int, str]:
+    """Sum up a file's entries; of those, the `first` so many."""
     with contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as file:
-        return _sum(file.execute("SELECT offset, kind, known, count, payload FROM entry ORDER BY offset"))
+        return _sum(file.execute("SELECT offset, kind, known, count, payload FROM entry ORDER BY offset LIMIT ?", (first,)))
 
 
 def _sum(rows: Iterable[tuple[int, str, int, int, bytes | None]]) -> tuple[int, str]:
