@@ -41,6 +41,8 @@ from zhongshu.survey import Areas
 
 WAIT = 6.0
 """So many seconds a chosen moment is waited for; then it is killed all the same."""
+LOADED, STEPS = 60.0, 4
+"""So many seconds are given to the load, until readings and so many steps of people were acknowledged since the last kill."""
 STREAMS = 50
 """So many streams each sender of readings has."""
 HTTP, MQTT = "bench.http", "bench.mqtt"
@@ -201,7 +203,10 @@ MOMENTS: dict[str, Callable[[Path], Callable[[], bool]]] = {
 
 
 def killer(city: Path, pid: int, moment: str, pick: random.Random, told: Told) -> None:
-    """Wait for the moment, a little longer, and kill."""
+    """Wait until the load is there, for the moment, and a little longer; then kill."""
+    taken, stepped, until = len(told.readings), told.steps, time.monotonic() + LOADED
+    while (len(told.readings) == taken or told.steps < stepped + STEPS) and time.monotonic() < until:
+        time.sleep(0.05)
     time.sleep(pick.uniform(0.3, 2.5))
     came, until = MOMENTS[moment](city), time.monotonic() + WAIT
     while not (seen := came()) and time.monotonic() < until:
