@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from zhongshu.engines import one_writer
-from zhongshu.engines.postgres_desk import PostgresDesk
+from zhongshu.engines.postgres_desk import PostgresDesk, PostgresReader
 from zhongshu.engines.sqlite_desk import SqliteDesk
 from zhongshu.kernel.problem import Problem
 
@@ -134,6 +134,19 @@ def test_a_desk_that_goes_away_and_comes_back_is_written_to_again(postgresql: st
         assert numbers(desk) == [2]
     finally:
         desk.close()
+
+
+def test_a_desk_that_cannot_be_reached_says_why_in_both_languages(postgresql: str) -> None:
+    absent = postgresql.rpartition("/")[0] + "/nowhere"
+    for address, zh, en in (
+        ("postgresql://zhongshu:secret@127.0.0.1:1/desk", "拒绝连接", "refused"),
+        (absent, "没有 nowhere 这个库", "no database nowhere"),
+        ("postgresql://zhongshu:secret@127.0.0.1:x/desk", "地址写错了", "secret"),
+    ):
+        for opened in (PostgresDesk, PostgresReader):
+            with pytest.raises(Problem, match=r"desk\.unreached") as told:
+                opened(address)
+            assert zh in told.value.sentence("zh") and (en in told.value.sentence()) is (en != "secret")
 
 
 def test_a_read_sees_one_moment_and_writes_nothing(desk: Any) -> None:

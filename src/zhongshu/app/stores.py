@@ -226,7 +226,7 @@ def _shown(settings: Settings, store: Store) -> str:
         return store.file
     try:
         address = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return url.rpartition("@")[2]
     driver, query = address.drivername.partition("+")[0], {name: value for name, value in address.query.items() if store is not JOURNAL and name == "options"}
     return address.set(drivername=driver, username=None, password=None, query=query).render_as_string()
