@@ -27,6 +27,8 @@ class Measure:
     least: bool = False
     outside: bool = False
     """Whether it is others who are not well: told, and no reason to stop or start this program."""
+    there: Callable[[City], bool] = lambda _: True
+    """Whether a city has what is measured."""
 
     def well(self, value: float, limit: float) -> bool:
         """Tell whether a value keeps its limit."""
@@ -127,6 +129,7 @@ MEASURES = (
         "The line is cut or too slow: beyond the limit the readings stay in this node's record and go up when it is back, none lost and none twice.",
         lambda city: 0 if city.uplink is None else city.uplink()[0] // MB,
         lambda city: 1 if city.uplink is None else max(1, city.uplink()[1] * 9 // 10 // MB),
+        there=lambda city: city.uplink is not None,
     ),
     Measure(
         "rounds_failing",
@@ -143,8 +146,8 @@ MEASURES = (
         "rounds",
         "正在失败的接入",
         "Feeds that fail",
-        "GET /api/sources 各行的 feed 写明是哪个数据源、为什么；会自动重试，恢复后接着取。",
-        "The rows of GET /api/sources say under feed which source it is and why; it is tried again, and goes on where it stood.",
+        "GET /api/sources 各行的 feed 写明是哪个数据源、为什么，不属于任何数据源的在 refused 里；不通的会自动重试，恢复后接着取。",
+        "The rows of GET /api/sources say under feed which source it is and why, its refused what belongs to none; what does not come is tried again, and goes on where it stood.",
         lambda city: sum(report()["failing"] for _, report in city.feeds),
         lambda _: 0,
         outside=True,
@@ -166,7 +169,7 @@ MEASURES = (
 def measured(city: City) -> list[dict[str, Any]]:
     """Return every measure now: {name, zh, en, unit, value, limit, least, well, outside, remedy_zh, remedy_en}."""
     found = []
-    for one in MEASURES:
+    for one in (each for each in MEASURES if each.there(city)):
         value, limit = round(one.read(city), 3), one.limit(city)
         held = {name: getattr(one, name) for name in ("name", "zh", "en", "unit", "least", "outside", "remedy_zh", "remedy_en")}
         found.append(held | {"value": value, "limit": limit, "well": one.well(value, limit)})
