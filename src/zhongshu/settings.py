@@ -30,7 +30,7 @@ UNKNOWN = declare(
 INVALID = declare(
     "settings.invalid",
     "invalid",
-    zh=("设置 {name} 的值“{value}”（来自 {where}）用不了。", "应为{wanted_zh}。"),
+    zh=("设置 {name} 的值“{value}”（来自 {where}）用不了。", "应为：{wanted_zh}。"),
     en=("The value '{value}' of the setting {name}, from {where}, cannot be used.", "It is to be {wanted_en}."),
 )
 FILE = "settings"

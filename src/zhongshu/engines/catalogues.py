@@ -33,6 +33,12 @@ VERSION = declare(
     en=("The warehouse's catalogue has version {found}; this program works with {ours}.", "Open it with the program that wrote it, or restore a backup."),
 )
 
+NOT_EMPTY = declare(
+    "catalogue.not_empty",
+    "conflict",
+    zh=("{where} 里已有一座城市的目录库。", "请新建一个空的数据库，在设置里写明它；什么都没有改动。"),
+    en=("There is a city's catalogue at {where} already.", "Make an empty database and name it in the settings. Nothing was changed."),
+)
 PARTED = declare(
     "catalogue.parted",
     "conflict",
@@ -247,9 +253,9 @@ def attach(database: Any, catalogue: Catalogue, readings: Path, *, follow: bool 
 
 
 def copy(source: Catalogue, target: Catalogue, readings: Path) -> tuple[int, str]:
-    """Copy a catalogue that nobody writes to another store, table by table, compare every row, and return how many there are and a sum over them. Raises `catalogue.parted` where the target is not empty."""
+    """Copy a catalogue that nobody writes to another store, table by table, compare every row, and return how many there are and a sum over them. Raises `catalogue.not_empty`."""
     if target.version() is not None:
-        raise PARTED(folder=readings.parent, where=target.where, files="?", catalogue="?")
+        raise NOT_EMPTY(where=target.where)
     with contextlib.closing(duckdb.connect(config={"autoload_known_extensions": False, "autoinstall_known_extensions": False})) as database:
         try:
             attach(database, target, readings)  # makes its tables

@@ -191,17 +191,20 @@ class PostgresReader:
 
 
 def fill(url: str, path: Path) -> None:
-    """Bring a backup into an empty schema of the same name; all of it, or nothing. Raises `desk.not_filled`."""
+    """Bring a backup into an empty schema of the same name; all of it, or nothing. Raises `desk.unreached`, `desk.not_filled`."""
     command = [_program("pg_restore"), "--no-owner", "--exit-on-error", "--single-transaction"]
     there = _address(url)
     try:
-        address, secret = _for_program(there)
         engine = _engine(there, 1)
         with engine.connect() as connection:
             schema = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
         engine.dispose()
+    except (ImportError, SQLAlchemyError) as error:
+        raise UNREACHED(url=there.render_as_string(), **why(error, "连接不上")) from error
+    address, secret = _for_program(there)
+    try:
         subprocess.run([*command, f"--schema={schema}", f"--dbname={address}", str(path)], check=True, capture_output=True, text=True, env=secret)  # noqa: S603 (no shell)
-    except (OSError, SQLAlchemyError, ImportError, subprocess.CalledProcessError) as error:
+    except (OSError, subprocess.CalledProcessError) as error:
         raise NOT_FILLED(**why(getattr(error, "stderr", "") or str(error), "pg_restore 没有完成")) from error
 
 
