@@ -4,9 +4,11 @@ What is said nearer wins: the command line before the environment, the environme
 """
 
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,61 @@ UNREADABLE = declare(
 UNKNOWN = declare(
     "settings.unknown",
     "invalid",
-    zh=("设置文件 {path} 里的 {name} 不是本程序的设置。", "可用的设置：{known}。"),
-    en=("{name} in the settings file {path} is no setting of this program.", "The settings are: {known}."),
+    zh=("设置文件 {path} 里的 {name} 不是本程序的设置。", "可用的设置（最接近的在前）：{near}，{others}。"),
+    en=("{name} in the settings file {path} is no setting of this program.", "The settings are, the nearest first: {near}, {others}."),
+)
+INVALID = declare(
+    "settings.invalid",
+    "invalid",
+    zh=("设置 {name} 的值“{value}”（来自 {where}）用不了。", "应为：{wanted_zh}。"),
+    en=("The value '{value}' of the setting {name}, from {where}, cannot be used.", "It is to be {wanted_en}."),
 )
 FILE = "settings"
 """What names the settings file: `--settings`, or `ZS_SETTINGS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a setting's value is to be, in words, and how it is read; `read` raises ValueError."""
+
+    zh: str
+    en: str
+    read: Callable[[str], Any]
+
+
+def _text(said: str) -> str:
+    return said
+
+
+def _number(zh: str, en: str, of: Callable[[str], float], least: float, most: float = float("inf")) -> Kind:
+    def read(said: str) -> float:
+        value = of(said)
+        if not least <= value <= most or value == float("inf"):
+            raise ValueError(said)
+        return value
+
+    return Kind(zh, en, read)
+
+
+def _like(zh: str, en: str, pattern: str) -> Kind:
+    def read(said: str) -> str:
+        if re.fullmatch(pattern, said) is None:
+            raise ValueError(said)
+        return said
+
+    return Kind(zh, en, read)
+
+
+def _one_of(*words: str) -> Kind:
+    return _like(" 或 ".join(words), " or ".join(words), "|".join(words))
+
+
+TEXT = Kind("加引号的文字", "text, in quotes", _text)
+PORT = _number("0 到 65535 的整数", "a whole number from 0 to 65535", int, 0, 65_535)
+COUNT = _number("不小于 0 的整数", "a whole number, 0 or more", int, 0)
+SECONDS = _number("大于 0 的秒数", "a number of seconds above 0", float, 0.001)
+MEMORY = _like("数字加单位，例如 4GB", "a number with its unit, for example 4GB", r"(?i)\d+(\.\d+)? ?([KMGT]i?)?B")
+TOLD = _like("空、on 或 http(s):// 开头的地址", "empty, on, or an address that begins with http:// or https://", r"|on|https?://.+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +88,26 @@ class Setting:
     name: str
     default: str
     help: str
+    kind: Kind = TEXT
 
 
 SETTINGS = (
     Setting("data", "DATA", "Folder of the city."),
     Setting("host", "127.0.0.1", "Address to listen on. Demo accounts work on a loopback address only."),
-    Setting("port", "8700", "Port to listen on."),
-    Setting("role", "owner", "`owner`: the one process that writes a city; `beside`: one that takes in and answers beside it, on the same machine, with NATS and PostgreSQL."),
+    Setting("port", "8700", "Port to listen on.", PORT),
+    Setting(
+        "role",
+        "owner",
+        "`owner`: the one process that writes a city; `beside`: one that takes in and answers beside it, on the same machine, with NATS and PostgreSQL.",
+        _one_of("owner", "beside"),
+    ),
     Setting("clock", "live", "`live`, or `replay@<RFC 3339>x<speed>`."),
-    Setting("commit_s", "5", "Seconds between commits to the warehouse."),
-    Setting("journal_keep", "500000", "Readings that stay in the journal after the warehouse has them, so that a damaged file can be written anew."),
-    Setting("merge_files", "120", "Number of small files from which the warehouse merges them."),
-    Setting("merge_s", "60", "Seconds between looks at whether files are to be merged."),
-    Setting("memory", "4GB", "Memory the warehouse's queries may use."),
-    Setting("disk_floor_mb", "500", "Megabytes of disk below which intake stops."),
+    Setting("commit_s", "5", "Seconds between commits to the warehouse.", SECONDS),
+    Setting("journal_keep", "500000", "Readings that stay in the journal after the warehouse has them, so that a damaged file can be written anew.", COUNT),
+    Setting("merge_files", "120", "Number of small files from which the warehouse merges them.", COUNT),
+    Setting("merge_s", "60", "Seconds between looks at whether files are to be merged.", SECONDS),
+    Setting("memory", "4GB", "Memory the warehouse's queries may use.", MEMORY),
+    Setting("disk_floor_mb", "500", "Megabytes of disk below which intake stops.", COUNT),
     Setting("demo_password", "yunting-demo", "Password of the sandbox's demo accounts."),
     Setting(
         "mqtt",
@@ -60,14 +118,21 @@ SETTINGS = (
     Setting("journal", "", "Where the journal stands: `nats://host:4222[?monitor=http://host:8222]`, with the extra `cluster`; empty: SQLite in the city's folder."),
     Setting("catalogue", "", "Where the warehouse's catalogue stands: `postgresql://user@host/database`, with the extra `cluster`; empty: SQLite in the city's folder."),
     Setting("uplink", "", "The NATS server of this node, a leaf of the city's, through which readings go up: `nats://127.0.0.1:4222`; empty: none."),
-    Setting("uplink_mb", "1024", "Megabytes that may wait there for the line; beyond them the readings wait in the node's own record."),
+    Setting("uplink_mb", "1024", "Megabytes that may wait there for the line; beyond them the readings wait in the node's own record.", COUNT),
     Setting("uplink_what", "*", "Which properties go up: patterns such as `WaterLevelSensor.*`, with commas between."),
     Setting("links", "", "The NATS server to which the districts' nodes are leaves, and their names: `nats://127.0.0.1:4222?domain=east&domain=west`; empty: none."),
     Setting("spark", "", "Where the past may be computed again beside this machine: `spark://127.0.0.1:7077`, or `local[2]`, with the extra `spark`; empty: nowhere."),
     Setting("spark_host", "127.0.0.1", "Address by which Spark's workers reach this program while it recomputes."),
-    Setting("telemetry", "", "`on`: metrics at /metrics; an address such as `http://127.0.0.1:4318`: traces too, sent there by OTLP. With the extra `telemetry`; empty: off."),
-    Setting("log", "text", "How the log is written: `text`, or `json`, an object a line."),
-    Setting("classifier", "auto", "What proposes a class for citizens' words: `grams`, `sentences` (the extra `ai`), or `auto`: sentences where the extra is installed."),
+    Setting(
+        "telemetry", "", "`on`: metrics at /metrics; an address such as `http://127.0.0.1:4318`: traces too, sent there by OTLP. With the extra `telemetry`; empty: off.", TOLD
+    ),
+    Setting("log", "text", "How the log is written: `text`, or `json`, an object a line.", _one_of("text", "json")),
+    Setting(
+        "classifier",
+        "auto",
+        "What proposes a class for citizens' words: `grams`, `sentences` (the extra `ai`), or `auto`: sentences where the extra is installed.",
+        _one_of("auto", "grams", "sentences"),
+    ),
 )
 
 
@@ -108,16 +173,29 @@ class Settings:
 
 
 def read(given: Mapping[str, Any] | None = None) -> Settings:
-    """Return the settings: what is given, else the environment's, else the file's, else the defaults. Raises `settings.unreadable`, `settings.unknown`."""
+    """Return the settings: what is given, else the environment's, else the file's, else the defaults.
+
+    Raises `settings.unreadable`, `settings.unknown`, `settings.invalid`.
+    """
     given = given or {}
-    written = _written(given.get(FILE) or os.environ.get(f"ZS_{FILE.upper()}"))
+    file = given.get(FILE) or os.environ.get(f"ZS_{FILE.upper()}")
+    written = _written(file)
     held: dict[str, Any] = {}
     for setting in SETTINGS:
-        value = given.get(setting.name)
-        held[setting.name] = value if value is not None else os.environ.get(f"ZS_{setting.name.upper()}", written.get(setting.name, setting.default))
-    for name in ("port", "journal_keep", "merge_files", "disk_floor_mb", "uplink_mb"):
-        held[name] = int(held[name])
-    return Settings(**{**held, "data": Path(held["data"]).absolute(), "commit_s": float(held["commit_s"]), "merge_s": float(held["merge_s"])})
+        name, in_environment = setting.name, f"ZS_{setting.name.upper()}"
+        said = ((given.get(name), f"--{name}"), (os.environ.get(in_environment), in_environment), (written.get(name), file), (setting.default, ""))
+        held[name] = _valued(setting, *next((value, where) for value, where in said if value is not None))
+    return Settings(**{**held, "data": Path(held["data"]).absolute()})
+
+
+def _valued(setting: Setting, value: object, where: object) -> Any:  # noqa: ANN401 (what its kind makes of it)
+    """Return a setting's value of what was said; raises `settings.invalid`."""
+    try:
+        if isinstance(value, str | Path) or (setting.kind is not TEXT and isinstance(value, int | float)):
+            return setting.kind.read(str(value))
+    except ValueError:
+        pass
+    raise INVALID(name=setting.name, value=value, where=where, wanted_zh=setting.kind.zh, wanted_en=setting.kind.en)
 
 
 def secret(folder: Path, name: str) -> str | None:
@@ -131,7 +209,7 @@ def secret(folder: Path, name: str) -> str | None:
     return held or None
 
 
-def _written(path: str | Path | None) -> dict[str, str]:
+def _written(path: str | Path | None) -> dict[str, Any]:
     """Return what a settings file says; a folder in it is meant from where the file lies."""
     if not path:
         return {}
@@ -140,8 +218,11 @@ def _written(path: str | Path | None) -> dict[str, str]:
         found = tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise UNREADABLE(path=file, **why(error, "内容不是 TOML，或没有这个文件")) from error
-    known = {setting.name for setting in SETTINGS}
+    known = [setting.name for setting in SETTINGS]
     for name in found:
         if name not in known:
-            raise UNKNOWN(path=file, name=name, known=", ".join(sorted(known)))
-    return {name: str(file.absolute().parent / value) if name == "data" else str(value) for name, value in found.items()}
+            by_nearness = get_close_matches(name, known, len(known), 0)
+            raise UNKNOWN(path=file, name=name, near=", ".join(by_nearness[:12]), others=", ".join(by_nearness[12:]))  # in two parts: a long particular is cut
+    if isinstance(found.get("data"), str):
+        found["data"] = str(file.absolute().parent / found["data"])
+    return found

@@ -32,7 +32,7 @@ def read_toml(example: Example) -> None:
         assert read_rule(row).say
     for number, row in enumerate(held.get("connector", []), 1):
         name = row.get("name", "")
-        read = read_connector(row, number, {name: Source(name, name, name, "city", entities="register", zone="Asia/Shanghai")})
+        read = read_connector(row, number, {name: Source(name, name, name, "city", entities="register")})
         named = {c.property for c in getattr(read.source.mapping, "columns", ())} | {
             each.property for each in (*getattr(read.row, "nodes", ()), *getattr(read.row, "registers", ()))
         }

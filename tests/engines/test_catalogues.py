@@ -66,7 +66,7 @@ def test_a_catalogue_that_holds_something_is_not_written_over(lake: DuckLake, th
     copy(lake.catalogue, there, tmp_path / "lake" / "readings")
     with pytest.raises(Problem) as told:
         copy(lake.catalogue, there, tmp_path / "lake" / "readings")
-    assert told.value.kind.code == "catalogue.parted"
+    assert told.value.kind.code == "catalogue.not_empty"
 
 
 def test_files_whose_catalogue_is_gone_are_refused_and_left_as_they_are(lake: DuckLake, there: PostgresCatalogue, tmp_path: Path) -> None:

@@ -155,6 +155,19 @@ def test_a_database_that_is_away_is_named_and_known_again(postgresql: str) -> No
         reader.close()
 
 
+def test_a_desk_that_cannot_be_reached_says_why_in_both_languages(postgresql: str) -> None:
+    absent = postgresql.rpartition("/")[0] + "/nowhere"
+    for address, zh, en in (
+        ("postgresql://zhongshu:secret@127.0.0.1:1/desk", "拒绝连接", "refused"),
+        (absent, "没有 nowhere 这个库", "no database nowhere"),
+        ("postgresql://zhongshu:secret@127.0.0.1:x/desk", "地址写错了", "secret"),
+    ):
+        for opened in (PostgresDesk, PostgresReader):
+            with pytest.raises(Problem, match=r"desk\.unreached") as told:
+                opened(address)
+            assert zh in told.value.sentence("zh") and (en in told.value.sentence()) is (en != "secret")
+
+
 def test_a_read_sees_one_moment_and_writes_nothing(desk: Any) -> None:
     desk.write(put(1))
 

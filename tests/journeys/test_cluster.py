@@ -13,6 +13,7 @@ import nats_server
 import postgres
 import pytest
 
+from zhongshu.app import restore
 from zhongshu.engines.nats_journal import NatsJournal
 from zhongshu.kernel.area import show_area
 from zhongshu.kernel.problem import Problem
@@ -94,12 +95,17 @@ def test_a_city_moves_to_a_cluster_goes_on_there_and_comes_back_from_a_backup(tm
     finally:
         there.close()
     command("backup", tmp_path / "city.tar")
+    monkeypatch.delenv("ZS_SETTINGS")
+    with pytest.raises(Problem, match=r"restore\.desk_wanted"):
+        restore(tmp_path / "city.tar", read({"data": tmp_path / "nowhere"}), lambda *_: None)
+    assert not (tmp_path / "nowhere").exists()
     # on an empty machine with empty servers of its own
     server = nats_server.NatsServer()
     other = {"desk": postgres.new_database(postgresql), "catalogue": postgres.new_database(postgresql), "journal": server.url}
     monkeypatch.setenv("ZS_SETTINGS", str(written(tmp_path / "again.toml", tmp_path / "again", other)))
     command("restore", tmp_path / "city.tar")
     command("verify")
+    assert not [path for store in ("journal", "lake/catalog", "desk") for path in (tmp_path / "again").glob(f"{store}.sqlite*")]
     with opened(tmp_path / "again") as parts:
         assert parts.lake.query(SUM).to_pylist() == after
     # once more, into what is not empty: refused, and nothing stays
@@ -107,8 +113,14 @@ def test_a_city_moves_to_a_cluster_goes_on_there_and_comes_back_from_a_backup(tm
     command("restore", tmp_path / "city.tar", code=2)
     assert not (tmp_path / "twice").exists()
     server.end()
-    # where a setting is left out, nobody gets an empty journal
+    # a desk that is not empty: refused, and the catalogue that was copied before it is removed again
     monkeypatch.delenv("ZS_SETTINGS")
+    there = {"data": tmp_path / "third", "catalogue": postgres.new_database(postgresql)}
+    with pytest.raises(Problem, match=r"desk\.not_filled"):
+        restore(tmp_path / "city.tar", read(there | {"desk": other["desk"]}), lambda *_: None)
+    restore(tmp_path / "city.tar", read(there | {"desk": postgres.new_database(postgresql)}), lambda *_: None)
+    assert (tmp_path / "third" / "journal.sqlite").exists() and not (tmp_path / "third" / "lake" / "catalog.sqlite").exists()
+    # where a setting is left out, nobody gets an empty journal
     for left in ("journal", "catalogue", "desk"):
         with pytest.raises(Problem, match=r"store\.elsewhere"):
             _opened(read({"data": folder} | {k: v for k, v in cluster.items() if k != left}))
@@ -164,6 +176,9 @@ def test_a_move_that_is_refused_leaves_the_city_where_it_is(tmp_path: Path, clus
     taken = cluster | {"desk": postgres.new_database(postgresql)}
     busy = Town(tmp_path / "busy", desk=taken["desk"])
     busy.close()
+    command("backup", tmp_path / "embedded.tar", "--data", folder)
+    with pytest.raises(Problem, match=r"restore\.desk_in_folder"):
+        restore(tmp_path / "embedded.tar", read({"data": tmp_path / "other", "desk": cluster["desk"]}), lambda *_: None)
     file = written(tmp_path / "settings.toml", folder, taken)
     command("move", "--to", file, "--data", folder, code=2)
     assert (folder / "journal.sqlite").exists() and (folder / "desk.sqlite").exists() and not list(folder.glob("*.at"))

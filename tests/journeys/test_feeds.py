@@ -43,6 +43,16 @@ secret = "scada"
 name = "wrong"
 kind = "modbus"
 address = "modbus://127.0.0.1:1"
+
+[[connector]]
+name = "stray"
+kind = "s3"
+address = "s3://drops/stray"
+
+[[connector]]
+name = "fed"
+kind = "s3"
+address = "s3://drops/fed"
 """
 
 
@@ -132,7 +142,10 @@ def test_what_others_write_is_fetched_once_whatever_is_killed(folder: Path, scad
         assert gone["failing"] and gone["last_success"] is None and gone["last_error"]["zh"]["sentence"] and gone["last_error"]["en"]["remedy"]
         assert wrong["failing"] and wrong["last_error"]["code"] == "connector.invalid" and "registers" in wrong["last_error"]["en"]["sentence"]
         (measure,) = [one for one in city.get("/api/running", admin)["items"] if one["name"] == "feeds_failing"]
-        assert (measure["value"], measure["well"], measure["outside"]) == (2, False, True)
+        assert (measure["value"], measure["well"], measure["outside"]) == (4, False, True)
+        refused = city.get("/api/sources?limit=500", admin)["refused"]
+        assert [(row["name"], row["feed"]["kind"]) for row in refused] == [("stray", "s3"), ("fed", "s3")], "what feeds no source is told beside them"
+        assert [row["feed"]["last_error"]["code"] for row in refused] == ["connector.invalid"] * 2
         assert city.get("/ready", admin) == {"ready": True, "wrong": []}, "others who are not there are no reason to stop this program"
         told = json.dumps(city.get("/api/sources?limit=500", admin))
         assert WORD not in told + (folder / "up.log").read_text() and scada.address not in told

@@ -4,11 +4,13 @@ import gzip
 import io
 import json
 import re
+import tomllib
 import zlib
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,6 +82,14 @@ def asked(**given: Any) -> str:
         (asked(id=1, share=2), "应小于 2", "expected below 2"),
         ("Ring Self-intersection[121.5 31.2]", "交于 121.5 31.2", "it crosses itself at 121.5 31.2"),
         (OSError(28, "No space left on device"), "磁盘已满", "the disk is full"),
+        (error_of(lambda: tomllib.loads('a = 1\nb = "\\q"')), "第 2 行第 8 个字处写法不对", "Unescaped '\\' in a string at line 2, column 8"),
+        ('connection to server at "127.0.0.1", port 1 failed: Connection refused\n\tIs the server running?', "对方拒绝连接，可能没有启动", "the connection was refused"),
+        ("[Errno 111] Connect call failed ('127.0.0.1', 4222)", "对方拒绝连接，可能没有启动", "the connection was refused"),
+        ('FATAL:  database "yunting" does not exist', "没有 yunting 这个库", "there is no database yunting"),
+        ('FATAL:  role "zhongshu" does not exist', "没有 zhongshu 这个账号", "there is no role zhongshu"),
+        ('FATAL:  password authentication failed for user "zhongshu"', "账号或口令不对", "the account or its password is wrong"),
+        ("failed to resolve host 'desk.example': [Errno -2] Name or service not known", "找不到这台主机", "the host is not known"),
+        (error_of(lambda: pa.ipc.open_stream(b"\xff\xff\xff\xff\x10\x00\x00\x00ab")), "内容不完整，中途断了", "it is cut off"),
         ("JSON decode error", "不是合法的 JSON", "it is not JSON"),
         (Problem(ProblemKind("test.nested", "invalid", "甲是{x}。", "A is {x}.", "", ""), {"x": 7}), "甲是7", "A is 7"),
     ],

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ from hypothesis import strategies as st
 from zhongshu.engines.sqlite_journal import SqliteJournal
 from zhongshu.kernel.clock import MINUTE, rfc3339
 from zhongshu.kernel.journal import Batch, Entry, Receipt
-from zhongshu.kernel.problem import Problem
+from zhongshu.kernel.problem import Problem, kinds
 from zhongshu.sense import Feed, Pipe, Source, connect, handing
 from zhongshu.sense.feeds import feed as runner
-from zhongshu.sense.feeds.batches import of_readings
+from zhongshu.sense.feeds.batches import of_readings, of_rows
 from zhongshu.sense.feeds.declared import read_connector, read_connectors
 from zhongshu.sense.feeds.feed import Later, Part
 from zhongshu.sense.feeds.marks import NUMBER, TEXT, TIME, Marks, back, furthest, order, sort_of
@@ -46,7 +47,7 @@ SOURCES = {"open": Source("open", "登记", "Open", "city", entities="register",
         (SQL | {"address": "mysql://db/scada"}, "address"),
         (SQL | {"address": "postgresql://db:port/scada"}, "address"),
         (SQL | {"secret": "my password!"}, "secret"),
-        (SQL | {"name": "bare", "rows": ROWS}, "zone"),
+        (SQL | {"zone": "Mars/Olympus", "name": "bare"}, "zone"),
         (SQL | {"rows": ROWS | {"columns": []}}, "rows.columns"),
         (SQL | {"rows": ROWS | {"columns": [{"header": "mm"}]}}, "rows.columns[0].property"),
         (MODBUS | {"rows": ROWS}, "rows"),
@@ -65,6 +66,18 @@ def test_a_bad_row_names_its_field_in_both_languages(row: Any, field: str) -> No
     assert told.value.sentence("zh") and "pass" not in str(told.value).replace("a password", "").replace("no password", "")
 
 
+def test_a_zone_is_needed_only_by_times_that_have_no_offset(desk: Any) -> None:
+    source = read_connector(SQL | {"name": "bare", "rows": ROWS}, 1, SOURCES).source
+    times = ["2026-03-01 11:00:00+00", "2026-03-01T19:00:00+08:00", "2026-03-01 11:00:00", "2026-03-01T11:00:00.5", "2026/3/1 11:00", "20260301", "soon", ""]
+    batch = of_rows(replace(source, entities="register"), desk.intake, [{"station": "1", "at": at, "mm": "1"} for at in times])
+    assert batch.readings is not None and batch.readings.valid.tolist() == [desk.clock.at - 60 * MINUTE] * 2
+    assert [r.code for r in batch.refused] == ["reading.no_offset"] * 4 + ["reading.bad_time"] * 2
+    assert [json.loads(r.raw)["time"] for r in batch.refused] == times[2:], "what waits to be mended says its time as it came"
+    told = Problem(kinds()["reading.no_offset"], batch.refused[2].detail)
+    assert all("zone" in told.remedy(language) and times[4] in told.sentence(language) for language in ("zh", "en"))
+    assert len(of_rows(replace(source, zone="Asia/Shanghai", entities="register"), desk.intake, [{"station": "1", "at": times[4], "mm": "1"}]).refused) == 0
+
+
 def test_a_bad_row_costs_no_other(tmp_path: Path, desk: Any, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "connectors.toml"
     assert connect(tmp_path, SOURCES, desk.intake, lambda _: Future(), lambda _: None) == ([], [])
@@ -75,12 +88,13 @@ def test_a_bad_row_costs_no_other(tmp_path: Path, desk: Any, caplog: pytest.LogC
     feeds, reports = connect(tmp_path, SOURCES, desk.intake, lambda _: Future(), lambda _: None)
     assert [feed.name for feed in feeds] == ["open"] and [name for name, _ in reports] == ["open", "bare", "open"]
     assert [report()["failing"] for _, report in reports] == [False, True, True]
+    assert [report()["kind"] for _, report in reports] == ["s3", "modbus", "s3"], "what is known of a refused row is told"
     assert all(report()["last_error"][lang]["remedy"] for _, report in reports[1:] for lang in ("zh", "en"))
     assert "registers" in caplog.text
     for content in ("[[connector]\n", "[other]\nx = 1\n", "connector = 1\n"):
         path.write_text(content)
-        good, ((name, problem),) = read_connectors(path, SOURCES)
-        assert (good, name, problem.kind.code) == ([], "connectors.toml", "connector.unreadable")
+        good, (bad,) = read_connectors(path, SOURCES)
+        assert (good, bad.name, bad.problem.kind.code) == ([], "connectors.toml", "connector.unreadable")
 
 
 # marks
@@ -188,10 +202,11 @@ def test_a_feed_that_fails_is_tried_again_and_says_so_without_its_secret(
     held = scripted(*turns)
     held.start()
     until(lambda: held.report()["failing"])
+    told = held.report()["last_error"]
     until(lambda: journal.counts().get("open", {}).get("accepted") == 1)
     until(lambda: not held.report()["failing"])
     held.stop()
-    told = held.report()["last_error"]
+    assert held.report()["last_error"] is None, "what is mended is not told any more"
     assert told["zh"]["sentence"] and told["en"]["remedy"] and told["at"]
     assert "no way in with ***" in caplog.text and "open-sesame" not in caplog.text + json.dumps(held.report())
     assert {"connector.answered", "connector.failed"} <= {line.message.split()[2].rstrip(":") for line in caplog.records if line.message.startswith("feed.failed")}

@@ -164,7 +164,7 @@ class Assembly:
             add_source=self.add_source,
             roads=Roads(self.folder),
             salt=city_salt(self.folder),
-            reached={"journal": self.journal.reached, "desk": self.desk.reached},
+            reached={name: reached for name, reached in (("journal", self.journal.reached), ("desk", self.desk.reached)) if getattr(self.settings, name)},
             samples={name: drawn for pack in self.packs for name, drawn in pack.samples.items()},
         )
 

@@ -113,9 +113,10 @@ class Neighbours:
                     ledger.flush()
                 for message in some:
                     line.post(message.ack)
-            except Exception as error:  # noqa: BLE001 (nothing came, or the line or the desk is away: the stream keeps what comes)
-                if "timeout" not in str(error).lower():
-                    _log.warning("looks.wait %s", error)
+            except TimeoutError:  # nothing came
+                self._stop.wait(0.2)
+            except Exception as error:  # noqa: BLE001 (the line or the desk is away: the stream keeps what comes)
+                _log.warning("looks.wait for the line or the desk: %r", error)
                 self._stop.wait(0.2)
 
 

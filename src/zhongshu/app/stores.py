@@ -35,6 +35,27 @@ ELSEWHERE = declare(
     zh=("这座城市的{what_zh}在 {there}，设置里写的是 {here}。", "请用 {setting} 给出它原来的所在，或另开一座城市。"),
     en=("This city's {what_en} is at {there}; the settings say {here}.", "Give its own by {setting}, or open another city."),
 )
+DESK_WANTED = declare(
+    "restore.desk_wanted",
+    "conflict",
+    zh=(
+        "这份备份里的业务库来自 PostgreSQL，设置里没有写要恢复到哪个库。",
+        "请新建一个空的数据库，用 desk（设置文件，或 ZS_DESK）写明它，再恢复一次；journal 和 catalogue 写了的，放进那里的空库，没写的，放进文件夹。",
+    ),
+    en=(
+        "The desk in this backup comes from PostgreSQL, and the settings name no database to bring it to.",
+        "Make an empty database, name it by desk (settings file, or ZS_DESK) and restore again; journal and catalogue go into the empty stores that are named, else into the folder.",
+    ),
+)
+DESK_IN_FOLDER = declare(
+    "restore.desk_in_folder",
+    "conflict",
+    zh=("这份备份里的业务库是文件夹里的 SQLite，不能直接恢复到 {here}。", "请先不写 desk，恢复到文件夹，再用 zhongshu move --to 搬过去。"),
+    en=(
+        "The desk in this backup is SQLite in the folder; it cannot be brought to {here} at once.",
+        "Restore it without the setting desk, then bring it there by zhongshu move --to.",
+    ),
+)
 NOWHERE = declare(
     "move.nowhere",
     "invalid",
@@ -139,18 +160,17 @@ def desk_file(settings: Settings) -> str:
 
 
 def settle(settings: Settings, tell: Tell) -> None:
-    """Bring an unpacked backup to where the settings say; raises `store.elsewhere` where its desk is of another kind of store."""
+    """Bring an unpacked backup to where the settings say; raises `restore.desk_wanted`, `restore.desk_in_folder` where its desk is of another kind of store."""
     dump = settings.data / DUMP
     if dump.exists() != bool(settings.desk):
-        raise _elsewhere(DESK, "PostgreSQL" if dump.exists() else DESK.file, _shown(settings, DESK))
-    _carry(settings, tell, desk=False)
-    if settings.desk:
-        fill(settings.desk, dump)
-        dump.unlink()
+        raise DESK_WANTED() if dump.exists() else DESK_IN_FOLDER(here=_shown(settings, DESK))
+    _carry(settings, tell, desk=dump.exists())
+    dump.unlink(missing_ok=True)
     for store in STORES:
         _note(settings, store)
         if _shown(settings, store) != store.file:
-            (settings.data / store.file).unlink(missing_ok=True)
+            for path in settings.data.glob(f"{store.file}*"):
+                path.unlink()
 
 
 def move_stores(settings: Settings, target: Settings, file: Path, tell: Tell) -> list[Moved]:
@@ -218,7 +238,9 @@ def _carry(settings: Settings, tell: Tell, *, desk: bool, journal: bool = True, 
             name = show_area(about.code)
             moved.append(move_journal(settings.data / JOURNAL.file, settings.journal, settings.data / INDEX, name, tell))
             undo.append(lambda: _discard(settings, name))
-        if desk:
+        if desk and (dump := settings.data / DUMP).exists():
+            fill(settings.desk, dump)
+        elif desk:
             held = PostgresDesk(settings.desk)
             try:
                 moved += move(settings.data / DESK.file, held, tell, again=again)
@@ -253,11 +275,7 @@ def _own(settings: Settings, store: Store) -> None:
     mark, here = settings.data / store.mark, _shown(settings, store)
     there = mark.read_text("utf-8") if mark.exists() else store.file if (settings.data / store.file).exists() else ""
     if there and there != here:
-        raise _elsewhere(store, there, here)
-
-
-def _elsewhere(store: Store, there: str, here: str) -> Exception:
-    return ELSEWHERE(what_zh=store.zh, what_en=store.en, there=there, here=here, setting=f"ZS_{store.setting.upper()}")
+        raise ELSEWHERE(what_zh=store.zh, what_en=store.en, there=there, here=here, setting=f"ZS_{store.setting.upper()}")
 
 
 def _note(settings: Settings, store: Store) -> None:
@@ -272,7 +290,7 @@ def _shown(settings: Settings, store: Store) -> str:
         return store.file
     try:
         address = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return url.rpartition("@")[2]
     driver, query = address.drivername.partition("+")[0], {name: value for name, value in address.query.items() if store is not JOURNAL and name == "options"}
     return address.set(drivername=driver, username=None, password=None, query=query).render_as_string()

@@ -72,7 +72,7 @@ def _gauges(meter: Any, city: City) -> None:  # noqa: ANN401 (an extra's)
     from opentelemetry.metrics import CallbackOptions, Observation  # noqa: PLC0415
 
     def value_of(one: Measure) -> Callable[[CallbackOptions], Iterable[Observation]]:
-        return lambda _: [Observation(one.read(city))]
+        return lambda _: [Observation(one.read(city))] if one.there(city) else []
 
     def brought(key: str) -> Callable[[CallbackOptions], Iterable[Observation]]:
         return lambda _: [Observation(row[key], {"source": name}) for name, row in city.journal.counts().items()]

@@ -34,6 +34,12 @@ VERSION = declare(
     en=("The warehouse's catalogue has version {found}; this program works with {ours}.", "Open it with the program that wrote it, or restore a backup."),
 )
 
+NOT_EMPTY = declare(
+    "catalogue.not_empty",
+    "conflict",
+    zh=("{where} 里已有一座城市的目录库。", "请新建一个空的数据库，在设置里写明它；什么都没有改动。"),
+    en=("There is a city's catalogue at {where} already.", "Make an empty database and name it in the settings. Nothing was changed."),
+)
 PARTED = declare(
     "catalogue.parted",
     "conflict",
@@ -42,13 +48,6 @@ PARTED = declare(
         "{folder} holds a warehouse's files (up to offset {files}); the catalogue {where} ends at {catalogue}.",
         "Give the city's own catalogue, or restore a backup. Nothing was changed.",
     ),
-)
-
-TAKEN = declare(
-    "catalogue.taken",
-    "conflict",
-    zh=("{where} 里已有一座城市的数据仓目录。", "请给一个空的库；里面若是另一座城市，请不要动它。"),
-    en=("{where} holds a city's warehouse catalogue already.", "Give an empty database; if another city is there, leave it alone."),
 )
 
 VERSION_OURS = "1.0"
@@ -278,9 +277,9 @@ def attach(database: Any, catalogue: Catalogue, readings: Path, *, follow: bool 
 
 
 def copy(source: Catalogue, target: Catalogue, readings: Path) -> tuple[int, str]:
-    """Copy a catalogue that nobody writes to another store, table by table, compare every row, and return how many there are and a sum over them. Raises `catalogue.taken` where the target is not empty."""
+    """Copy a catalogue that nobody writes to another store, table by table, compare every row, and return how many there are and a sum over them. Raises `catalogue.not_empty`."""
     if target.version() is not None:
-        raise TAKEN(where=target.where)
+        raise NOT_EMPTY(where=target.where)
     with contextlib.closing(duckdb.connect(config={"autoload_known_extensions": False, "autoinstall_known_extensions": False})) as database:
         try:
             attach(database, target, readings)  # makes its tables

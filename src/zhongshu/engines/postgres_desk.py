@@ -88,11 +88,11 @@ class PostgresDesk(OneWriter):
 
     def __init__(self, url: str) -> None:
         """Open `postgresql://…`; raises `desk.unreached`, `desk.owned`, `desk.newer`, `desk.too_old`, `desk.not_durable`."""
+        self.url = _address(url)
         try:
-            self.url = make_url(url).set(drivername="postgresql+psycopg")
             writer, readers = _engine(self.url, 1), _engine(self.url, READERS)
-        except (ArgumentError, ImportError) as error:
-            raise UNREACHED(url=url.rsplit("@", maxsplit=1)[-1], **why(error)) from error
+        except ImportError as error:
+            raise UNREACHED(url=self.url.render_as_string(), **why(error, "没有安装驱动")) from error
         event.listen(writer, "connect", _take)
         try:
             with writer.begin() as connection:
@@ -103,7 +103,7 @@ class PostgresDesk(OneWriter):
             raise
         except SQLAlchemyError as error:
             writer.dispose()
-            raise UNREACHED(url=self.url.render_as_string(), **why(error)) from error
+            raise UNREACHED(url=self.url.render_as_string(), **why(error, "连接不上")) from error
         super().__init__(writer, readers.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True))
 
     def read(self, work: Callable[[Any], T]) -> T:
@@ -157,13 +157,13 @@ class PostgresReader:
 
     def __init__(self, url: str) -> None:
         """Open `postgresql://…`; raises `desk.unreached`."""
+        self.url = _address(url)
         try:
-            self.url = make_url(url).set(drivername="postgresql+psycopg")
             self._readers = _engine(self.url, READERS).execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with self._readers.begin() as connection:
                 connection.exec_driver_sql("SELECT 1 FROM migration LIMIT 1")
-        except (ArgumentError, ImportError, SQLAlchemyError) as error:
-            raise UNREACHED(url=url.rpartition("@")[2], **why(error)) from error
+        except (ImportError, SQLAlchemyError) as error:
+            raise UNREACHED(url=self.url.render_as_string(), **why(error, "连接不上，或库里没有业务表")) from error
 
     def read(self, work: Callable[[Any], T]) -> T:
         """Run a read; raises `desk.unreached` where the database is away."""
@@ -205,16 +205,20 @@ class PostgresReader:
 
 
 def fill(url: str, path: Path) -> None:
-    """Bring a backup into an empty schema of the same name; all of it, or nothing. Raises `desk.not_filled`."""
+    """Bring a backup into an empty schema of the same name; all of it, or nothing. Raises `desk.unreached`, `desk.not_filled`."""
     command = [_program("pg_restore"), "--no-owner", "--exit-on-error", "--single-transaction"]
+    there = _address(url)
     try:
-        address, secret = _for_program(make_url(url))
-        engine = _engine(make_url(url).set(drivername="postgresql+psycopg"), 1)
+        engine = _engine(there, 1)
         with engine.connect() as connection:
             schema = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
         engine.dispose()
+    except (ImportError, SQLAlchemyError) as error:
+        raise UNREACHED(url=there.render_as_string(), **why(error, "连接不上")) from error
+    address, secret = _for_program(there)
+    try:
         subprocess.run([*command, f"--schema={schema}", f"--dbname={address}", str(path)], check=True, capture_output=True, text=True, env=secret)  # noqa: S603 (no shell)
-    except (OSError, SQLAlchemyError, ImportError, subprocess.CalledProcessError) as error:
+    except (OSError, subprocess.CalledProcessError) as error:
         raise NOT_FILLED(**why(getattr(error, "stderr", "") or str(error), "pg_restore 没有完成")) from error
 
 
@@ -227,6 +231,14 @@ def _there(url: URL) -> Iterator[None]:
         if error.statement is None or error.connection_invalidated:
             raise UNREACHED(url=url.set(username=None, password=None).render_as_string(), **why(error, "没有应答")) from error
         raise
+
+
+def _address(url: str) -> URL:
+    """Read an address; raises `desk.unreached` where it is none."""
+    try:
+        return make_url(url).set(drivername="postgresql+psycopg")
+    except (ArgumentError, ValueError) as error:
+        raise UNREACHED(url=url.rpartition("@")[2], **why(error, "地址写错了")) from error
 
 
 def _program(name: str) -> str:

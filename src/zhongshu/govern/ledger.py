@@ -224,7 +224,7 @@ class Looks(Ledger):
         try:
             self._tell(line)
         except Exception as error:  # noqa: BLE001 (the line is down: it comes back)
-            _log.warning("looks.wait %s", error)
+            _log.warning("looks.wait for the owner: %r", error)
             return False
         return True
 

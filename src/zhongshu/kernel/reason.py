@@ -33,7 +33,7 @@ _SAID = tuple(
     for pattern, zh, en in (
         # cut off, torn, packed otherwise, encoded otherwise, too large or too deep
         (
-            r"truncated|ended before the end|[Uu]nexpected (?:EOF|end)|[Tt]oo small|null or length 0|only \d+ bytes|only read \d+|able to read \d+ bytes",
+            r"truncated|ended before the end|[Uu]nexpected (?:EOF|end)|[Tt]oo small|null or length 0|only read \d+|(?:only|able to read) \d+ bytes",
             "内容不完整，中途断了",
             "it is cut off",
         ),
@@ -48,6 +48,7 @@ _SAID = tuple(
         (r"JSON is malformed.*\(byte (?P<byte>\d+)\)", "第 {byte} 个字节处不是合法的 JSON", "it is not JSON at byte {byte}"),
         (r": line (?P<line>\d+) column (?P<column>\d+) \(char", "第 {line} 行第 {column} 个字处不是合法的 JSON", "it is not JSON at line {line} column {column}"),
         (r"JSON", "不是合法的 JSON", "it is not JSON"),
+        (r"^(?P<name>.*) \(at line (?P<line>\d+), column (?P<column>\d+)\)", "第 {line} 行第 {column} 个字处写法不对", "{name} at line {line}, column {column}"),
         (rf"[Mm]issing required field `(?P<name>[^`]*)`{_AT}", "{at}缺少 {name}", "{at}{name} is missing"),
         (rf"Expected `(?P<wanted>[^`]*)`, got `(?P<got>[^`]*)`{_AT}", "{at}应为{wanted}，实为{got}", "{at}expected {wanted}, got {got}"),
         (rf"Expected `\w+` (?P<bound>[<>]=?) (?P<limit>\S+){_AT}", "{at}应{bound} {limit}", "{at}expected {bound} {limit}"),
@@ -63,7 +64,12 @@ _SAID = tuple(
         (r"should match pattern '(?P<name>.*)'", "不合 {name} 的写法", "it is not written like {name}"),
         (r"[Mm]issing boundary|[Bb]oundary character|parsing the body", "分段的界线不对，无法拆开", "its parts cannot be told from each other"),
         (r"Self-intersection\[(?P<name>[^\]]*)\]", "交于 {name}", "it crosses itself at {name}"),
-        # pictures and stores
+        # servers, pictures and stores
+        (r"[Cc]onnection refused|Connect call failed", "对方拒绝连接，可能没有启动", "the connection was refused"),
+        (r'(?:database|schema) "(?P<name>[^"]*)" does not exist', "没有 {name} 这个库", "there is no database {name}"),
+        (r'role "(?P<name>[^"]*)" does not exist', "没有 {name} 这个账号", "there is no role {name}"),
+        (r"authentication failed|no password supplied|Authorization Violation", "账号或口令不对", "the account or its password is wrong"),
+        (r"resolve host|Name or service not known|name resolution", "找不到这台主机", "the host is not known"),
         (r"cannot identify image|not a (?:PNG|JPEG|WEBP)", "它不是这种图片", "it is no such picture"),
         (r"No space left|disk is full", "磁盘已满", "the disk is full"),
         (r"readonly|[Rr]ead-only|Permission denied", "没有写入的权限", "it may not be written"),

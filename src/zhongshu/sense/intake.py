@@ -27,7 +27,7 @@ from zhongshu.sense.decode import columns, decode, is_list, read, unpack
 from zhongshu.sense.registry import Registry, to_document
 from zhongshu.sense.rows import BAD_BODY, BAD_ROW, NOT_A_NUMBER, Decoded, Lines, refusal, text
 from zhongshu.sense.source import Source
-from zhongshu.sense.times import BAD, EARLIEST, NO_OFFSET, local, parse_local, read_local
+from zhongshu.sense.times import BAD, EARLIEST, LOCAL, NO_OFFSET, local, parse_local, read_local
 
 UNKNOWN_PROPERTY = declare(
     "reading.unknown_property",
@@ -290,7 +290,7 @@ class Intake:
                 problem = UNKNOWN_PROPERTY(property=name)
             elif time < EARLIEST:
                 said = rows.when(i) if rows.when is not None else ""
-                problem = NO_OFFSET(text=said) if time == BAD and local(said) is not None else BAD_READING_TIME()
+                problem = NO_OFFSET(text=said) if time == LOCAL or (time == BAD and local(said) is not None) else BAD_READING_TIME()
             elif time > now + source.future:
                 problem = FUTURE(time=_show(time), limit_s=source.future // 1_000_000)
             elif i in unfit:

@@ -119,7 +119,7 @@ class RequestTable:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A feed. `zone`: IANA zone of times without an offset ('' = every time has one); `interval`: which end of the interval its times label; times in µs.
+    """A feed. `zone`: IANA zone of times without an offset ('' = one that has none is refused); `interval`: which end of the interval its times label; times in µs.
 
     `entities`: whether unknown ones are refused (`known`) or registered (`register`, unplaced if they have no place).
     `future`, `past`: how far from the city's clock a valid time may lie (`past` None: history is welcome).
@@ -150,8 +150,10 @@ class Source:
             ZoneInfo(self.zone or "UTC")
         except (KeyError, ValueError, OSError):
             raise BAD_SOURCE(source=self.name, why_zh=f"没有时区 {self.zone}", why_en=f"unknown time zone {self.zone}") from None
-        if isinstance(self.mapping, Wide | RequestTable) and not self.zone:
-            raise BAD_SOURCE(source=self.name, why_zh="表格里的时间须写明时区", why_en="a table's times need a time zone")
+        if isinstance(self.mapping, Wide) and len(self.mapping.time) > 1 and not self.zone:
+            raise BAD_SOURCE(
+                source=self.name, why_zh="年、月、日分列的时间没有时差，须写明时区", why_en="times in columns of year, month and day have no offset: a time zone is needed"
+            )
         if self.future < 0 or self.rhythm <= 0 or not 1 <= self.grade <= 4:  # noqa: PLR2004 (four grades)
             raise BAD_SOURCE(source=self.name, why_zh="future、rhythm 或 grade 超出范围", why_en="future, rhythm or grade is out of range")
         if self.future > 400 * DAY:

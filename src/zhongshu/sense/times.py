@@ -18,12 +18,20 @@ from zhongshu.kernel.problem import Problem, declare
 NO_OFFSET = declare(
     "reading.no_offset",
     "invalid",
-    zh=("时间“{text}”没有写与 UTC 的时差，数据源也没有登记时区。", "请写成 2026-01-31T08:00:00+08:00 这样，或为数据源登记时区。"),
-    en=("The time '{text}' has no offset from UTC, and its source has no time zone.", "Write it like 2026-01-31T08:00:00+08:00, or register a time zone for the source."),
+    zh=(
+        "时间“{text}”没有写与 UTC 的时差，数据源也没有登记时区。",
+        "请写成 2026-01-31T08:00:00+08:00 这样，或写明时区（zone）：在数据源的登记里，或 connectors.toml 它的那一条里。",
+    ),
+    en=(
+        "The time '{text}' has no offset from UTC, and its source has no time zone.",
+        "Write it like 2026-01-31T08:00:00+08:00, or say the zone: where the source is registered, or in its row of connectors.toml.",
+    ),
 )
 
 BAD = np.int64(-(2**63))
 """A time that could not be read."""
+LOCAL = BAD + 1
+"""A time that was read but for its offset, which neither it nor its source tells."""
 EARLIEST = np.int64(-(2**53))
 """No reading is older (the year 1684): what says so was misread."""
 _MS_DIGITS = 12

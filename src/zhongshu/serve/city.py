@@ -107,7 +107,7 @@ class City:
     uplink: Callable[[], tuple[int, int, int]] | None = None
     """What waits for the line to the city: bytes, their limit, and groups of the journal that are not there yet; None: there is no such line."""
     reached: dict[str, Callable[[], bool]] = field(default_factory=dict)
-    """What tells of a store (journal, desk) whether it answers now."""
+    """What tells of a store on a server (journal, desk) whether it answers now."""
     failing: set[str] = field(default_factory=set)
     """The owner's rounds whose last turn failed."""
     feeds: list[tuple[str, Callable[[], dict[str, Any]]]] = field(default_factory=list)

@@ -58,7 +58,7 @@ ROUTES = (
     Route("GET", "/api/areas", cities.areas, "read", "area", "page of AreaRow"),
     Route("GET", "/api/areas/{code}", cities.area, "read", "area", "Area"),
     Route("GET", "/api/entities", cities.entities, "read", "entity", "page of Entity"),
-    Route("GET", "/api/sources", readings.sources, "read", "source", "page of Source"),
+    Route("GET", "/api/sources", readings.sources, "read", "source", "Sources"),
     Route("POST", "/api/sources", readings.add_source, "manage", "source", "Source"),
     Route("POST", "/api/sources/{source}/readings", readings.take, "write", "reading", "Receipt", 202, raw=True),
     Route("POST", "/api/sources/{source}/requests", readings.take_requests, "write", "request", "Receipt", 202, raw=True),

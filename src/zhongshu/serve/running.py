@@ -29,6 +29,8 @@ class Measure:
     least: bool = False
     outside: bool = False
     """Whether it is others who are not well: told, and no reason to stop or start this program."""
+    there: Callable[[City], bool] = lambda _: True
+    """Whether a city has what is measured."""
 
     def well(self, value: float, limit: float) -> bool:
         """Tell whether a value keeps its limit; one that is not known does not."""
@@ -41,10 +43,6 @@ def _signs_behind(city: City) -> float:
 
 def _warehouse_behind(city: City) -> float:
     return max(0, time.time_ns() // 1000 - since) / SECOND if city.clock.mode == "live" and (since := city.lake.behind()) is not None else 0.0
-
-
-def _reached(city: City, store: str) -> float:
-    return float(city.reached[store]()) if store in city.reached else 1.0
 
 
 def _history_behind(city: City) -> float:
@@ -74,9 +72,10 @@ MEASURES = (
         "Journal reached",
         "NATS 不在：检查它是否在运行、网络是否通。期间不确认任何新数据，发送方会重发；恢复后自动接上。",
         "NATS is away: see whether it runs, and the network. Nothing new is acknowledged meanwhile and senders send again; it goes on by itself when it is back.",
-        lambda city: _reached(city, "journal"),
+        lambda city: float(city.reached["journal"]()),
         lambda _: 1,
         least=True,
+        there=lambda city: "journal" in city.reached,
     ),
     Measure(
         "desk_reached",
@@ -85,9 +84,10 @@ MEASURES = (
         "Desk reached",
         "PostgreSQL 不在：检查它是否在运行、网络是否通。期间数据照收，案件和登录要等它恢复。",
         "PostgreSQL is away: see whether it runs, and the network. Readings are taken in meanwhile; cases and sign-ins wait until it is back.",
-        lambda city: _reached(city, "desk"),
+        lambda city: float(city.reached["desk"]()),
         lambda _: 1,
         least=True,
+        there=lambda city: "desk" in city.reached,
     ),
     Measure(
         "signs_behind_s",
@@ -158,6 +158,7 @@ MEASURES = (
         "The line is cut or too slow: beyond the limit the readings stay in this node's record and go up when it is back, none lost and none twice.",
         lambda city: 0 if city.uplink is None else city.uplink()[0] // MB,
         lambda city: 1 if city.uplink is None else max(1, city.uplink()[1] * 9 // 10 // MB),
+        there=lambda city: city.uplink is not None,
     ),
     Measure(
         "rounds_failing",
@@ -174,8 +175,8 @@ MEASURES = (
         "rounds",
         "正在失败的接入",
         "Feeds that fail",
-        "GET /api/sources 各行的 feed 写明是哪个数据源、为什么；会自动重试，恢复后接着取。",
-        "The rows of GET /api/sources say under feed which source it is and why; it is tried again, and goes on where it stood.",
+        "GET /api/sources 各行的 feed 写明是哪个数据源、为什么，不属于任何数据源的在 refused 里；不通的会自动重试，恢复后接着取。",
+        "The rows of GET /api/sources say under feed which source it is and why, its refused what belongs to none; what does not come is tried again, and goes on where it stood.",
         lambda city: sum(report()["failing"] for _, report in city.feeds),
         lambda _: 0,
         outside=True,
@@ -197,7 +198,7 @@ MEASURES = (
 def measured(city: City) -> list[dict[str, Any]]:
     """Return every measure now: {name, zh, en, unit, value, limit, least, well, outside, remedy_zh, remedy_en}."""
     found = []
-    for one in MEASURES:
+    for one in (each for each in MEASURES if each.there(city)):
         value, limit = round(float(one.read(city)), 3), one.limit(city)
         held = {name: getattr(one, name) for name in ("name", "zh", "en", "unit", "least", "outside", "remedy_zh", "remedy_en")}
         found.append(held | {"value": value, "limit": limit, "well": one.well(value, limit)})

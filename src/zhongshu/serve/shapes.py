@@ -56,6 +56,8 @@ SHAPES: dict[str, str] = {
     "AreaRow": f"code: area, {_NAMES}, level: str, centre: [num]?, geometry?: any",
     "Area": f"code: area, {_NAMES}, level: str, centre: [num]?, official: str?, population: int?, parent: str?, children: [AreaRow], geometry: any",
     "Entity": f"id: str, type: str, {_NAMES}, area: area, lon: num?, lat: num?, owner: str?, grade: int, facets: any",
+    "Sources": "items: [Source], next: str?, refused: [RefusedFeed]",
+    "RefusedFeed": "name: str, feed: Feed",
     "Source": "name: str, zh: str, en: str, owner: str, kind: str, zone: str, entities: str, interval: str, grade: int, licence: str, rhythm_s: num, future_s: num, past_s: num?, mapping: str?, "
     "mapping_version: str, counts: Counts, last_known: time?, feed: Feed?",
     "Feed": "kind: str, every_s: num, failing: bool, last_success: time?, last_error: FeedError?, rows: int, quarantined: int, lag_s: num?",

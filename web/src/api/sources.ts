@@ -50,7 +50,12 @@ export interface BadRow {
 
 const at = (source: string) => `/api/sources/${part(source)}/quarantine`
 
-export const listSources = () => get<Page<Source>>('/api/sources', { limit: 500 })
+/** The registered sources, and the declared feeds that belong to none of them. */
+export interface Sources extends Page<Source> {
+  refused: { name: string; feed: Feed }[]
+}
+
+export const listSources = () => get<Sources>('/api/sources', { limit: 500 })
 export const listBadRows = (source: string, after?: string, limit = 50) => get<Page<BadRow>>(at(source), { after, limit })
 export const badRowsCsv = (source: string) => `${at(source)}.csv`
 export const mendRow = (source: string, id: string, raw: string) =>

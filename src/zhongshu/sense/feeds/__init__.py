@@ -33,9 +33,9 @@ def connect(
     """Make a feed of each good row of a city's connectors; return them, and by source's name what says how each is, those of bad rows too."""
     good, bad = read_connectors(folder / FILE, sources)
     feeds = [open_feed(declared, folder, intake, submit, secret) for declared in good]
-    for name, problem in bad:
-        _log.warning("feed.refused %s %s", name, problem)
-    return feeds, [*((feed.name, feed.report) for feed in feeds), *((name, partial(broken, problem, time.time_ns() // 1000)) for name, problem in bad)]
+    for row in bad:
+        _log.warning("feed.refused %s %s", row.name, row.problem)
+    return feeds, [*((feed.name, feed.report) for feed in feeds), *((row.name, partial(broken, row, time.time_ns() // 1000)) for row in bad)]
 
 
 def open_feed(declared: Declared, folder: Path, intake: Intake, submit: Callable[[Batch], "Future[Receipt]"], secret: Callable[[str], str | None]) -> Feed:

@@ -210,25 +210,34 @@ def kind_of(row: Connector) -> str:
     return str(type(row).__struct_config__.tag)
 
 
-def read_connectors(path: Path, sources: Mapping[str, Source]) -> tuple[list[Declared], list[tuple[str, Problem]]]:
-    """Read the file, if it is there: the good rows, and for each bad one its name and problem."""
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that was refused: what is known of it, and why. `kind`: '' where it names none that there is."""
+
+    name: str
+    kind: str
+    problem: Problem
+
+
+def read_connectors(path: Path, sources: Mapping[str, Source]) -> tuple[list[Declared], list[Refused]]:
+    """Read the file, if it is there: the good rows, and the bad ones."""
     try:
         held = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return [], []
     except (OSError, ValueError) as error:
-        return [], [(FILE, UNREADABLE(path=path.name, **why(error, "内容不是 TOML，或无权读取")))]
+        return [], [Refused(FILE, "", UNREADABLE(path=path.name, **why(error, "内容不是 TOML，或无权读取")))]
     listed = held.get("connector", [])
     if held.keys() - {"connector"} or not isinstance(listed, list):
-        return [], [(FILE, UNREADABLE(path=path.name, why_zh="除 [[connector]] 外还有别的内容", why_en="it holds something other than [[connector]]"))]
+        return [], [Refused(FILE, "", UNREADABLE(path=path.name, why_zh="除 [[connector]] 外还有别的内容", why_en="it holds something other than [[connector]]"))]
     good: list[Declared] = []
-    bad: list[tuple[str, Problem]] = []
+    bad: list[Refused] = []
     for number, given in enumerate(listed, 1):
-        name = str(given.get("name", "")) if isinstance(given, dict) else ""
+        name, kind = (str(given.get(key, "")) if isinstance(given, dict) else "" for key in ("name", "kind"))
         try:
             good.append(read_connector(given, number, sources, {d.row.name for d in good}))
         except Problem as problem:
-            bad.append((name, problem))
+            bad.append(Refused(name, kind if kind in SCHEMES else "", problem))
     return good, bad
 
 

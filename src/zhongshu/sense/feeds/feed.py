@@ -17,7 +17,7 @@ from zhongshu.kernel.clock import Clock, parse_duration, rfc3339
 from zhongshu.kernel.journal import Batch, Receipt
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.kernel.reason import why
-from zhongshu.sense.feeds.declared import Declared
+from zhongshu.sense.feeds.declared import Declared, Refused
 from zhongshu.sense.feeds.marks import Mark, Marks
 from zhongshu.sense.handing import Handing, Stopped
 
@@ -77,7 +77,10 @@ class Reader(Protocol):
 
 @dataclass(slots=True)
 class State:
-    """How a feed is: times in µs since 1970 by the machine's clock, except `newest`, the latest valid time it brought."""
+    """How a feed is: times in µs since 1970 by the machine's clock, except `newest`, the latest valid time it brought.
+
+    `problem`: while it is failing, why; else what was odd last.
+    """
 
     success: int | None = None
     problem: Problem | None = None
@@ -196,8 +199,9 @@ class Feed:
             self.marks.keep(part.mark)
 
     def _well(self, odd: Problem | None) -> None:
-        now = time.time_ns() // 1000
-        self.state.success, self.state.failing = now, False
+        if self.state.failing:
+            self.state.failing, self.state.problem = False, None
+        self.state.success = time.time_ns() // 1000
         if odd is not None:
             self._tell(odd, again=False)
 
@@ -239,9 +243,9 @@ def shown(problem: Problem, at: int) -> dict[str, Any]:
     return {"code": problem.kind.code, "at": rfc3339(at)} | {lang: {"sentence": problem.sentence(lang), "remedy": problem.remedy(lang)} for lang in ("zh", "en")}
 
 
-def broken(problem: Problem, at: int) -> dict[str, Any]:
-    """Say of a row that could not be read how its feed is: it is not there."""
-    return {"kind": "", "every_s": 0.0, "failing": True, "last_success": None, "last_error": shown(problem, at), "rows": 0, "quarantined": 0, "lag_s": None}
+def broken(row: Refused, at: int) -> dict[str, Any]:
+    """Say of a row that was refused how its feed is: it is not there, and never asked."""
+    return {"kind": row.kind, "every_s": 0.0, "failing": True, "last_success": None, "last_error": shown(row.problem, at), "rows": 0, "quarantined": 0, "lag_s": None}
 
 
 def _newest(batch: Batch) -> int | None:

@@ -33,7 +33,7 @@ from zhongshu.sense.intake import Intake
 from zhongshu.sense.rows import BAD_BODY, LONG_LINE, MAX_BODY, MAX_LINE, TOO_LARGE, Decoded, number, refusal, text
 from zhongshu.sense.source import BAD_SOURCE, DATE_FORMATS, Matrix, RequestTable, Source, Wide
 from zhongshu.sense.tabular import named
-from zhongshu.sense.times import BAD, EARLIEST
+from zhongshu.sense.times import BAD, EARLIEST, LOCAL, NO_OFFSET
 
 BAD_LINE = declare(
     "table.bad_line",
@@ -232,12 +232,14 @@ def _column(table: dict[str, Strings], *names: str) -> list[Strings]:
 def _wide(mapping: Wide, source: Source, intake: Intake, table: dict[str, Strings], lines: npt.NDArray[np.int64], out: Batch) -> Decoded:
     """One reading per row and declared column; what the publisher marks as absent is no reading."""
     (ids,) = _column(table, mapping.id)
-    times = _times([" ".join(parts) for parts in zip(*_column(table, *mapping.time), strict=True)], source.zone, parts=len(mapping.time))
+    written = np.array([" ".join(parts) for parts in zip(*_column(table, *mapping.time), strict=True)], object)
+    times = _times(written.tolist(), source.zone, parts=len(mapping.time))
     names = _entities(mapping, source, intake, ids, out)
     picked = [(c, np.flatnonzero(~np.isin(_column(table, c.header)[0], mapping.absent))) for c in mapping.columns if c.header in table]
     if not picked:
         raise NO_COLUMN(columns=", ".join(c.header for c in mapping.columns))
-    return _decoded([(names[at], c.property, c.unit, times[at], table[c.header][at], lines[at]) for c, at in picked])
+    parts = [(names[at], c.property, c.unit, times[at], table[c.header][at], lines[at]) for c, at in picked]
+    return _decoded(parts, np.concatenate([written[at] for _, at in picked]))
 
 
 def _matrix(mapping: Matrix, source: Source, intake: Intake, table: dict[str, Strings], lines: npt.NDArray[np.int64], out: Batch) -> Decoded:
@@ -270,7 +272,8 @@ def _urn(kind: str, id_: str) -> str:
     return "" if not name else urn(kind, name if len(name) <= _LONGEST else stable_id(id_))
 
 
-def _decoded(parts: list[tuple[Strings, str, str | None, npt.NDArray[np.int64], Strings, npt.NDArray[np.int64]]]) -> Decoded:
+def _decoded(parts: list[tuple[Strings, str, str | None, npt.NDArray[np.int64], Strings, npt.NDArray[np.int64]]], written: Strings | None = None) -> Decoded:
+    """Join columns. `written`: each reading's time as it stood in the table."""
     n = [len(p[0]) for p in parts]
     texts = np.concatenate([p[4] for p in parts])
     entity = np.concatenate([p[0] for p in parts]).tolist()
@@ -278,13 +281,16 @@ def _decoded(parts: list[tuple[Strings, str, str | None, npt.NDArray[np.int64], 
     units = [p[2] for p, count in zip(parts, n, strict=True) for _ in range(count)]
     times = np.concatenate([p[3] for p in parts])
 
+    def when(i: int) -> str:
+        return "" if written is None else str(written[i]).strip()
+
     def sent(i: int) -> str:
         """Return a cell as a native reading with its value as it stood in the table."""
         value = number(str(texts[i]).strip())
-        row = {"entity": entity[i], "property": props[i], "time": "" if times[i] < EARLIEST else int(times[i]), "value": value if np.isfinite(value) else str(texts[i])}
+        row = {"entity": entity[i], "property": props[i], "time": when(i) if times[i] < EARLIEST else int(times[i]), "value": value if np.isfinite(value) else str(texts[i])}
         return json.dumps(row | ({"unit": units[i]} if units[i] else {}), ensure_ascii=False)
 
-    return Decoded(entity, props, units, [None] * sum(n), times, _numbers(texts), np.zeros(sum(n), np.bool_), np.concatenate([p[5] for p in parts]), sent=sent)
+    return Decoded(entity, props, units, [None] * sum(n), times, _numbers(texts), np.zeros(sum(n), np.bool_), np.concatenate([p[5] for p in parts]), sent=sent, when=when)
 
 
 def _numbers(texts: Strings) -> npt.NDArray[np.float64]:
@@ -292,7 +298,7 @@ def _numbers(texts: Strings) -> npt.NDArray[np.float64]:
 
 
 def _times(texts: list[str], zone: str, parts: int = 1) -> npt.NDArray[np.int64]:
-    """Read local times: year month day hour columns, or one of the known forms; RFC 3339 keeps its own offset. Unreadable: `BAD`."""
+    """Read local times: year month day hour columns, or one of the known forms; RFC 3339 keeps its own offset. Unreadable: `BAD`; without zone and offset: `LOCAL`."""
     if parts in {3, 4}:
         texts = [_from_parts(t.split()) for t in texts]
     out = np.full(len(texts), BAD)
@@ -303,14 +309,14 @@ def _times(texts: list[str], zone: str, parts: int = 1) -> npt.NDArray[np.int64]
             break
         stamps = pc.strptime(column.take(pa.array(open_)), format=form, unit="us", error_is_null=True)
         try:
-            local = pc.assume_timezone(stamps, zone, ambiguous="earliest", nonexistent="latest")
+            local = pc.assume_timezone(stamps, zone or "UTC", ambiguous="earliest", nonexistent="latest")
         except pa.ArrowInvalid as error:
             raise BAD_SOURCE(source=zone, **why(error, "没有这个时区")) from None
         days = np.asarray(pc.fill_null(pc.day(stamps), 0))
         read = np.asarray(pc.fill_null(local.cast(pa.int64()), int(BAD))).copy()
         spilled = {text: _is_no_day(text, form) for text in {texts[i].strip() for i in open_[(days > 0) & (days <= _SPILL)]}}
         read[[spilled.get(texts[i].strip(), False) for i in open_]] = BAD
-        out[open_] = np.where(read >= EARLIEST, read, BAD)  # 1/4/14 is no day of the year 1
+        out[open_] = np.where(read >= EARLIEST, read if zone else LOCAL, BAD)  # 1/4/14 is no day of the year 1
     for i in np.flatnonzero(out == BAD).tolist():
         out[i] = _time(texts[i].strip(), zone)
     return out
@@ -332,7 +338,7 @@ def _time(text: str, zone: str) -> int:
     """Read one time that no known form fits: with an offset, or local with parts of a second."""
     try:
         moment = datetime.fromisoformat(text)
-        return to_us(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone)))
+        return int(LOCAL) if not (moment.tzinfo or zone) else to_us(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone)))
     except (ValueError, OverflowError):
         return int(BAD)
 
@@ -370,8 +376,8 @@ def _requests(
     for i in range(len(ids)):
         made = int(times["created"][i])
         key = next((t for t in (ids[i].strip(), *(table[h][i].strip() for h in mapping.also_id if h in table)) if t not in mapping.absent), "")
-        if not key or made == BAD:
-            problem = NO_TIME(text=created[i]) if key else NO_ID()
+        if not key or made < EARLIEST:
+            problem = NO_ID() if not key else NO_OFFSET(text=created[i]) if made == LOCAL else NO_TIME(text=created[i])
             out.refused.append(refusal(int(lines[i]), problem, json.dumps({h: str(c[i]) for h, c in table.items()}, ensure_ascii=False)))
             continue
         sent = json.dumps([source.version, *(str(c[i]) for c in table.values())], ensure_ascii=False)
@@ -384,7 +390,7 @@ def _requests(
             "state": state[i],
             **{n: t[i] for n, t in texts.items()},
         }
-        document |= {n: int(times[n][i]) for n in ("due", "closed") if n in times and times[n][i] != BAD}
+        document |= {n: int(times[n][i]) for n in ("due", "closed") if n in times and times[n][i] >= EARLIEST}
         document |= {} if np.isnan(lon[i]) else {"lon": float(lon[i]), "lat": float(lat[i])}
         flags = (["coarse_place"] if coarse[i] else []) + (["unplaced"] if np.isnan(lon[i]) else []) + (["due_before_opened"] if document.get("due", made + 1) <= made else [])
         if "closed" in document and state[i] not in mapping.closed_states:

@@ -85,9 +85,11 @@ def find(city: City, name: str) -> Source:
 
 
 def sources(asked: Door) -> dict[str, Any]:
-    """List the registered sources with their counts."""
-    counts = asked.city.journal.counts()
-    return {"items": [_shown(asked.city, source, counts.get(name, NONE)) for name, source in sorted(asked.city.sources.items())], "next": None}
+    """List the registered sources with their counts; under `refused` the rows of `connectors.toml` that feed none of them."""
+    city, counts = asked.city, asked.city.journal.counts()
+    items = [_shown(city, source, counts.get(name, NONE)) for name, source in sorted(city.sources.items())]
+    told = {name: report for name, report in reversed(city.feeds) if name in city.sources}  # of one source the first, as below
+    return {"items": items, "next": None, "refused": [{"name": name, "feed": report()} for name, report in city.feeds if told.get(name) is not report]}
 
 
 def _shown(city: City, source: Source, counts: dict[str, int]) -> dict[str, Any]:
