@@ -140,14 +140,12 @@ def test_a_database_that_is_away_is_named_and_known_again(postgresql: str) -> No
     where = postgres.new_database(postgresql)
     desk, reader = PostgresDesk(where), PostgresReader(where)
     try:
-        assert desk.reached() and reader.reached()
         postgres.close_door(postgresql, to=where)
         for each in (desk, reader):
-            assert not each.reached()
             with pytest.raises(Problem, match=r"desk\.unreached"):
                 each.read(lambda c: c.execute(text("SELECT 1")))
         postgres.open_door(postgresql, to=where)
-        assert desk.reached() and reader.reached()
+        assert reader.read(lambda c: c.execute(text("SELECT 1")).scalar_one()) == 1
         with pytest.raises(ProgrammingError):
             desk.read(lambda c: c.execute(text("SELECT nothing_of_the_kind")))
     finally:

@@ -12,7 +12,7 @@ from zhongshu.act import VERBS, Deed, Office, bring_in, deploy_playbook, taught
 from zhongshu.act import load as load_duties
 from zhongshu.app.installed import Installed, installed_packs
 from zhongshu.app.rhythms import Rhythms
-from zhongshu.app.stores import BESIDE, open_desk, open_journal, open_lake, same_stores
+from zhongshu.app.stores import BESIDE, answers, open_desk, open_journal, open_lake, same_stores
 from zhongshu.app.streams import recall_streams, remember
 from zhongshu.engines.evidence_files import EvidenceFiles
 from zhongshu.engines.live_cells import LiveCells
@@ -164,7 +164,7 @@ class Assembly:
             add_source=self.add_source,
             roads=Roads(self.folder),
             salt=city_salt(self.folder),
-            reached={name: reached for name, reached in (("journal", self.journal.reached), ("desk", self.desk.reached)) if getattr(self.settings, name)},
+            reached={name: told for name, told in (("journal", self.journal.reached), ("desk", lambda: answers(self.desk))) if getattr(self.settings, name)},
             samples={name: drawn for pack in self.packs for name, drawn in pack.samples.items()},
         )
 

@@ -25,7 +25,7 @@ from zhongshu.engines.sqlite_desk import SqliteDesk
 from zhongshu.engines.sqlite_journal import SqliteJournal
 from zhongshu.kernel.area import show_area
 from zhongshu.kernel.desk import Desk
-from zhongshu.kernel.problem import declare
+from zhongshu.kernel.problem import Problem, declare
 from zhongshu.settings import Settings
 from zhongshu.survey import City as About
 
@@ -154,6 +154,15 @@ def _catalogue(settings: Settings, about: About) -> Catalogue:
 def desk_file(settings: Settings) -> str:
     """Return the name of the desk's own file inside a backup."""
     return DUMP if settings.desk else DESK.file
+
+
+def answers(desk: Desk) -> bool:
+    """Tell whether a desk can be read now."""
+    try:
+        desk.read(lambda _: None)
+    except Problem:
+        return False
+    return True
 
 
 # bringing a city to its stores

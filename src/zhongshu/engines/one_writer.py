@@ -97,14 +97,6 @@ class OneWriter:
             connection.info.clear()
             return work(connection)
 
-    def reached(self) -> bool:
-        """Tell whether the store answers."""
-        try:
-            self.read(lambda _: None)
-        except Problem:
-            return False
-        return True
-
     def waiting(self) -> int:
         """Return how many commands wait."""
         return self._queue.qsize()

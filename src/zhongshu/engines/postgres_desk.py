@@ -171,14 +171,6 @@ class PostgresReader:
             connection.info.clear()
             return work(connection)
 
-    def reached(self) -> bool:
-        """Tell whether the store answers."""
-        try:
-            self.read(lambda _: None)
-        except Problem:
-            return False
-        return True
-
     def submit(self, work: Callable[[Any], T]) -> "Future[T]":  # noqa: ARG002 (the port's)
         """Refuse: raises `desk.not_here`."""
         raise NOT_HERE()

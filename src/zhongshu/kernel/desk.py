@@ -25,10 +25,6 @@ class Desk(Protocol):
         """Run a read on a connection of its own."""
         ...
 
-    def reached(self) -> bool:
-        """Tell whether the store answers."""
-        ...
-
     def waiting(self) -> int:
         """Return how many writes wait."""
         ...
