@@ -141,7 +141,9 @@ def test_what_others_write_is_fetched_once_whatever_is_killed(folder: Path, scad
         assert (fed["failing"], fed["kind"], fed["quarantined"]) == (False, "postgresql", 0) and fed["last_success"] and 0 <= fed["lag_s"] < 3700
         assert gone["failing"] and gone["last_success"] is None and gone["last_error"]["zh"]["sentence"] and gone["last_error"]["en"]["remedy"]
         assert wrong["failing"] and wrong["last_error"]["code"] == "connector.invalid" and "registers" in wrong["last_error"]["en"]["sentence"]
-        (measure,) = [one for one in city.get("/api/running", admin)["items"] if one["name"] == "feeds_failing"]
+        measures = {one["name"]: one for one in city.get("/api/running", admin)["items"]}
+        assert "uplink_waiting_mb" not in measures, "a city without an uplink has nothing that waits for it"
+        measure = measures["feeds_failing"]
         assert (measure["value"], measure["well"], measure["outside"]) == (4, False, True)
         refused = city.get("/api/sources?limit=500", admin)["refused"]
         assert [(row["name"], row["feed"]["kind"]) for row in refused] == [("stray", "s3"), ("fed", "s3")], "what feeds no source is told beside them"
