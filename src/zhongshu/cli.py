@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,6 +36,7 @@ screen = Console(stderr=True)
 Data = Annotated[str | None, typer.Option(help="Folder of the city.")]
 Areas = Annotated[list[str] | None, typer.Option(help="15-digit area, once for each; the city if not given.")]
 Tell = Callable[[str, int], None]
+Own = Callable[[Settings], AbstractContextManager[Any]]
 
 
 @contextmanager
@@ -70,13 +71,13 @@ def _settings(data: str | None) -> Settings:
         return read({"data": data})
 
 
-def _through(settings: Settings, command: str, arguments: dict[str, Any], by_itself: Callable[[assembly.Assembly, Tell], Any]) -> Any:  # noqa: ANN401 (what it gives)
-    """Do a command through the city's owner where it runs, else alone."""
+def _through(settings: Settings, command: str, arguments: dict[str, Any], by_itself: Callable[[Any, Tell], Any], own: Own = parts) -> Any:  # noqa: ANN401 (what it gives)
+    """Do a command through the city's owner where it runs, else alone, on what `own` opens of it."""
     with problems(), progress() as tell:
         assembly.need_city(settings.data)
         if assembly.is_owned(settings.data):
             return assembly.through_owner(settings, command, arguments, tell)
-        with parts(settings) as held:
+        with own(settings) as held:
             return by_itself(held, tell)
 
 
@@ -262,7 +263,7 @@ def playbook_check(file: Path) -> None:
 @app.command()
 def verify(data: Data = None, repair: Annotated[bool, typer.Option(help="Write damaged files of the warehouse anew from the journal, where it still has them.")] = False) -> None:  # noqa: FBT002
     """Read everything there is; exit 0 only when all of it is whole."""
-    told = _through(_settings(data), "verify", {"repair": repair}, lambda held, tell: assembly.checked(held, tell, mend=repair))
+    told = _through(_settings(data), "verify", {"repair": repair}, lambda held, tell: assembly.checked(held, tell, mend=repair), assembly.stores)
     for name in told["mended"]:
         print(f"mended 已修复 {name}")
     for line in told["wrong"]:

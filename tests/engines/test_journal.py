@@ -198,11 +198,14 @@ def test_what_is_not_whole_is_found_and_named(in_one_file: SqliteJournal) -> Non
     journal.trim(2)
     assert journal.verify(2) == []
     with sqlite3.connect(journal.path) as store:
+        store.execute("UPDATE entry SET known = known + 1 WHERE offset = 3")
+    assert journal.verify(4) == ["entry 3 is not as it was written"], "also what the warehouse has: it is mended from here"
+    with sqlite3.connect(journal.path) as store:
         store.execute("UPDATE entry SET payload = substr(payload, 1, 40) WHERE offset = 4")
-    assert [line[:7] for line in journal.verify(2)] == ["entry 4"] and journal.between(4, 4) is None
+    assert [line[:7] for line in journal.verify(2)] == ["entry 3", "entry 4"] and journal.between(4, 4) is None
     with sqlite3.connect(journal.path) as store:
         store.execute("DELETE FROM entry WHERE offset IN (3, 5)")
-    assert {line.split(" cannot")[0] for line in journal.verify(2)} == {"entries 3–3 are gone", "entry 4", "entries 5–5 are gone"}
+    assert {line.split(" is not")[0] for line in journal.verify(2)} == {"entries 3–3 are gone", "entry 4", "entries 5–5 are gone"}
 
 
 def test_what_comes_while_it_is_verified_is_not_missed(journal: SqliteJournal) -> None:
@@ -329,3 +332,65 @@ def test_everything_acknowledged_is_there_after_the_process_is_killed(kind: str,
         assert journal.head() - len(acknowledged) in {0, 1, 2, 3}, "at most what was on its way, once per kill"
         assert json.dumps(sorted(held)) == json.dumps(list(range(1, journal.head() + 1)))
         journal.close()
+
+
+# what the disk changed
+
+
+def in_the_middle(payload: bytes) -> bytes:
+    """Change eight bytes of the values, so that everything can still be read."""
+    at = payload.index((4242).to_bytes(8, "little"))
+    return payload[:at] + (4243).to_bytes(8, "little") + payload[at + 8 :]
+
+
+@pytest.mark.parametrize(
+    "change", ["payload = changed(payload)", "known = known + 1", "count = count - 1", "kind = 'readingz'", "kind = CAST(x'72ff' AS TEXT)", "payload = 'text'"]
+)
+def test_an_entry_that_is_not_as_it_was_written_is_named_and_not_read(in_one_file: SqliteJournal, change: str) -> None:
+    journal = in_one_file
+    for i in range(3):
+        journal.append([batch(f"{i}", [4242 + i, 1])], 10 + i)
+    with sqlite3.connect(journal.path) as store:
+        store.create_function("changed", 1, in_the_middle)
+        store.execute(f"UPDATE entry SET {change} WHERE offset = 1")
+    store.close()
+    assert journal.verify(0) == ["entry 1 is not as it was written"] and journal.between(1, 2) is None
+    for kind in ("", "readings"):
+        with pytest.raises(Problem) as told:
+            list(journal.read(0, kind))
+        assert told.value.kind.code == "journal.damaged" and "Entry 1 " in told.value.sentence() and "第 1 条" in told.value.sentence("zh")
+    assert [e.offset for e in journal.read(1)] == [2, 3] and journal.between(2, 3) is not None
+
+
+def test_an_entry_of_an_older_program_is_read_unchecked_and_one_that_cannot_be_is_named(tmp_path: Path) -> None:
+    old = SqliteJournal(tmp_path / "journal")
+    for i in range(2):
+        old.append([batch(f"{i}", [i])], 10 + i)
+    old.close()
+    with sqlite3.connect(tmp_path / "journal") as store:
+        store.execute("ALTER TABLE entry DROP COLUMN crc")
+    store.close()
+    journal = SqliteJournal(tmp_path / "journal")
+    assert journal.verify(0) == [] and [e.offset for e in journal.read(0)] == [1, 2]
+    journal.append([batch("new", [9])], 20)
+    with sqlite3.connect(journal.path) as store:
+        assert store.execute("SELECT crc IS NULL FROM entry ORDER BY offset").fetchall() == [(1,), (1,), (0,)]
+        store.execute("UPDATE entry SET payload = substr(payload, 1, 40) WHERE offset = 2")
+    store.close()
+    with pytest.raises(Problem, match=r"journal\.damaged.*Entry 2 "):
+        list(journal.read(0))
+    journal.close()
+
+
+def test_a_file_that_is_no_journal_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "journal").write_bytes(b"not a database at all, but long enough to look like something" * 20)
+    with pytest.raises(Problem, match=r"journal\.unreadable"):
+        SqliteJournal(tmp_path / "journal")
+
+
+def test_a_backup_is_sealed_whatever_keeps_the_journal(journal: SqliteJournal, tmp_path: Path) -> None:
+    journal.append([batch("a", [1], entities=[{"id": "urn:zs:A:1"}])], 10)
+    journal.backup(tmp_path / "copy")
+    copy = SqliteJournal(tmp_path / "copy")
+    assert copy.verify(0) == [] and [crc is not None for (crc,) in copy._write.execute("SELECT crc FROM entry")] == [True, True]
+    copy.close()

@@ -117,7 +117,7 @@ def test_what_is_trimmed_leaves_the_stream_and_what_is_gone_too_early_is_named(n
     assert (journal._state().first_seq, journal._state().messages) == (4, 3) and journal.verify(3) == []
     journal._nats.call(journal._nats.stream.delete_msg(f"zs-{name}", 5))
     assert journal.verify(3) == ["entry 5 is gone"] and journal.between(4, 6) is None
-    with pytest.raises(ValueError, match="entry 5"):
+    with pytest.raises(Problem, match=r"journal\.damaged: Entry 5 "):
         list(journal.read(3))
     journal.close()
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -40,25 +41,54 @@ DRAFT = "backup-"
 SYSTEM = Principal("system", "系统", (), "internal")
 
 
-class Assembly:
+class Stores:
+    """What a city stands on, open: enough to see whether it is whole, also where so much is damaged that it cannot be put together."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Open journal, warehouse, desk and evidence, where the settings say they stand; the caller holds the lock."""
+        self.settings, self.folder, self.clock = settings, settings.data, clock
+        for left in self.folder.glob(f"{DRAFT}*") if settings.role != BESIDE else ():
+            shutil.rmtree(left)
+        self.about = About.load(self.folder)
+        same_stores(settings)
+        self.journal = open_journal(settings, self.about)
+        self.lake = open_lake(settings, self.about, replay=clock.mode == "replay")
+        self.desk = open_desk(settings)
+        self.evidence = EvidenceFiles(self.folder / "evidence")
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger, open; beside the owner, what is looked at is told to it."""
+        if not isinstance(self.journal, NatsReader):
+            return Ledger(self.desk, self.folder / "ledger.anchor")
+        line, name = self.journal.line, show_area(self.about.code)
+        return Looks(self.desk, lambda told: line.call(line.stream.publish(f"zs.{name}.look", json.dumps(told).encode())))
+
+    def close(self) -> None:
+        """Close in the opposite order."""
+        if "ledger" in vars(self):
+            self.ledger.close()
+        self.desk.close()
+        self.journal.close()
+        self.lake.close()
+
+
+class Assembly(Stores):
     """The parts of one city, made in order. `deliver` is told every durable group."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Open everything in the folder; the caller holds the lock."""
-        self.settings, self.folder, self.clock = settings, (folder := settings.data), clock
-        for left in folder.glob(f"{DRAFT}*") if settings.role != BESIDE else ():
-            shutil.rmtree(left)
+        folder = settings.data
         # packs
         self.packs: list[Installed] = installed_packs()
         properties = {p.name: p for pack in self.packs for p in pack.properties}
         # survey
-        self.about, self.areas = About.load(folder), Areas.load(folder)
+        self.areas = Areas.load(folder)
         self.place = Place.open(self.areas, folder)
         entities = Entities.load(folder).rows if (folder / "survey" / "entities.parquet").exists() else ()
         # engines
-        self._open_engines()
+        super().__init__(settings, clock)
         # govern
-        self.ledger = self._open_ledger()
         policies = [p.policy for p in self.packs if p.policy is not None]
         self.guard = Guard(Policy(policies), verbs={verb: (word.zh, word.en) for verb, word in VERBS.items()})
         self.identity = Identity(self.desk, self.ledger, loopback=settings.loopback, demo_password=settings.demo_password)
@@ -102,21 +132,6 @@ class Assembly:
             for pack in self.packs:
                 self._bring_duties(pack)
         self.office.assistant = self.office.read(lambda connection: taught(connection, clock.now(), chosen(settings.classifier)))
-
-    def _open_engines(self) -> None:
-        """Open journal, warehouse, desk and evidence, where the settings say they stand."""
-        same_stores(self.settings)
-        self.journal = open_journal(self.settings, self.about)
-        self.lake = open_lake(self.settings, self.about, replay=self.clock.mode == "replay")
-        self.desk = open_desk(self.settings)
-        self.evidence = EvidenceFiles(self.folder / "evidence")
-
-    def _open_ledger(self) -> Ledger:
-        """Open the ledger; beside the owner, what is looked at is told to it."""
-        if not isinstance(self.journal, NatsReader):
-            return Ledger(self.desk, self.folder / "ledger.anchor")
-        line, name = self.journal.line, show_area(self.about.code)
-        return Looks(self.desk, lambda told: line.call(line.stream.publish(f"zs.{name}.look", json.dumps(told).encode())))
 
     def _bring_playbooks(self, deed: Deed) -> None:
         """Deploy every pack's playbooks, before any pack's table names one; what is there already stays as it is."""
@@ -223,13 +238,6 @@ class Assembly:
 
     def _codes(self, level: Level) -> Codes:
         return self._codes_at[level]
-
-    def close(self) -> None:
-        """Close in the opposite order."""
-        self.ledger.close()
-        self.desk.close()
-        self.journal.close()
-        self.lake.close()
 
 
 def open_city(settings: Settings, clock: Clock | None = None) -> Assembly:

@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import httpx
 import shapely
 
 from zhongshu.act import consume, consumed, relay
-from zhongshu.app.assembly import DRAFT, Assembly, open_city
+from zhongshu.app.assembly import DRAFT, Assembly, Stores, open_city
 from zhongshu.app.installed import installed_packs
 from zhongshu.app.retention import disagreements, shown_rules
 from zhongshu.app.stores import desk_file, move_stores, settle
@@ -26,6 +26,7 @@ from zhongshu.govern import read_anchor
 from zhongshu.govern import verify as verify_ledger
 from zhongshu.judge import Values, cost
 from zhongshu.kernel.area import Area, Level, show_area, unplaced
+from zhongshu.kernel.clock import LiveClock
 from zhongshu.kernel.journal import Batch, Receipt
 from zhongshu.kernel.problem import Problem, ProblemKind, declare
 from zhongshu.kernel.reason import why
@@ -87,6 +88,17 @@ def alone(settings: Settings) -> Iterator[tuple[Assembly, Pipe]]:
             pipe.close()
             parts.lake.commit()
             parts.close()
+    finally:
+        lock.release()
+
+
+@contextmanager
+def stores(settings: Settings) -> Iterator[Stores]:
+    """Own what a city stands on for one command, without putting the city together."""
+    lock = OwnerLock(settings.data).take()
+    try:
+        with closing(Stores(settings, LiveClock())) as held:
+            yield held
     finally:
         lock.release()
 
@@ -211,14 +223,14 @@ def shown(parts: Assembly, values: dict[str, Values]) -> list[dict[str, Any]]:
     ]
 
 
-def checked(parts: Assembly, tell: Tell, *, mend: bool) -> dict[str, list[str]]:
+def checked(parts: Stores, tell: Tell, *, mend: bool) -> dict[str, list[str]]:
     """Return what is not whole (`wrong`) and what was written anew before (`mended`): files of the warehouse whose readings are still in the journal."""
     tell("repair" if mend else "lake", 0)
     mended = parts.lake.repair(parts.journal.between) if mend else []
     return {"mended": mended, "wrong": verify(parts, tell)}
 
 
-def verify(parts: Assembly, tell: Tell) -> list[str]:
+def verify(parts: Stores, tell: Tell) -> list[str]:
     """Read everything there is and return what is not whole, one sentence each."""
     tell("lake", 0)
     wrong = parts.lake.verify()
@@ -227,20 +239,32 @@ def verify(parts: Assembly, tell: Tell) -> list[str]:
     tell("desk", 0)
     wrong += [f"desk: {line}" for line in parts.desk.verify()]
     tell("ledger", 0)
-    parts.ledger.flush()
-    wrong += [f"ledger: {line}" for line in parts.desk.read(lambda conn: verify_ledger(conn, read_anchor(parts.folder / "ledger.anchor")))]
-    wrong += disagreements(parts)
-    if not parts.ledger.whole:
-        wrong.append("ledger: it did not agree with its anchor when the city was opened")
+    wrong += _seen("ledger", lambda: _ledger_faults(parts)) + _seen("retention", lambda: disagreements(parts))
     tell("evidence", 0)
     return wrong + [f"evidence: {line}" for line in parts.evidence.verify()]
 
 
-def _missing(parts: Assembly) -> list[str]:
+def _missing(parts: Stores) -> list[str]:
     """Return what is not whole of the journal. What went to the warehouse while it was read is not missing: a fault is what a second look finds too."""
     found = parts.journal.verify(parts.lake.offset())
     again = parts.journal.verify(parts.lake.offset()) if found else []
     return [line for line in found if line in again]
+
+
+def _seen(what: str, look: Callable[[], list[str]]) -> list[str]:
+    """Return what a look finds; where a store is too damaged for it, that."""
+    try:
+        return look()
+    except Problem as problem:
+        return [f"{what}: {problem.sentence()}"]
+    except (ValueError, LookupError) as error:  # of a line that was changed; what it holds is not told
+        return [f"{what}: it cannot be read ({type(error).__name__})"]
+
+
+def _ledger_faults(parts: Stores) -> list[str]:
+    parts.ledger.flush()
+    wrong = [f"ledger: {line}" for line in parts.desk.read(lambda conn: verify_ledger(conn, read_anchor(parts.folder / "ledger.anchor")))]
+    return wrong if parts.ledger.whole else [*wrong, "ledger: it did not agree with its anchor when the city was opened"]
 
 
 def need_port(host: str, port: int) -> None:

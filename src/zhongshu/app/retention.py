@@ -17,7 +17,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from zhongshu.act import relay
-from zhongshu.app.assembly import Assembly
+from zhongshu.app.assembly import Assembly, Stores
 from zhongshu.engines.forgetting import Cut, Piece
 from zhongshu.engines.manifest import HOURLY, MODULUS, READINGS, Line
 from zhongshu.judge import Indicator
@@ -248,7 +248,7 @@ def _shown(span: int | None) -> str:
     return "for ever" if span is None else show_duration(span)
 
 
-def disagreements(parts: Assembly) -> list[str]:
+def disagreements(parts: Stores) -> list[str]:
     """Hold what the manifest says was forgotten against the ledger; return where they differ, one sentence each."""
 
     def compare(totals: Mapping[tuple[str, str], Line]) -> list[str]:

@@ -23,11 +23,22 @@ from zhongshu.engines.catalogues import PARTED, Catalogue, SqliteCatalogue, atta
 from zhongshu.engines.checksum import FORM, checksum
 from zhongshu.engines.durable import sync_folder
 from zhongshu.engines.forgetting import Forgetting
-from zhongshu.engines.manifest import MODULUS, READINGS, Manifest, commits, forgotten, joined
-from zhongshu.engines.parquet_files import by_month, sums, write_parquet
+from zhongshu.engines.manifest import HOURLY, MODULUS, READINGS, Manifest, commits, crcs, forgotten, joined
+from zhongshu.engines.parquet_files import by_month, crc, sums, write_parquet
 from zhongshu.engines.record_views import KEY, KEY_NAMES, readings, versions
+from zhongshu.kernel.problem import declare
 from zhongshu.kernel.reading import SCHEMA, Flag
+from zhongshu.kernel.reason import why
 
+DAMAGED = declare(
+    "lake.damaged",
+    "unavailable",
+    zh=("数据仓读不了：{why_zh}。", "请停下城市，运行 zhongshu verify --repair：它会指出是哪个文件，日志里还有的就重新写好；其余的请从备份恢复。"),
+    en=(
+        "The warehouse cannot be read: {why_en}.",
+        "Stop the city and run `zhongshu verify --repair`: it names the file and writes it anew where the journal still has it; restore a backup for the rest.",
+    ),
+)
 _COLUMNS = ", ".join(f'"{f.name}" {"VARCHAR" if pa.types.is_dictionary(f.type) else {"int64": "BIGINT", "int32": "INTEGER", "double": "DOUBLE"}[str(f.type)]}' for f in SCHEMA)
 CATALOGUE = "catalog.sqlite"
 """The name of the catalogue's own file, where it is one."""
@@ -39,6 +50,8 @@ _KEYS = pa.schema([(name, pa.int64() if name == "valid" else pa.string()) for na
 AGAIN = 3
 """How often a query is asked again whose files were taken away under it."""
 _PIECES = 64
+_OURS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.InterruptException)
+"""What a query itself is to blame for; anything else that DuckDB says of one, bytes that are damaged made it say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +106,8 @@ class DuckLake:
         self.forgetting = Forgetting(self._db, folder, self._book, self._writing, self.offset, beside=beside)
         if not beside:
             self._mend()
-        self._revised = self._revised_keys()
+        self._revised, self._recalled = list[pa.Table](), False
+        """Keys that were revised, and whether those of the files are among them: they are read when first asked for."""
 
     def _committed(self, cursor: duckdb.DuckDBPyConnection | None = None) -> int:
         rows = (cursor or self._db).execute("SELECT commit_extra_info FROM lake.snapshots() WHERE commit_extra_info IS NOT NULL ORDER BY snapshot_id DESC LIMIT 1").fetchall()
@@ -120,11 +134,13 @@ class DuckLake:
         home = self.folder / "readings"
         return [path for path in (home / "main").rglob("*.parquet") if path.name not in known] + list(home.rglob("*.mended"))
 
-    def _revised_keys(self) -> list[pa.Table]:
-        """Return the keys that were revised; where the manifest says that there are none, nothing is read."""
-        if not any(line.get("revised", True) for line in self.manifest()):
-            return []
-        return [self._db.execute(f"SELECT DISTINCT {KEY} FROM lake.readings WHERE flags & {int(Flag.REVISION)} != 0").to_arrow_table().cast(_KEYS)]
+    def _revised_keys(self) -> pa.Table:
+        """Return the keys that were revised; where the manifest says that the files have none, no file is read. The caller holds the lock."""
+        if not self._recalled and any(line.get("revised", True) for line in self.manifest()):
+            rows = self._db.cursor().execute(f"SELECT DISTINCT {KEY} FROM lake.readings WHERE flags & {int(Flag.REVISION)} != 0").to_arrow_table()
+            self._revised.append(rows.cast(_KEYS))
+        self._recalled = True
+        return pa.concat_tables(self._revised) if self._revised else _KEYS.empty_table()
 
     def manifest(self) -> list[dict[str, Any]]:
         """Return a line per commit, or stretch of commits that were merged: offsets (from, to), count, checksum, files."""
@@ -191,6 +207,7 @@ class DuckLake:
                         "form": FORM,
                         "revised": bool(pc.any(_is_revision(table)).as_py()),
                         "files": [str(f.relative_to(self.folder)) for f in files],
+                        "crc": {str(f.relative_to(self.folder)): crc(f) for f in files},
                     }
                 )
                 self._enter(files, last, len(table))
@@ -254,15 +271,17 @@ class DuckLake:
     def query(self, sql: str, parameters: dict[str, Any] | None = None, tables: dict[str, pa.Table] | None = None, known: int | None = None, at: Held | None = None) -> pa.Table:
         """Answer SQL over `readings` (lake ∪ tail, each key once, latest known at or before `known` wins), `versions` (all of them), `hourly` and the lent tables.
 
-        `at`: the record as it was held then; without it, as it is now.
+        `at`: the record as it was held then; without it, as it is now. Raises `lake.damaged`.
         """
         for again in range(AGAIN, -1, -1):
             era = self.forgetting.era
             try:
                 found, snapshot = self._ask(sql, parameters or {}, tables or {}, known, at)
-            except duckdb.IOException:
-                if at is not None or not again or (era == self.forgetting.era and not self._beside):
-                    raise
+            except _OURS:
+                raise
+            except duckdb.Error as error:
+                if not isinstance(error, duckdb.IOException) or at is not None or not again or (era == self.forgetting.era and not self._beside):
+                    raise DAMAGED(**why(error if isinstance(error, duckdb.OperationalError) else "malformed")) from error
             else:
                 if at is not None or (era == self.forgetting.era and (not self._beside or self._stands(snapshot))):
                     return found
@@ -291,7 +310,7 @@ class DuckLake:
                 (snapshot,) = cursor.execute("SELECT id FROM ducklake_current_snapshot('lake')").fetchone() or (0,)
                 offset = self._committed(cursor) if self._beside else self._offset  # beside, a commit comes unheard
                 tail = [t for o, t in self._tail if o > offset]
-                revised = pa.concat_tables(self._revised) if self._revised else _KEYS.empty_table()
+                revised = self._revised_keys()
             lake, beyond = "lake.readings", pa.concat_tables(tail).unify_dictionaries() if tail else SCHEMA.empty_table()
             if at is not None:
                 lake, beyond, revised = f"lake.readings AT (VERSION => {at.snapshot:d})", at.tail, at.revised
@@ -316,7 +335,7 @@ class DuckLake:
                     files,
                     self._tail[-1][0] if self._tail else self._offset,
                     pa.concat_tables(tail).unify_dictionaries() if tail else SCHEMA.empty_table(),
-                    pa.concat_tables(self._revised) if self._revised else _KEYS.empty_table(),
+                    self._revised_keys(),
                     self.replay,
                 )
             yield held
@@ -338,7 +357,8 @@ class DuckLake:
                 sync_folder(Path(path).parent)
             self._merges += 1
             if after != before:
-                self._book.put(joined(self._book.lines(), self._names()))
+                made = {str(Path(path).relative_to(self.folder)): crc(path) for path in after - before}
+                self._book.put(joined([*self._book.lines(), {"crc": made}], self._names()))
             return len(before) - len(after)
 
     def _tidy(self) -> None:
@@ -354,7 +374,8 @@ class DuckLake:
 
     def _names(self) -> set[str]:
         """Return the files' names as the manifest gives them."""
-        return {str(Path(path).relative_to(self.folder)) for path in self.files() if Path(path).is_relative_to(self.folder)}
+        files = self.files() | self.forgetting.files(HOURLY)
+        return {str(Path(path).relative_to(self.folder)) for path in files if Path(path).is_relative_to(self.folder)}
 
     def verify(self) -> list[str]:
         """Read every column of every file against the manifest; return what is not whole, one sentence each, naming the file."""
@@ -369,13 +390,16 @@ class DuckLake:
                 table = between(line["from"], line["to"])
                 if table is not None and (len(table), checksum(table)) == (line["count"], line["checksum"]):
                     mended += self._anew(line, table)
+            if mended:  # what DuckDB remembers of a file is what it was before
+                self._db.execute("SET enable_external_file_cache = false")
+                self._db.execute("SET enable_external_file_cache = true")
         return mended
 
     def _faults(self) -> tuple[list[str], list[dict[str, Any]]]:
         """Return what is not whole in sentences, and the manifest's lines of the commits concerned."""
         book, files, offset = self._book.lines(), sorted(self.files()), self._offset
         lines = commits(book)
-        wrong, held = sums(files, self.folder, np.array([line["to"] for line in lines], np.int64))
+        wrong, held = sums(files, self.folder, np.array([line["to"] for line in lines], np.int64), crcs=crcs(book))
         wrong += [f"catalogue: {line}" for line in self.catalogue.faults()]
         gone, stray = forgotten(book, (line["to"] for line in lines))
         wrong += [f"manifest: run {line['run']} forgets readings of no commit" for line in stray]
@@ -410,6 +434,7 @@ class DuckLake:
             part.replace(self.folder / name)
             sync_folder(part.parent)
             done.append(str(name))
+            self._book.note({"crc": {str(name): crc(self.folder / name)}})
         return done
 
     def backup(self, folder: Path, then: Callable[[], object] = lambda: None) -> None:

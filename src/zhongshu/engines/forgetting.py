@@ -23,8 +23,8 @@ import pyarrow.parquet as pq
 from zhongshu.engines.catalogues import PARTED, transaction
 from zhongshu.engines.checksum import FORM, checksum, products
 from zhongshu.engines.durable import sync_folder
-from zhongshu.engines.manifest import HOURLY, MODULUS, READINGS, Line, Manifest, commits, forgotten, runs, totals
-from zhongshu.engines.parquet_files import sums, write_rows
+from zhongshu.engines.manifest import HOURLY, MODULUS, READINGS, Line, Manifest, commits, crcs, forgotten, runs, totals
+from zhongshu.engines.parquet_files import crc, sums, write_rows
 from zhongshu.kernel.clock import HOUR
 from zhongshu.kernel.condition import quote
 from zhongshu.kernel.reading import SCHEMA, Flag
@@ -136,6 +136,9 @@ class _Exchange:
     old: dict[str, list[str]] = field(default_factory=dict)
     new: dict[str, list[Path]] = field(default_factory=dict)
 
+    def crcs(self, home: Path) -> Line:
+        return {"crc": {_relative(p, home): crc(p) for paths in self.new.values() for p in paths}}
+
     def names(self, home: Path) -> Line:
         return {"old": sorted(_relative(p, home) for paths in self.old.values() for p in paths), "new": sorted(_relative(p, home) for ps in self.new.values() for p in ps)}
 
@@ -210,7 +213,7 @@ class Forgetting:
                 raise RuntimeError(message)  # noqa: TRY301 (undone below)
             for folder in {p.parent for paths in exchange.new.values() for p in paths}:
                 sync_folder(folder)
-            self._book.note({"run": number, **exchange.names(self._home)}, *made, *tally.lines(number, piece.table, cuts))
+            self._book.note({"run": number, **exchange.names(self._home)}, *made, *tally.lines(number, piece.table, cuts), exchange.crcs(self._home))
             self._swap(exchange, number)
         except BaseException:
             self.unsure = True
@@ -310,7 +313,7 @@ class Forgetting:
         lines = self._book.lines()
         made = commits(lines, HOURLY)
         ends = [line["to"] for line in made]
-        wrong, held = sums(sorted(self.files(HOURLY)), self._home, np.array(ends, np.int64), HOURLY_SCHEMA)
+        wrong, held = sums(sorted(self.files(HOURLY)), self._home, np.array(ends, np.int64), HOURLY_SCHEMA, crcs(lines))
         gone, stray = forgotten(lines, ends, HOURLY)
         wrong += [f"manifest: run {line['run']} forgets hourly rows that were never made" for line in stray]
         for i, line in enumerate(made):

@@ -5,6 +5,7 @@ Knows no store. A group is bytes too (`pack`, `unpack`), for a journal that keep
 
 import json
 import time
+import zlib
 from typing import Any
 
 import msgspec
@@ -90,8 +91,17 @@ def entry(offset: int, kind: str, known: int, content: bytes) -> Entry:
     return Entry(offset, kind, known, documents=tuple(json.loads(line) for line in content.decode().split("\n")))
 
 
-def fault(offset: int, kind: str, count: int, content: bytes) -> str | None:
-    """Say what is wrong with an entry's content, None where nothing is."""
+def seal(offset: int, kind: str, known: int, count: int, content: bytes | None) -> int:
+    """Return the CRC-32 of an entry as a file keeps it. Content that damage made something else than bytes gives another."""
+    return zlib.crc32(content if isinstance(content, bytes) else b"", zlib.crc32(f"{offset} {kind} {known} {count} ".encode()))
+
+
+def fault(offset: int, kind: str, count: int, content: bytes | None, *, whole: bool = True) -> str | None:
+    """Say what is wrong with an entry, None where nothing is; `whole`: it is as it was sealed."""
+    if content is None:
+        return f"entry {offset} is gone"
+    if not whole:
+        return f"entry {offset} is not as it was written"
     try:
         read = entry(offset, kind, 0, content)
     except (pa.ArrowException, ValueError) as error:

@@ -8,16 +8,18 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from zhongshu.engines.desk_move import NOT_EMPTY, NOT_EQUAL, Moved
-from zhongshu.engines.journal_group import Group
+from zhongshu.engines.journal_group import Group, seal
 from zhongshu.engines.nats_journal import NatsJournal
+from zhongshu.engines.sqlite_journal import DAMAGED, SqliteJournal
 
 Tell = Callable[[str, int], None]
 
 
 def move_journal(source: Path, url: str, index: Path, name: str, tell: Tell) -> Moved:
-    """Copy a journal's file into the stream of a name, with its index beside; all of it, or nothing. Raises `move.not_empty`, `move.not_equal`, and what the stream refuses."""
+    """Copy a journal's file into the stream of a name, with its index beside; all of it, or nothing. Raises `move.not_empty`, `move.not_equal`, `journal.damaged`, and what the stream refuses."""
     journal = NatsJournal(url, index, name)
     try:
         moved = _moved(journal, source, name, tell)
@@ -62,9 +64,12 @@ def _moved(journal: NatsJournal, source: Path, name: str, tell: Tell) -> Moved:
 
 def _fill(journal: NatsJournal, source: Path, tell: Tell) -> None:
     """Publish what is in the file, an entry a message, then take over all its other tables."""
+    SqliteJournal(source).close()  # whichever program wrote it, it now has this one's columns
     with contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as file:
-        for done, row in enumerate(file.execute("SELECT offset, kind, known, count, payload FROM entry ORDER BY offset"), 1):
-            journal.take(Group([row], [], [], [], [], []))
+        for done, (*row, crc) in enumerate(file.execute("SELECT offset, kind, known, count, payload, crc FROM entry ORDER BY offset"), 1):
+            if crc is not None and crc != seal(*row):
+                raise DAMAGED(entry=row[0], path=source)
+            journal.take(Group([(row[0], row[1], row[2], row[3], row[4])], [], [], [], [], []))
             if done % 1000 == 0:
                 tell("journal", done)
     journal.adopt(source)
@@ -76,10 +81,10 @@ def _sums(source: Path, first: int = -1) -> tuple[int, str]:
         return _sum(file.execute("SELECT offset, kind, known, count, payload FROM entry ORDER BY offset LIMIT ?", (first,)))
 
 
-def _sum(rows: Iterable[tuple[int, str, int, int, bytes | None]]) -> tuple[int, str]:
+def _sum(rows: Iterable[Any]) -> tuple[int, str]:
     """Count entries and hash them in their order."""
     held, count = hashlib.sha256(), 0
-    for offset, kind, known, size, content in rows:
+    for offset, kind, known, size, content, *_ in rows:
         held.update(f"{offset} {kind} {known} {size} ".encode() + (content or b""))
         count += 1
     return count, held.hexdigest()

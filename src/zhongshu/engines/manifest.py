@@ -1,9 +1,10 @@
 """The warehouse's manifest: a line for every commit, and a line for everything that was forgotten since, so that held + forgotten = committed can be proven.
 
-Lines are JSON, appended and fsynced before the catalogue hears of what they say. Three forms:
+Lines are JSON, appended and fsynced before the catalogue hears of what they say. Four forms:
 
 - a commit: `from`, `to` (offsets), `count`, `checksum`, `form`, `revised`, `files`; of the hourly rows with `table`. Commits none of whose files stands any more
   are joined into one line for a stretch of offsets, `commits` telling of how many: counts and checksums add up, so the proof stays the same.
+- files that are of no one commit, or were written anew: `crc` (by name); a commit's own line has `crc` too. Files of older programs have none.
 - a run of forgetting: `run` (its number), `old` and `new` (the files that it exchanged).
 - what a run forgot: `forgot` (the table), `run`, `to` (an offset of the commit or stretch concerned), `rule`, `before` (µs), `count`, `checksum`.
 
@@ -77,6 +78,11 @@ def runs(lines: Iterable[Line]) -> list[Line]:
     return [line for line in lines if "old" in line]
 
 
+def crcs(lines: Iterable[Line]) -> dict[str, int]:
+    """Return the CRC-32 of files by name, the latest that was noted."""
+    return {name: crc for line in lines for name, crc in line.get("crc", {}).items()}
+
+
 def forgotten(lines: Iterable[Line], ends: Iterable[int], table: str = READINGS) -> tuple[dict[int, tuple[int, int]], list[Line]]:
     """Return how much of each commit (by place in `ends`, their last offsets) was forgotten, as (count, checksum); and the lines that concern no commit."""
     held, stray = dict[int, tuple[int, int]](), list[Line]()
@@ -131,7 +137,8 @@ def joined(lines: list[Line], stands: set[str]) -> list[Line]:
             gone[key] = _added(gone.get(key), line) | {"to": out[i]["to"]}
         elif "forgot" in line or line.get("table") == HOURLY:
             rest.append(line)
-    return [*out, *gone.values(), *rest, *runs(lines)[-1:]]
+    kept = {name: crc for name, crc in crcs(line for line in lines if "from" not in line).items() if name in stands}
+    return [*out, *gone.values(), *rest, *runs(lines)[-1:], *([{"crc": kept}] if kept else [])]
 
 
 def _may_join(one: Line, other: Line, stands: set[str]) -> bool:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from zhongshu.engines import journal_group
-from zhongshu.engines.journal_group import Group, group, pack, unpack
+from zhongshu.engines.journal_group import Group, group, pack, seal, unpack
 from zhongshu.engines.nats_client import PATIENCE, NatsClient
-from zhongshu.engines.sqlite_journal import JOURNAL_FULL, SqliteJournal
+from zhongshu.engines.sqlite_journal import JOURNAL_FULL, WANTED, Row, SqliteJournal
 from zhongshu.kernel.journal import Batch, Entry, Receipt
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.kernel.reading import Readings
@@ -49,8 +49,8 @@ PARTED = declare(
 _PLACES = "CREATE TABLE IF NOT EXISTS place (seq INTEGER PRIMARY KEY, parts INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL)"
 """Of each message that is still there: its first sequence, in how many parts it came, and the offsets of its entries (none: first > last)."""
 _PLACE = "INSERT INTO place VALUES (?, ?, ?, ?)"
-_ROWS = """SELECT e.offset, e.kind, e.known, e.count, e.payload, p.seq, p.parts FROM entry e LEFT JOIN place p ON e.offset BETWEEN p.first AND p.last
-WHERE e.offset > ? AND e.offset <= ? AND (? = '' OR e.kind = ?) ORDER BY e.offset"""
+_ROWS = f"""SELECT e.offset, e.kind, e.known, e.count, e.payload, e.crc, p.seq, p.parts FROM entry e LEFT JOIN place p ON e.offset BETWEEN p.first AND p.last
+WHERE e.offset > ? AND e.offset <= ? AND {WANTED} ORDER BY e.offset"""
 AT_ONCE = 32
 """So many messages are asked for at a time."""
 FULL = {10023, 10047, 10077}
@@ -249,8 +249,8 @@ class NatsJournal(SqliteJournal):
         self._write.execute("PRAGMA synchronous=FULL")  # none of this is in the stream
         self._write.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def rows(self) -> Iterator[tuple[int, str, int, int, bytes | None]]:
-        """Yield (offset, kind, known, count, content) of everything that is there."""
+    def rows(self) -> Iterator[Row]:
+        """Yield everything that is there."""
         return self._rows(0)
 
     def discard(self) -> None:
@@ -259,13 +259,15 @@ class NatsJournal(SqliteJournal):
 
     # reading
 
-    def _rows(self, after: int, kind: str = "") -> Iterator[tuple[int, str, int, int, bytes | None]]:
-        """Yield what the index holds after an offset, with what the stream holds of it; None where it is gone."""
+    def _rows(self, after: int, kind: str = "") -> Iterator[Row]:
+        """Yield what the index holds after an offset, with what the stream holds of it; None where it is gone. What is in the stream NATS has its own checksums of."""
         rows = self._read().execute(_ROWS, (after, self._upto, kind, kind))
         while some := rows.fetchmany(AT_ONCE):
-            wanted = {(row[5], row[6]) for row in some if row[4] is None and row[5] is not None}
+            wanted = {(row[6], row[7]) for row in some if row[4] is None and row[6] is not None}
             held = {offset: content for seq, parts in sorted(wanted) for offset, content in self._contents(seq, parts)}
-            yield from ((offset, what, known, count, content if content is not None else held.get(offset)) for offset, what, known, count, content, _, _ in some)
+            for offset, what, known, count, content, crc, _, _ in some:
+                whole = crc is None or crc == seal(offset, what, known, count, content)
+                yield offset, what, known, count, held.get(offset) if content is None else content, whole
 
     def _contents(self, seq: int, parts: int) -> Iterator[tuple[int, bytes]]:
         from nats.js.errors import NotFoundError  # noqa: PLC0415 (an extra's)
@@ -292,7 +294,8 @@ class NatsJournal(SqliteJournal):
         """Copy the journal to a file while it is in use: an embedded journal, whole without NATS."""
         super().backup(path)
         with contextlib.closing(sqlite3.connect(path)) as copy, copy:
-            copy.executemany("UPDATE entry SET payload = ? WHERE offset = ?", ((content, offset) for offset, _, _, _, content in self._rows(0)))
+            sealed = ((row[4], seal(*row[:5]) if row[5] else -1, row[0]) for row in self._rows(0))  # what is damaged here is there too
+            copy.executemany("UPDATE entry SET payload = ?, crc = ? WHERE offset = ?", sealed)
             copy.execute("DELETE FROM entry WHERE payload IS NULL")
             copy.execute("DROP TABLE place")
 

@@ -1,6 +1,8 @@
 """The warehouse's Parquet files as files: written so that they last, told apart by month, and read through to see whether they are whole."""
 
 import os
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -40,14 +42,29 @@ def _sorted(table: pa.Table) -> pa.Table:
     return table.take(pa.array(order))
 
 
-def sums(files: list[str], home: Path, ends: npt.NDArray[np.int64], schema: pa.Schema = SCHEMA) -> tuple[list[str], dict[int, tuple[int, int, tuple[str, ...]]]]:
-    """Read files whole; return which cannot be, and per commit (by place in `ends`): how many readings, their checksum, and the files that hold them."""
+def crc(path: str | Path) -> int:
+    """Return a file's CRC-32."""
+    held = 0
+    with Path(path).open("rb") as file:
+        while part := file.read(2**20):
+            held = zlib.crc32(part, held)
+    return held
+
+
+def sums(
+    files: list[str], home: Path, ends: npt.NDArray[np.int64], schema: pa.Schema = SCHEMA, crcs: Mapping[str, int] | None = None
+) -> tuple[list[str], dict[int, tuple[int, int, tuple[str, ...]]]]:
+    """Read files whole; return which cannot be, and per commit (by place in `ends`): how many readings, their checksum, and the files that hold them.
+
+    `crcs`: what is known of files by name. One with another CRC counts as unreadable: its values may be whole, and what says where they lie not, which readers trust.
+    """
     wrong: list[str] = []
     count, total = np.zeros(len(ends) + 1, np.int64), np.zeros(len(ends) + 1, np.uint64)
     places: dict[int, list[str]] = {}
     for path in files:
         name = str(Path(path).relative_to(home)) if Path(path).is_relative_to(home) else path
         try:
+            _need_crc(path, (crcs or {}).get(name))
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(columns=schema.names):
                     table = pa.Table.from_batches([batch])
@@ -57,11 +74,18 @@ def sums(files: list[str], home: Path, ends: npt.NDArray[np.int64], schema: pa.S
                     for i in np.unique(at).tolist():
                         if name not in places.setdefault(i, []):
                             places[i].append(name)
-        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            wrong.append(f"lake: {name} cannot be read: {str(error).splitlines()[0]}")
+        except Exception as error:  # noqa: BLE001 (damaged bytes make a reader say anything)
+            wrong.append(f"lake: {name} cannot be read: {next(iter(str(error).splitlines()), type(error).__name__)}")
     if count[-1]:
         wrong.append(f"lake: {count[-1]} rows of no commit, in {', '.join(places[len(ends)])}")
     return wrong, {i: (int(count[i]), int(total[i]), tuple(places.get(i, ()))) for i in range(len(ends))}
+
+
+def _need_crc(path: str, known: int | None) -> None:
+    """Raise ValueError where a file is not, byte for byte, what was written; one of which that is not known is let pass."""
+    if known is not None and crc(path) != known:
+        message = "its bytes are not those that were written"
+        raise ValueError(message)
 
 
 def write_durably(path: Path, content: bytes) -> None:

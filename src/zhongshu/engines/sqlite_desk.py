@@ -3,14 +3,26 @@
 A write is acknowledged only when it is on disk (WAL, synchronous=FULL). It knows no table of any stage: it runs work, and migrates.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event
 
 from zhongshu.engines.migrations import copy_store, migrate
+from zhongshu.engines.migrations.postgresql import DOCUMENTS
 from zhongshu.engines.one_writer import READERS, OneWriter, as_text, raw
-from zhongshu.engines.sqlite_whole import faults
+from zhongshu.engines.sqlite_whole import faults, unread
+from zhongshu.kernel.problem import declare
+
+DAMAGED = declare(
+    "desk.damaged",
+    "unavailable",
+    zh=("业务库文件 {path} 里有内容已损坏，读不出来。", "请保留这个文件，运行 zhongshu verify：它会指出是哪张表的哪一行；再从备份恢复。"),
+    en=("Something in the desk's file {path} is damaged and cannot be read.", "Keep the file and run `zhongshu verify`: it names table and row; then restore a backup."),
+)
+_SAID = ("Could not decode to UTF-8", "malformed")
+"""How SQLite and its driver say that what is stored is damaged."""
 
 
 class SqliteDesk(OneWriter):
@@ -29,7 +41,7 @@ class SqliteDesk(OneWriter):
 
     def verify(self) -> list[str]:
         """Read the file through; return what is not whole."""
-        return faults(self.path)
+        return faults(self.path) + unread(self.path, DOCUMENTS)
 
     def _look(self, connection: Connection) -> None:
         raw(connection).execute("BEGIN")
@@ -42,6 +54,12 @@ class SqliteDesk(OneWriter):
 
 
 def _engine(path: Path, connections: int, *, query_only: bool) -> Engine:
+    def read_json(held: str) -> Any:  # noqa: ANN401 (what the document holds)
+        try:
+            return json.loads(held)
+        except ValueError:
+            raise DAMAGED(path=path) from None
+
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         pool_size=connections,
@@ -49,7 +67,13 @@ def _engine(path: Path, connections: int, *, query_only: bool) -> Engine:
         pool_timeout=30,
         connect_args={"timeout": 30, "check_same_thread": False},
         json_serializer=as_text,
+        json_deserializer=read_json,
     )
+
+    @event.listens_for(engine, "handle_error")
+    def failed(context: ExceptionContext) -> None:
+        if any(words in str(context.original_exception) for words in _SAID):
+            raise DAMAGED(path=path) from None  # without what the driver says: it tells what is stored
 
     @event.listens_for(engine, "connect")
     def connected(raw: Any, _record: object) -> None:  # noqa: ANN401 (the driver's own connection)

@@ -5,11 +5,14 @@ Whoever holds the lines can check them with this file's rule and an SM3 (GB/T 32
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from cryptography.hazmat.primitives.hashes import SM3, Hash
 from sqlalchemy import Connection, text
+
+from zhongshu.kernel.problem import Problem
 
 GENESIS = "0" * 64
 """What the first line holds in place of the hash before it."""
@@ -18,6 +21,8 @@ FIELDS = ("seq", "at", "actor", "action", "kind", "subject", "detail", "prev")
 _PAGE = 5_000
 _HEAD = text("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
 _ONE = text("SELECT seq, hash FROM ledger WHERE seq = :seq")
+_LINK = text("SELECT seq, prev, hash FROM ledger WHERE seq > :after ORDER BY seq LIMIT 1")
+_NEXT = text("SELECT seq FROM ledger WHERE seq > :after ORDER BY seq LIMIT 1")
 _SOME = text("SELECT seq, at, actor, action, kind, subject, detail, prev, hash FROM ledger WHERE seq > :after ORDER BY seq LIMIT :limit")
 
 _SAID = {
@@ -89,7 +94,7 @@ def verify(conn: Connection, mark: Mark | None = None, language: str = "en") -> 
 def _breaks(conn: Connection) -> Iterator[tuple[str, dict[str, int]]]:
     last = START
     low = -(2**63)
-    while page := lines(conn, low, _PAGE):
+    while page := _page(conn, low):
         for row in page:
             seq = row["seq"]
             if seq > last.seq + 1:
@@ -100,6 +105,17 @@ def _breaks(conn: Connection) -> Iterator[tuple[str, dict[str, int]]]:
                 yield "changed", {"seq": seq}
             last = Mark(seq, row["hash"])
         low = last.seq
+
+
+def _page(conn: Connection, low: int) -> list[dict[str, Any]]:
+    """Return the next lines. Where the store cannot read one among them they come one by one, and that one with as much of it as can be read."""
+    for limit in (_PAGE, 1):
+        with suppress(Problem):
+            return lines(conn, low, limit)
+    for part in (_LINK, _NEXT):
+        with suppress(Problem):
+            return [dict.fromkeys((*FIELDS, "hash")) | dict(row) for row in conn.execute(part, {"after": low}).mappings()]
+    return []
 
 
 def _whole(row: Mapping[str, Any]) -> bool:
