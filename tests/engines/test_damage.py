@@ -122,7 +122,7 @@ def test_a_damaged_journal_is_named_or_gives_what_was_written(tmp_path: Path, ha
         journal.backup(whole)
         journal.close()
     for left in tmp_path.glob("journal*"):
-        left.unlink()
+        left.unlink(missing_ok=True)
     flip(path, whole.read_bytes(), harm)
     right = [(e.offset, e.kind, e.known, e.documents, e.table) for e in SqliteJournal(whole).read(0)]
     try:
@@ -148,7 +148,7 @@ def test_a_damaged_desk_gives_no_traceback_and_tells_nothing_of_what_it_holds(tm
         desk.backup(str(whole))
         desk.close()
     for left in tmp_path.glob("desk*"):
-        left.unlink()
+        left.unlink(missing_ok=True)
     flip(path, whole.read_bytes(), harm)
     try:
         desk = SqliteDesk(path)
