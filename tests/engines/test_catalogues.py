@@ -154,7 +154,7 @@ def test_a_catalogue_that_goes_away_again_and_again_loses_nothing_and_ends_nothi
         while not over.is_set():
             try:
                 lake.query(SUM)
-            except duckdb.Error:
+            except (duckdb.Error, Problem):
                 refused[0] += 1
                 over.wait(0.02)
 

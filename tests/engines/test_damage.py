@@ -1,6 +1,7 @@
 """Bytes that the disk changed: whatever they are, what reads them says whole and is right, or names what is not; never a traceback."""
 
 import json
+import os
 import random
 import sqlite3
 from pathlib import Path
@@ -114,15 +115,13 @@ def test_a_merged_file_is_known_by_its_bytes_and_one_of_an_older_program_by_its_
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(harm=harms)
 def test_a_damaged_journal_is_named_or_gives_what_was_written(tmp_path: Path, harm: tuple[float, int, int]) -> None:
-    whole, path = tmp_path / "whole", tmp_path / "journal"
+    whole, path = tmp_path / "whole", tmp_path / f"journal-{os.urandom(6).hex()}"
     if not whole.exists():
         journal = SqliteJournal(tmp_path / "first")
         for i in range(6):
             journal.append([Batch("readings", "s", str(i), str(i), readings=readings(i), entities=[{"id": f"urn:zs:A:{i}"}])], T0 + i)
         journal.backup(whole)
         journal.close()
-    for left in tmp_path.glob("journal*"):
-        left.unlink(missing_ok=True)
     flip(path, whole.read_bytes(), harm)
     right = [(e.offset, e.kind, e.known, e.documents, e.table) for e in SqliteJournal(whole).read(0)]
     try:
@@ -138,7 +137,7 @@ def test_a_damaged_journal_is_named_or_gives_what_was_written(tmp_path: Path, ha
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(harm=harms)
 def test_a_damaged_desk_gives_no_traceback_and_tells_nothing_of_what_it_holds(tmp_path: Path, harm: tuple[float, int, int]) -> None:
-    whole, path = tmp_path / "whole", tmp_path / "desk"
+    whole, path = tmp_path / "whole", tmp_path / f"desk-{os.urandom(6).hex()}"
     if not whole.exists():
         desk = SqliteDesk(tmp_path / "first")
         ledger = Ledger(desk)
@@ -147,8 +146,6 @@ def test_a_damaged_desk_gives_no_traceback_and_tells_nothing_of_what_it_holds(tm
         ledger.close()
         desk.backup(str(whole))
         desk.close()
-    for left in tmp_path.glob("desk*"):
-        left.unlink(missing_ok=True)
     flip(path, whole.read_bytes(), harm)
     try:
         desk = SqliteDesk(path)

@@ -88,6 +88,7 @@ class Assembly(Stores):
         entities = Entities.load(folder).rows if (folder / "survey" / "entities.parquet").exists() else ()
         # engines
         super().__init__(settings, clock)
+        self.lake.recall()
         # govern
         policies = [p.policy for p in self.packs if p.policy is not None]
         self.guard = Guard(Policy(policies), verbs={verb: (word.zh, word.en) for verb, word in VERBS.items()})

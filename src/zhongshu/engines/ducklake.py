@@ -134,6 +134,10 @@ class DuckLake:
         home = self.folder / "readings"
         return [path for path in (home / "main").rglob("*.parquet") if path.name not in known] + list(home.rglob("*.mended"))
 
+    def recall(self) -> None:
+        """Read once which keys were revised, so that no look has to wait for it. Raises `lake.damaged`."""
+        self.query("SELECT 1")
+
     def _revised_keys(self) -> pa.Table:
         """Return the keys that were revised; where the manifest says that the files have none, no file is read. The caller holds the lock."""
         if not self._recalled and any(line.get("revised", True) for line in self.manifest()):
@@ -281,6 +285,7 @@ class DuckLake:
                 raise
             except duckdb.Error as error:
                 if not isinstance(error, duckdb.IOException) or at is not None or not again or (era == self.forgetting.era and not self._beside):
+                    self.catalogue.version()  # raises `catalogue.unreached` where it is the catalogue that is away
                     raise DAMAGED(**why(error if isinstance(error, duckdb.OperationalError) else "malformed")) from error
             else:
                 if at is not None or (era == self.forgetting.era and (not self._beside or self._stands(snapshot))):
