@@ -97,7 +97,7 @@ class SqliteJournal:
         """Turn what SQLite says of a file it cannot read into `journal.unreadable`."""
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise UNREADABLE(path=self.path, **why(error, "内容已损坏")) from error
 
     def _connect(self) -> sqlite3.Connection:
@@ -251,7 +251,7 @@ class SqliteJournal:
                 expected = max(expected, at)
                 if told := journal_group.fault(at, what, count, payload, whole=whole):
                     wrong.append(told)
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             return [*wrong, f"what follows entry {at} cannot be read"]
         if expected < head:
             wrong.append(f"entries {expected + 1}–{head} are gone")

@@ -15,7 +15,7 @@ def faults(path: Path) -> list[str]:
     try:
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as store:
             told = [str(row[0]) for row in store.execute(f"PRAGMA integrity_check({MOST})")]
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # what SQLite says of a damaged file may itself be no text
         told = [str(error)]
     return [f"{path.name}: {line}" for line in told if line != "ok"]
 
@@ -41,7 +41,7 @@ def _unread(store: sqlite3.Connection, table: str, documents: set[str]) -> Itera
             for (column, read), value in zip(columns, values, strict=True):
                 if isinstance(value, bytes) and not _can(read, value):
                     yield f"table {table}, row {row}: {column} cannot be read"
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         yield f"table {table}: what follows row {row} cannot be read"
 
 

@@ -85,7 +85,7 @@ def migrate(path: Path, folder: Path = HERE) -> int:
                     store.execute(statement)
                 store.execute("INSERT INTO migration VALUES (?, ?, ?)", (row.number, row.name, time.time_ns() // 1000))
             store.execute("COMMIT")
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter: SQLite's own message tells what it could not read
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # what SQLite says of a damaged file may itself be no text
         raise NOT_A_DESK(path=path, **why(error)) from error
     sync_folder(path.parent)
     return len(rows)
