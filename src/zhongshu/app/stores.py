@@ -5,7 +5,7 @@ The folder remembers where each of them is, so that nobody opens the city on an 
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,7 +173,7 @@ def settle(settings: Settings, tell: Tell) -> None:
     dump = settings.data / DUMP
     if dump.exists() != bool(settings.desk):
         raise DESK_WANTED() if dump.exists() else DESK_IN_FOLDER(here=_shown(settings, DESK))
-    _carry(settings, tell, desk=dump.exists())
+    _carry(settings, tell, STORES if dump.exists() else (JOURNAL, LAKE))
     dump.unlink(missing_ok=True)
     for store in STORES:
         _note(settings, store)
@@ -197,11 +197,7 @@ def move_stores(settings: Settings, target: Settings, file: Path, tell: Tell) ->
         if begun["to"]:
             _clear(target, leaving)
         _mark(part, target, leaving, there=False)
-        try:
-            moved = _carry(target, tell, desk=DESK in leaving, journal=JOURNAL in leaving, lake=LAKE in leaving, again=bool(begun["to"]))
-        except Exception:
-            part.unlink()
-            raise
+        moved = _carry(target, tell, leaving, again=bool(begun["to"]), undone=part.unlink)
         _mark(part, target, leaving, there=True)
     for store in leaving:
         _note(target, store)
@@ -235,28 +231,28 @@ def _clear(target: Settings, leaving: list[Store]) -> None:
         clear_beginning(target.data / JOURNAL.file, target.journal, target.data / INDEX, show_area(about.code))
 
 
-def _carry(settings: Settings, tell: Tell, *, desk: bool, journal: bool = True, lake: bool = True, again: bool = False) -> list[Moved]:
-    """Copy what is in the folder to the servers, the desk last: if one refuses, what was copied before it is removed again."""
+def _carry(settings: Settings, tell: Tell, which: Collection[Store], *, again: bool = False, undone: Callable[[], object] = lambda: None) -> list[Moved]:
+    """Copy what is in the folder to the servers, the desk last: if one refuses, what was copied before it is removed again, and then `undone` is done."""
     about, moved, undo = About.load(settings.data), list[Moved](), list[Callable[[], object]]()
     try:
-        if lake and settings.catalogue:
+        if LAKE in which and settings.catalogue:
             source, there = SqliteCatalogue(settings.data / LAKE.file), _catalogue(settings, about)
             moved.append(Moved("lake catalogue", *copy_catalogue(source, there, settings.data / "lake" / "readings")))
             undo.append(there.discard)
-        if journal and settings.journal:
+        if JOURNAL in which and settings.journal:
             name = show_area(about.code)
             moved.append(move_journal(settings.data / JOURNAL.file, settings.journal, settings.data / INDEX, name, tell))
             undo.append(lambda: _discard(settings, name))
-        if desk and (dump := settings.data / DUMP).exists():
+        if DESK in which and (dump := settings.data / DUMP).exists():
             fill(settings.desk, dump)
-        elif desk:
+        elif DESK in which:
             held = PostgresDesk(settings.desk)
             try:
                 moved += move(settings.data / DESK.file, held, tell, again=again)
             finally:
                 held.close()
     except Exception:
-        for each in undo:
+        for each in (*undo, undone):
             each()
         raise
     return moved
