@@ -263,7 +263,7 @@ def playbook_check(file: Path) -> None:
 @app.command()
 def verify(data: Data = None, repair: Annotated[bool, typer.Option(help="Write damaged files of the warehouse anew from the journal, where it still has them.")] = False) -> None:  # noqa: FBT002
     """Read everything there is; exit 0 only when all of it is whole."""
-    told = _through(_settings(data), "verify", {"repair": repair}, lambda held, tell: assembly.checked(held, tell, mend=repair), assembly.stores)
+    told = _through(_settings(data), "verify", {"repair": repair}, lambda held, tell: assembly.checked(held, tell, mend=repair), assembly.stores_alone)
     for name in told["mended"]:
         print(f"mended 已修复 {name}")
     for line in told["wrong"]:

@@ -2,7 +2,7 @@
 
 from zhongshu.app.assembly import Assembly, open_city
 from zhongshu.app.beside import Beside
-from zhongshu.app.commands import alone, backup, bare_city, checked, ingest, move, need_city, need_port, recompute, restore, shown, stores, through_owner, verify, wiring
+from zhongshu.app.commands import alone, backup, bare_city, checked, ingest, move, need_city, need_port, recompute, restore, shown, stores_alone, through_owner, verify, wiring
 from zhongshu.app.duties import bring_table
 from zhongshu.app.installed import Installed, installed_packs
 from zhongshu.app.logs import begin as log_as
@@ -42,7 +42,7 @@ __all__ = [
     "recompute_past",
     "restore",
     "shown",
-    "stores",
+    "stores_alone",
     "through_owner",
     "verify",
     "wiring",

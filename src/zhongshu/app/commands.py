@@ -93,7 +93,7 @@ def alone(settings: Settings) -> Iterator[tuple[Assembly, Pipe]]:
 
 
 @contextmanager
-def stores(settings: Settings) -> Iterator[Stores]:
+def stores_alone(settings: Settings) -> Iterator[Stores]:
     """Own what a city stands on for one command, without putting the city together."""
     lock = OwnerLock(settings.data).take()
     try:
