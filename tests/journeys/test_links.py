@@ -156,7 +156,7 @@ def test_beyond_the_limit_the_readings_wait_in_the_record(tmp_path: Path) -> Non
         shown = joined.district.ok("steward", "GET", "/api/running")
         assert "uplink_waiting_mb" in json.dumps(shown)
         joined.line.mend()
-        until(joined.alike, 90)
+        until(joined.alike, 180)
     finally:
         joined.close()
 
