@@ -83,15 +83,11 @@ short: .venv/dev
 # test
 
 test: lint page programs .venv/dev
-	@echo "· every test, two processes at a time; what was skipped, and what it lacks, is listed after each"
-	@kind() { echo "· $$*"; marker=$$1; shift; $(BIN)/pytest -q -rs -m "$$marker" "$$@"; }; \
-		beside=$$(mktemp); failed=0; other=; trap 'kill $$other 2>/dev/null; rm -f "$$beside"' EXIT; \
-		{ kind fuzz; fuzz=$$?; kind journey && [ $$fuzz -eq 0 ]; } >"$$beside" 2>&1 & other=$$!; \
+	@echo "· every test, a process for each kind; what was skipped, and what it lacks, is listed after each"
+	@kind() { echo "· $$1"; $(BIN)/pytest -q -rs -m "$$1"; }; \
+		beside=$$(mktemp); failed=0; { kind fuzz; fuzz=$$?; kind journey && [ $$fuzz -eq 0 ]; } >"$$beside" 2>&1 & journey=$$!; trap 'kill $$journey 2>/dev/null; rm -f "$$beside"' EXIT; \
 		for kind in "$(SHORT)" port; do kind "$$kind" || failed=1; done; \
-		wait $$other || failed=1; cat "$$beside"; \
-		kind browser tests/browser/test_[p-z]*.py >"$$beside" 2>&1 & other=$$!; \
-		kind browser tests/browser/test_[a-o]*.py || failed=1; \
-		wait $$other || failed=1; cat "$$beside"; \
+		wait $$journey || failed=1; cat "$$beside"; kind browser || failed=1; \
 		[ $$failed -eq 0 ] && echo "· test: all well"
 
 programs:
