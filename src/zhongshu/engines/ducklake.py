@@ -50,8 +50,8 @@ _KEYS = pa.schema([(name, pa.int64() if name == "valid" else pa.string()) for na
 AGAIN = 3
 """How often a query is asked again whose files were taken away under it."""
 _PIECES = 64
-_OURS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.InterruptException)
-"""What a query itself is to blame for; anything else that DuckDB says of one, bytes that are damaged made it say."""
+_OURS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.InterruptException, duckdb.OutOfMemoryException)
+"""What a query itself is to blame for, or its bounds of memory; anything else that DuckDB says of one, bytes that are damaged made it say."""
 
 
 @dataclass(frozen=True, slots=True)
