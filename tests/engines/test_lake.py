@@ -274,6 +274,19 @@ def test_what_a_merge_replaced_goes_with_the_next_but_not_under_a_look(make: Cal
     assert on_disk[-1] == 5 and row(lake)[0] == offset * 100 and lake.verify() == []
 
 
+def test_a_merge_that_fails_after_its_commit_takes_no_file_from_under_a_look(make: Callable[..., DuckLake], monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = make()
+    filled(lake, 3)
+    with lake.held() as held:
+        with monkeypatch.context() as broken:
+            broken.setattr("zhongshu.engines.ducklake.sync_folder", lambda _: (_ for _ in ()).throw(OSError("the disk")))
+            with pytest.raises(OSError, match="the disk"):
+                lake.merge()
+        lake.merge()
+        assert all(Path(file).exists() for file in held.files)
+    assert row(lake)[0] == 300 and lake.verify() == []
+
+
 # what a crash leaves
 
 

@@ -351,16 +351,18 @@ class DuckLake:
             self._settle()
             self._tidy()
             before = self.files()
-            with transaction(self._db) as cursor:
-                cursor.execute("CALL ducklake_merge_adjacent_files('lake', 'readings', max_file_size => ?)", [small])
-                cursor.execute("CALL lake.set_commit_message('zhongshu', 'merge', extra_info => ?)", [json.dumps({"offset": self._offset})])
-                cursor.execute("COMMIT")
+            try:
+                with transaction(self._db) as cursor:
+                    cursor.execute("CALL ducklake_merge_adjacent_files('lake', 'readings', max_file_size => ?)", [small])
+                    cursor.execute("CALL lake.set_commit_message('zhongshu', 'merge', extra_info => ?)", [json.dumps({"offset": self._offset})])
+                    cursor.execute("COMMIT")
+            finally:
+                self._merges += 1  # also where the answer was lost: it may have been merged
             after = self.files()
             for path in after - before:
                 with Path(path).open("rb") as file:
                     os.fsync(file.fileno())
                 sync_folder(Path(path).parent)
-            self._merges += 1
             if after != before:
                 made = {str(Path(path).relative_to(self.folder)): crc(path) for path in after - before}
                 self._book.put(joined([*self._book.lines(), {"crc": made}], self._names()))
