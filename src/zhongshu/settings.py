@@ -195,7 +195,8 @@ def _valued(setting: Setting, value: object, where: object) -> Any:  # noqa: ANN
             return setting.kind.read(str(value))
     except ValueError:
         pass
-    raise INVALID(name=setting.name, value=value, where=where, wanted_zh=setting.kind.zh, wanted_en=setting.kind.en)
+    told = type(value).__name__ if setting.kind is TEXT else value  # a text may be a password or hold one
+    raise INVALID(name=setting.name, value=told, where=where, wanted_zh=setting.kind.zh, wanted_en=setting.kind.en)
 
 
 def secret(folder: Path, name: str) -> str | None:

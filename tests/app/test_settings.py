@@ -83,3 +83,10 @@ def test_where_a_settings_file_is_broken_is_told_in_both_languages(tmp_path: Pat
     with pytest.raises(Problem, match=r"settings\.unreadable") as told:
         read({"settings": file})
     assert "第 2 行第" in told.value.sentence("zh") and "line 2" in told.value.sentence("en")
+
+
+def test_a_password_that_is_no_text_is_not_told(tmp_path: Path) -> None:
+    (tmp_path / "city.toml").write_text("demo_password = 70419\n")
+    with pytest.raises(Problem, match=r"settings\.invalid") as told:
+        read({"settings": str(tmp_path / "city.toml")})
+    assert "70419" not in told.value.sentence() + told.value.sentence("zh") and "demo_password" in told.value.sentence()
