@@ -45,6 +45,7 @@ def opened(page: Page, told: dict[str, Any]) -> None:
 
 def test_seat_voices_are_answered_refused_and_sent_on_by_keyboard(seats: None, city: Any, page_of: Any) -> None:
     asked, court, broken = said(city, "停水了，请问什么时候来水", 2), said(city, "法院判得不公，你们得管", 20), said(city, "路边井盖缺失，很危险", 11)
+    said(city, "请问图书馆几点开门", 14)  # waits beside them, and would open next
     page = page_of("/desk/queue?tab=accept", "acceptor", width=1440, height=900)
     opened(page, asked)
     expect(page.locator(".work")).to_contain_text("计划停水查询")
@@ -78,11 +79,20 @@ def test_seat_voices_are_answered_refused_and_sent_on_by_keyboard(seats: None, c
     if first.get_attribute("aria-pressed") != "true":
         page.keyboard.press("q")
     expect(first).to_have_attribute("aria-pressed", "true")
+    late: list[Any] = []  # the deed's own look at the cases is answered only after it was taken back
+    page.route("**/api/cases?*", lambda route: late.append(route))  # noqa: PLW0108 a handler of the library must be a function
     page.keyboard.press("1")
     expect(page.locator(".told")).to_contain_text("立案派单")
+    page.wait_for_timeout(500)
+    page.route("**/api/cases?*", lambda route: route.continue_())
     page.keyboard.press("z")
     expect(page.locator(".told")).to_contain_text("已撤销")
     expect(page.locator(".work header")).to_contain_text(broken["number"])
+    for route in late:
+        route.continue_()
+    page.wait_for_timeout(500)
+    expect(page.locator(".work header")).to_contain_text(broken["number"])
+    page.unroute_all()
     assert now(city, broken)["case"] is None, "taken back: it waits again"
     page.keyboard.press("1")
     expect(page.locator(".told")).to_contain_text("立案派单")

@@ -11,22 +11,24 @@ export interface Fetched<T> {
   load: () => Promise<void>
 }
 
-/** The latest answer wins; an error keeps the last good answer on the page. */
+/** The latest answer wins, and whoever asked before waits for it too; an error keeps the last good answer on the page. */
 export function useFetched<T>(fetch: () => Promise<T>): Fetched<T> {
   const data = shallowRef<T | null>(null)
   const problem = ref<Problem | null>(null) as Ref<Problem | null>
   const loading = ref(false)
   let turn = 0
-  async function load() {
-    const mine = ++turn
+  let latest: Promise<void> = Promise.resolve()
+  const load = () => (latest = ask(++turn))
+  async function ask(mine: number): Promise<void> {
     loading.value = true
     try {
       const answer = await fetch()
-      if (mine !== turn) return
+      if (mine !== turn) return latest
       data.value = answer
       problem.value = null
     } catch (error) {
-      if (mine === turn) problem.value = asProblem(error)
+      if (mine !== turn) return latest
+      problem.value = asProblem(error)
     } finally {
       if (mine === turn) loading.value = false
     }
