@@ -379,23 +379,25 @@ def _server_killed(server: Any) -> Callable[[Path], Callable[[], bool]]:
     return begin
 
 
-def run(kills: int, seed: int, *, on_cluster: bool = False) -> dict[str, Any]:
-    """Do it all in a folder of its own and return the counts."""
+def run(kills: int, seed: int, minutes: float = 600, *, on_cluster: bool = False) -> dict[str, Any]:
+    """Do it all in a folder of its own and return the counts; after so many minutes no further kill is begun."""
     folder, told, pick = Path(tempfile.mkdtemp(prefix="crash-")), Told(), random.Random(seed)
     try:
         city = folder / "city"
         crowd.crowd(city, 20_000)
         with cluster(city) if on_cluster else contextlib.nullcontext():
-            return _run(folder, city, kills, told, pick)
+            return _run(folder, city, kills, time.monotonic() + 60 * minutes, told, pick)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(folder: Path, city: Path, kills: int, told: Told, pick: random.Random) -> dict[str, Any]:
+def _run(folder: Path, city: Path, kills: int, until: float, told: Told, pick: random.Random) -> dict[str, Any]:
     with broker(folder) as port:
         stop, keys = threading.Event(), None
         beside = threading.Thread(target=publish, args=(port, stop, told)) if port else None
         for nth in range(kills):
+            if time.monotonic() > until:
+                break
             keys = trial(city, keys, list(MOMENTS)[nth % len(MOMENTS)], pick, told, port)
             if nth == 0 and beside:
                 beside.start()
@@ -413,14 +415,15 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--kills", type=int, default=20)
     asked.add_argument("--seed", type=int, default=4)
+    asked.add_argument("--minutes", type=float, default=600, help="begin no further kill after so many")
     asked.add_argument("--cluster", action="store_true", help="on PostgreSQL and NATS, which are started for it")
     asked.add_argument("--json", action="store_true", help="print the counts as JSON alone")
     given = asked.parse_args()
     if given.json:
-        print(json.dumps(run(given.kills, given.seed, on_cluster=given.cluster)))
+        print(json.dumps(run(given.kills, given.seed, given.minutes, on_cluster=given.cluster)))
         return
     head()
-    found, table = run(given.kills, given.seed, on_cluster=given.cluster), Table()
+    found, table = run(given.kills, given.seed, given.minutes, on_cluster=given.cluster), Table()
     over = "over HTTP and MQTT" if found["mqtt"] else "over HTTP (no mosquitto here)"
     table.add(f"killed {found['kills']} times, {found['moments']}, seed {given.seed}", f"{found['readings']:,} readings {over}, {found['steps']:,} steps acknowledged")
     for name in ("readings_lost", "readings_twice", "steps_lost", "histories_wrong", "step_readings_wrong", "faults"):

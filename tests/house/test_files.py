@@ -84,6 +84,13 @@ def test_real_samples_are_found_in_one_place_only(files: list[Path]) -> None:
     assert places(files, SAMPLES, {"tests/conftest.py", "tests/house/test_files.py"}) == []
 
 
+@pytest.mark.parametrize(("kind", "folder"), [("journey", "journeys"), ("fuzz", "fuzz"), ("browser", "browser")])
+def test_a_kind_of_test_stands_in_its_folder(kind: str, folder: str) -> None:
+    """`make test` looks for these kinds nowhere else."""
+    marked = [path for path in (ROOT / "tests").rglob("*.py") if f"mark.{kind}" in path.read_text("utf-8")]
+    assert marked and [path for path in marked if path.parts[len(ROOT.parts) + 1] != folder] == []
+
+
 def test_nothing_heavy_is_in_the_core() -> None:
     lock = {p["name"]: p for p in tomllib.loads((ROOT / "uv.lock").read_text("utf-8"))["package"]}
     waiting, core = ["zhongshu"], set[str]()
