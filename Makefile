@@ -83,8 +83,8 @@ short: .venv/dev
 # test
 
 test: lint page programs .venv/dev
-	@echo "· every test, a process for each kind, two beside each other; what was skipped, and what it lacks, is listed after each"
-	@kind() { echo "· $$1"; $(BIN)/pytest -q -rs -m "$$1" "$$2"; }; \
+	@echo "· every test, a process for each kind, two beside each other; what was skipped, what it lacks, and what took longest, is listed after each"
+	@kind() { echo "· $$1"; $(BIN)/pytest -q -rs --durations 8 -m "$$1" "$$2"; }; \
 		beside=$$(mktemp); failed=0; { kind port tests; port=$$?; kind browser tests/browser && [ $$port -eq 0 ]; } >"$$beside" 2>&1 & other=$$!; trap 'kill $$other 2>/dev/null; rm -f "$$beside"' EXIT; \
 		kind "$(SHORT)" tests || failed=1; kind fuzz tests/fuzz || failed=1; kind journey tests/journeys || failed=1; \
 		wait $$other || failed=1; cat "$$beside"; \

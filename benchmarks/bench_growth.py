@@ -18,7 +18,7 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from table import Table, head, rss
+from table import Spread, Table, head, rss, runs
 
 from zhongshu.app import Assembly, alone, open_city
 from zhongshu.app.people import make_token
@@ -163,27 +163,20 @@ def fill(parts: Assembly, from_: Crowd, end: int) -> int:
     return count * per * n
 
 
-class Took(float):
-    """The median of some runs, s; shown with the shortest and the longest."""
+def timed(work: Callable[[], Any], times: int = 3) -> Spread:
+    """Return how long some runs take, s."""
 
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        """Show it."""
-        return f"{self:.2f} s ({self.low:.2f}–{self.high:.2f})"
-
-
-def timed(work: Callable[[], Any], times: int = 3) -> Took:
-    """Return how long some runs take."""
-    runs = []
-    for _ in range(times):
+    def once() -> float:
         begun = time.monotonic()
         work()
-        runs.append(time.monotonic() - begun)
-    took = Took(np.median(runs))
-    took.low, took.high = min(runs), max(runs)
-    return took
+        return time.monotonic() - begun
+
+    return runs(once, times)
+
+
+def shown(took: Spread) -> str:
+    """Show how long it took."""
+    return f"{took:.2f} s"
 
 
 def asker(parts: Assembly, app: Any) -> Callable[[str], dict[str, Any]]:
@@ -248,14 +241,14 @@ def looks(table: Table, parts: Assembly, ask: Callable[[str], dict[str, Any]]) -
     sign = next(i.code for i in parts.watch.indicators.values() if any(s.property == "AirQualityStation.pm25" for s in i.specs()))
     city, street = f"{parts.about.code:015d}", f"{next(a.code for a in parts.areas.at(list(UNIT)[2])):015d}"
     for name, area in (("the city's", city), ("a street's", street)):
-        table.add(f"open {name} tile: its value again from the record, and the readings behind it", str(timed(lambda a=area: ask(f"/api/vitals/{sign}/{a}"))), "promise < 1 s")  # type: ignore[misc]
-        table.add(f"  the next page of {name} readings", str(timed(lambda a=area: ask(f"/api/vitals/{sign}/{a}/readings?after=100"))), "promise < 1 s")  # type: ignore[misc]
+        table.add(f"open {name} tile: its value again from the record, and the readings behind it", shown(timed(lambda a=area: ask(f"/api/vitals/{sign}/{a}"))), "promise < 1 s")  # type: ignore[misc]
+        table.add(f"  the next page of {name} readings", shown(timed(lambda a=area: ask(f"/api/vitals/{sign}/{a}/readings?after=100"))), "promise < 1 s")  # type: ignore[misc]
     entity = next(row.id for row in parts.registry.rows if row.type == "AirQualityStation" and row.owner == "bench")
     for name, query in (("of everything", ""), ("of a device", f"entity={entity}"), ("of a property", "property=AirQualityStation.pm25")):
-        table.add(f"first page {name}", str(timed(lambda q=query: ask(f"/api/readings?limit=50&{q}"))))  # type: ignore[misc]
+        table.add(f"first page {name}", shown(timed(lambda q=query: ask(f"/api/readings?limit=50&{q}"))))  # type: ignore[misc]
 
 
-def scan(files: list[str], measure: str, by: str, where: str = "TRUE") -> Took:
+def scan(files: list[str], measure: str, by: str, where: str = "TRUE") -> Spread:
     """Return how long bare DuckDB takes over the same files, s."""
     db = duckdb.connect()
     return timed(lambda: db.execute(f"SELECT {by}, {measure} FROM (SELECT *, {CODES} FROM read_parquet($files)) WHERE {where} GROUP BY {by}", {"files": files}).fetchall())
@@ -272,9 +265,9 @@ def month(table: Table, parts: Assembly, files: list[str], end: int) -> None:
         f"SELECT c0, c1, c2, c3, c4, avg(ticks) FROM (SELECT *, {CODES} FROM read_parquet($files)) WHERE property = 'AirQualityStation.pm25' AND ticks IS NOT NULL GROUP BY {sets}"
     )
     bare = timed(lambda: db.execute(sql, {"files": files}).fetchall())
-    table.add(f"a 30-day mean over all areas, five levels, {found[-1]:,} values", str(ours), f"bare scan {bare} → {ours / bare:.1f}×")
+    table.add(f"a 30-day mean over all areas, five levels, {found[-1]:,} values", shown(ours), f"bare scan {shown(bare)} → {ours / bare:.1f}×")
     spec: CellSpec = next(iter(sign.measures.values()))
-    table.add("  its line over the 30 days, 48 points", f"{timed(lambda: parts.explainer.series(sign, parts.about.code, end - spec.window, end - 1, 48), 1):.1f} s")
+    table.add("  its line over the 30 days, 48 points", shown(timed(lambda: parts.explainer.series(sign, parts.about.code, end - spec.window, end - 1, 48))))
 
 
 def hourly(table: Table, parts: Assembly, files: list[str]) -> None:
@@ -285,7 +278,7 @@ def hourly(table: Table, parts: Assembly, files: list[str]) -> None:
     held = parts.lake.query(wrapped.format(sql=sql.format(rows="readings"))).to_pylist()[0]
     db = duckdb.connect(config={"memory_limit": "8GB"})
     alone_ = timed(lambda: db.execute(wrapped.format(sql=sql.format(rows="read_parquet($files)")), {"files": files}).fetchall(), 3)
-    table.add(f"hourly roll-up of {held['readings']:,} readings → {held['n']:,} rows", str(ours), f"bare DuckDB {alone_} → {ours / alone_:.1f}×")
+    table.add(f"hourly roll-up of {held['readings']:,} readings → {held['n']:,} rows", shown(ours), f"bare DuckDB {shown(alone_)} → {ours / alone_:.1f}×")
 
 
 def forget(table: Table, parts: Assembly, end: int) -> None:
@@ -319,7 +312,7 @@ def manifest(table: Table) -> None:
         book.note(*lines)
         table.add(
             f"the manifest of {commits:,} commits, {len(lines):,} lines",
-            f"{book.size() / 1e6:.1f} MB; read {timed(book.lines) * 1e3:.0f} ms, join and write {timed(lambda: book.put(joined(book.lines(), set()))) * 1e3:.0f} ms",
+            f"{book.size() / 1e6:.1f} MB; read {timed(book.lines):.3f} s, join and write {timed(lambda: book.put(joined(book.lines(), set()))):.3f} s",
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,6 @@
 """Intake beside its peers on the same readings: the bare endpoint, the city over HTTP and over MQTT, the city on NATS and PostgreSQL with and without a process beside, and PostgreSQL's own COPY.
 
-Every line is durable before it is acknowledged: fsync is on everywhere. COPY is given rows that are decoded already, and checks nothing.
+Every line is durable before it is acknowledged: fsync is on everywhere. Each is the median of three runs, with their least and most. COPY is given rows that are decoded already, and checks nothing.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ import httpx
 import paho.mqtt.client as mqtt
 import psycopg
 from load import template
-from table import HERE, SECONDS, Server, Table, free_port, head, load, process, serve, wait
+from table import HERE, SECONDS, Server, Spread, Table, free_port, head, load, process, runs, serve, wait
 
 sys.path.append(str(HERE.parent / "tests" / "support"))
 
@@ -30,24 +30,24 @@ URL = "/api/sources/bench/readings"
 SENDERS, SIZE = 32, 100
 
 
-def over_http(port: int, token: str) -> float:
+def over_http(port: int, token: str) -> Spread:
     """Return the readings a second that are acknowledged over HTTP."""
-    return float(load(port, URL, token, SIZE, SENDERS)["readings_s"])
+    return runs(lambda: float(load(port, URL, token, SIZE, SENDERS)["readings_s"]))
 
 
-def bare(city: Path) -> float:
+def bare(city: Path) -> Spread:
     """Return what the bare endpoint takes: decode and group commit to a plain file."""
     port = free_port()
     with process(str(HERE / "bare.py"), str(port), str(city / "bare.log")):
         wait(f"http://127.0.0.1:{port}/")
-        return float(load(port, "/", "-", SIZE, SENDERS)["readings_s"])
+        return runs(lambda: float(load(port, "/", "-", SIZE, SENDERS)["readings_s"]))
 
 
-def over_mqtt(city: Path) -> float:
+def over_mqtt(city: Path) -> Spread | None:
     """Return the readings a second that the city takes from a broker which has more than it can take."""
     with crash.broker(city.parent) as port:
         if not port:
-            return 0.0
+            return None
         with serve(city, ZS_MQTT=f"mqtt://127.0.0.1:{port}", ZS_COMMIT_S="5") as server:
             server.source("bench")
             stop = threading.Event()
@@ -55,13 +55,18 @@ def over_mqtt(city: Path) -> float:
             for sender in senders:
                 sender.start()
             time.sleep(2)
-            begun, before = time.monotonic(), taken(server)
-            time.sleep(SECONDS)
-            rate = (taken(server) - before) / (time.monotonic() - begun)
+            rate = runs(lambda: _rate(server))
             stop.set()
             for sender in senders:
                 sender.join()
             return rate
+
+
+def _rate(server: Server) -> float:
+    """Return how many readings a second the source brings for a while."""
+    begun, before = time.monotonic(), taken(server)
+    time.sleep(SECONDS)
+    return (taken(server) - before) / (time.monotonic() - begun)
 
 
 def _publish(port: int, nth: int, stop: threading.Event) -> None:
@@ -90,12 +95,16 @@ def taken(server: Server) -> int:
     return int(told.get("bench", {}).get("accepted", 0))
 
 
-def copied(url: str) -> float:
+def copied(url: str) -> Spread:
     """Return the readings a second that COPY takes on as many connections, a hundred rows to a commit, into a table of the warehouse's columns."""
     with psycopg.connect(url) as connection:
         connection.execute(
             "CREATE TABLE reading (source text, entity text, property text, area bigint, valid bigint, known bigint, ticks bigint, flags int, raw float8, raw_unit text)"
         )
+    return runs(lambda: _copied(url))
+
+
+def _copied(url: str) -> float:
     counts, stop = [0] * SENDERS, threading.Event()
 
     def send(nth: int) -> None:
@@ -154,7 +163,7 @@ def main() -> None:
             rate = over_http(server.port, server.source("bench"))
             table.add("the city over HTTP", f"{rate:,.0f}/s", f"{rate / ceiling:.0%} of bare")
         rate = over_mqtt(folder / "second")
-        table.add("the city over MQTT", f"{rate:,.0f}/s" if rate else "no mosquitto here", f"{rate / ceiling:.0%} of bare")
+        table.add("the city over MQTT", f"{rate:,.0f}/s" if rate else "no mosquitto here", f"{rate / ceiling:.0%} of bare" if rate else "")
         if (url := postgres.server()) is not None:
             peer = copied(postgres.new_database(url))
             table.add(f"PostgreSQL COPY, {SIZE} decoded rows to a commit", f"{peer:,.0f}/s", f"{peer / ceiling:.0%} of bare")

@@ -5,10 +5,11 @@ import json
 import os
 import platform
 import socket
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,25 @@ class Table:
 def head() -> None:
     """Print on what it was measured."""
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}", flush=True)
+
+
+class Spread(float):
+    """The median of some runs, and their least and most, shown together: `f"{spread:,.0f}"`."""
+
+    low: float
+    high: float
+
+    def __format__(self, form: str) -> str:
+        """Show all three in one form."""
+        return f"{format(float(self), form)} ({format(self.low, form)}–{format(self.high, form)})"
+
+
+def runs(work: Callable[[], float], times: int = 3) -> Spread:
+    """Run something some times, and return the spread of what it gives."""
+    found = [work() for _ in range(times)]
+    spread = Spread(statistics.median(found))
+    spread.low, spread.high = min(found), max(found)
+    return spread
 
 
 def free_port() -> int:
