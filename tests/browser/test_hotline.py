@@ -44,8 +44,7 @@ def opened(page: Page, told: dict[str, Any]) -> None:
 
 
 def test_seat_voices_are_answered_refused_and_sent_on_by_keyboard(seats: None, city: Any, page_of: Any) -> None:
-    asked, court, broken = said(city, "停水了，请问什么时候来水", 2), said(city, "法院判得不公，你们得管", 20), said(city, "路边井盖缺失，很危险", 11)
-    said(city, "请问图书馆几点开门", 14)  # waits beside them, and would open next
+    asked, court = said(city, "停水了，请问什么时候来水", 2), said(city, "法院判得不公，你们得管", 20)
     page = page_of("/desk/queue?tab=accept", "acceptor", width=1440, height=900)
     opened(page, asked)
     expect(page.locator(".work")).to_contain_text("计划停水查询")
@@ -71,7 +70,15 @@ def test_seat_voices_are_answered_refused_and_sent_on_by_keyboard(seats: None, c
     expect(page.locator(".told")).to_contain_text("不予受理")
     after = now(city, court)
     assert (after["state"], after["answer"]) == ("refused", "已进入诉讼、仲裁或行政复议程序")
+    page.goto("/desk/queue?tab=leads")
+    page.locator(".queue .tabs").wait_for()
+    expect(page.locator(".queue .row", has_text=court["text"])).to_have_count(0), "who was answered leaves no lead to decide"
 
+
+def test_seat_what_was_sent_on_is_taken_back_and_opens_again(seats: None, city: Any, page_of: Any) -> None:
+    broken = said(city, "路边井盖缺失，很危险", 11)
+    said(city, "请问图书馆几点开门", 14)  # waits beside it, and would open next
+    page = page_of("/desk/queue?tab=accept", "acceptor", width=1440, height=900)
     before = city.get("/api/assist", "acceptor")["adoption"]["first"]
     opened(page, broken)
     first = page.locator(".work .choice button").first
@@ -103,9 +110,6 @@ def test_seat_voices_are_answered_refused_and_sent_on_by_keyboard(seats: None, c
     assert now(city, broken)["case"]["step"] == "dispatch"
     assert city.get("/api/assist", "acceptor")["adoption"]["first"]["of"] > before["of"], "what was proposed and what was taken is counted"
     expect(page.locator(".queue .row", has_text=broken["text"])).to_have_count(0)
-    page.goto("/desk/queue?tab=leads")
-    page.locator(".queue .tabs").wait_for()
-    expect(page.locator(".queue .row", has_text=court["text"])).to_have_count(0), "who was answered leaves no lead to decide"
 
 
 def test_seat_call_is_taken_down_without_the_mouse(seats: None, city: Any, page_of: Any) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -107,8 +108,48 @@ def test_a_merged_file_is_known_by_its_bytes_and_one_of_an_older_program_by_its_
     Path(file).write_bytes(whole.replace(b"DuckDB", b"duckdb"))
     assert any(Path(file).name in line for line in lake.verify()), "not a value is another"
     book = tmp_path / "manifest.jsonl"
-    book.write_text("".join(json.dumps({k: v for k, v in json.loads(line).items() if k != "crc"}) + "\n" for line in book.read_text().splitlines()))
+    older = [{k: v for k, v in json.loads(line).items() if k != "crc"} for line in book.read_text().splitlines()]
+    book.write_text("".join(json.dumps(line) + "\n" for line in older if line))
     assert lake.verify() == []
+    lake.close()
+
+
+@pytest.mark.parametrize("name", ["catalog.sqlite", "manifest.jsonl"])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(harm=harms)
+def test_a_damaged_list_of_the_files_is_named_and_costs_no_file(tmp_path: Path, name: str, harm: tuple[float, int, int]) -> None:
+    first, folder = tmp_path / "first", tmp_path / f"lake-{os.urandom(6).hex()}"
+    if not first.exists():
+        lake, _ = warehouse(first)
+        lake.close()
+    shutil.copytree(first, folder)
+    flip(folder / name, (first / name).read_bytes(), harm)
+    files = {path.name for path in folder.rglob("*.parquet")}
+    try:
+        lake = DuckLake(folder, memory="500MB")
+    except Problem as told:
+        assert told.kind.code in {"catalogue.damaged", "catalogue.unreached", "catalogue.version", "catalogue.parted", "manifest.damaged"}
+    else:
+        try:
+            wrong = lake.verify()
+            assert wrong or lake.query("SELECT count(*) AS n FROM readings")["n"].to_pylist() == [120]
+        finally:
+            lake.close()
+    assert {path.name for path in folder.rglob("*.parquet")} == files
+
+
+@pytest.mark.parametrize("name", ["catalog.sqlite", "manifest.jsonl"])
+def test_half_a_list_of_the_files_is_refused(tmp_path: Path, name: str) -> None:
+    lake, _ = warehouse(tmp_path)
+    lake.close()
+    held = (tmp_path / name).read_bytes()
+    for left in (held[: len(held) // 2], held[7:], b"") if name == "catalog.sqlite" else (held[7:], b"{}\n" + held, b"[1]\n" + held):
+        (tmp_path / name).write_bytes(left)
+        with pytest.raises(Problem, match=r"catalogue\.(damaged|parted)|manifest\.damaged"):
+            DuckLake(tmp_path, memory="500MB")
+    (tmp_path / name).write_bytes(held)
+    lake = DuckLake(tmp_path, memory="500MB")
+    assert lake.verify() == [] and lake.offset() == 2
     lake.close()
 
 

@@ -27,6 +27,12 @@ UNREACHED = declare(
         "Check the address and that the database runs; PostgreSQL's driver comes with `pip install zhongshu[cluster]`.",
     ),
 )
+DAMAGED = declare(
+    "catalogue.damaged",
+    "unavailable",
+    zh=("数据仓的目录库 {where} 已损坏：{why_zh}。", "请保留这个文件，检查磁盘，再从备份恢复。"),
+    en=("The warehouse's catalogue {where} is damaged: {why_en}.", "Keep the file, check the disk, and restore a backup."),
+)
 VERSION = declare(
     "catalogue.version",
     "unsupported",
@@ -134,10 +140,14 @@ class SqliteCatalogue:
         database.execute(f"LOAD '{extension('duckdb-extension-sqlite-scanner')}'")
 
     def follow(self, readings: Path) -> None:
-        """Put the folder's own paths into it."""
+        """Put the folder's own paths into it, once it was read through: by a damaged one files would be taken for nobody's."""
         if not self.path.exists():
             return
+        if wrong := self.faults():
+            raise sqlite3.DatabaseError(wrong[0])
         with contextlib.closing(sqlite3.connect(self.path)) as catalog, catalog:
+            if not catalog.execute("SELECT 1 FROM sqlite_master").fetchone():
+                return  # it was just begun
             for table in _PATHS:
                 rows = catalog.execute(f"SELECT rowid, path FROM {table} WHERE NOT path_is_relative").fetchall()
                 catalog.executemany(f"UPDATE {table} SET path = ? WHERE rowid = ?", _moved(rows, readings))
@@ -246,6 +256,15 @@ def _under(path: Path, readings: Path) -> Path:
 
 
 @contextlib.contextmanager
+def whole(catalogue: Catalogue) -> Iterator[None]:
+    """Say `catalogue.damaged` where a catalogue that was reached cannot be read."""
+    try:
+        yield
+    except (sqlite3.Error, duckdb.Error, ValueError, KeyError) as error:
+        raise DAMAGED(where=catalogue.where, **why(error, "读不出内容")) from error
+
+
+@contextlib.contextmanager
 def transaction(database: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
     """Lend a connection of its own in a transaction, which is taken back unless it was committed.
 
@@ -262,14 +281,15 @@ def transaction(database: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPy
 
 
 def attach(database: Any, catalogue: Catalogue, readings: Path, *, follow: bool = True) -> None:  # noqa: ANN401 (DuckDB's connection)
-    """Attach a catalogue as `lake`, which follows its folder where it is ours to write; raises `catalogue.unreached`, `catalogue.version`."""
+    """Attach a catalogue as `lake`, which follows its folder where it is ours to write; raises `catalogue.unreached`, `catalogue.version`, `catalogue.damaged`."""
     catalogue.load(database)
     database.execute(f"LOAD '{extension('duckdb-extension-ducklake')}'")
     found = catalogue.version()
     if found not in {None, VERSION_OURS}:
         raise VERSION(found=found, ours=VERSION_OURS)
     if follow:
-        catalogue.follow(readings)
+        with whole(catalogue):
+            catalogue.follow(readings)
     try:
         database.execute(catalogue.attach(readings))
     except duckdb.Error as error:

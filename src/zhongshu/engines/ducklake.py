@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zhongshu.engines.catalogues import PARTED, Catalogue, SqliteCatalogue, attach, copy, transaction
+from zhongshu.engines.catalogues import PARTED, Catalogue, SqliteCatalogue, attach, copy, transaction, whole
 from zhongshu.engines.checksum import FORM, checksum
 from zhongshu.engines.durable import sync_folder
 from zhongshu.engines.forgetting import Forgetting
@@ -74,7 +74,7 @@ class DuckLake:
 
         `beside`: another process owns it and commits; this one only reads, and changes nothing.
 
-        Raises `catalogue.unreached`, `catalogue.version`, and `catalogue.parted` where the folder's files are not of this catalogue.
+        Raises `catalogue.unreached`, `catalogue.version`, `catalogue.damaged`, `manifest.damaged`, and `catalogue.parted` where the folder's files are not of this catalogue.
         """
         self.folder, self.replay, self._beside = folder, replay, beside
         self.catalogue: Catalogue = catalogue or SqliteCatalogue(folder / CATALOGUE)
@@ -89,9 +89,11 @@ class DuckLake:
             }
         )
         attach(self._db, self.catalogue, folder / "readings", follow=not beside)
-        if new := not self._db.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = 'readings'").fetchall():
-            for statement in CREATE:
-                self._db.execute(statement)
+        with whole(self.catalogue):
+            if new := not self._db.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = 'readings'").fetchall():
+                for statement in CREATE:
+                    self._db.execute(statement)
+            self._offset = self._committed()
         self._lock = threading.RLock()
         self._writing = threading.Lock()
         self._unsure = False
@@ -99,13 +101,13 @@ class DuckLake:
         self._merges, self._looks = 0, dict[object, int]()
         """How often files were merged, and for each look at them that goes on, how often they had been when it began."""
         self._tail: list[tuple[int, pa.Table]] = []
-        self._offset = self._committed()
         self._book = Manifest(folder / "manifest.jsonl")
         if new and (lines := self.manifest()):
             raise PARTED(folder=folder, where=self.catalogue.where, files=lines[-1]["to"], catalogue=0)
         self.forgetting = Forgetting(self._db, folder, self._book, self._writing, self.offset, beside=beside)
         if not beside:
-            self._mend()
+            with whole(self.catalogue):
+                self._mend()
         self._revised, self._recalled = list[pa.Table](), False
         """Keys that were revised, and whether those of the files are among them: they are read when first asked for."""
 

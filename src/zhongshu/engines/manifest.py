@@ -17,15 +17,55 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from zhongshu.engines.parquet_files import write_durably
+from zhongshu.kernel.problem import declare
+
+DAMAGED = declare(
+    "manifest.damaged",
+    "unavailable",
+    zh=("数据仓的清单 {path} 第 {line} 行已损坏。", "请保留这个文件，检查磁盘，再从备份恢复。"),
+    en=("Line {line} of the warehouse's manifest {path} is damaged.", "Keep the file, check the disk, and restore a backup."),
+)
 
 Line = dict[str, Any]
 READINGS, HOURLY = "readings", "hourly"
 MODULUS = 2**64
 STRETCH = 4096
 """At most so many commits are joined into one line: at one in five seconds some six hours, so that a fault is still named closely."""
+
+
+class _Commit(msgspec.Struct):
+    first: int = msgspec.field(name="from")
+    to: int
+    count: int
+    checksum: int
+
+
+class _Forgot(msgspec.Struct):
+    forgot: str
+    run: int
+    to: int
+    rule: str
+    before: int
+    count: int
+    checksum: int
+
+
+class _Run(msgspec.Struct):
+    run: int
+    old: list[str]
+    new: list[str]
+
+
+class _Sums(msgspec.Struct):
+    crc: dict[str, int]
+
+
+_FORMS = {"from": _Commit, "forgot": _Forgot, "old": _Run, "crc": _Sums}
+"""What a line holds at least, by the first of these names that it has."""
 
 
 class Manifest:
@@ -36,10 +76,14 @@ class Manifest:
         self.path = path
 
     def lines(self) -> list[Line]:
-        """Return every whole line."""
+        """Return every line that was written to its end; raises `manifest.damaged` where one says nothing."""
         if not self.path.exists():
             return []
-        return [json.loads(line) for line in self.path.read_text().splitlines() if line.endswith("}")]
+        *whole, _torn = self.path.read_bytes().split(b"\n")
+        found = [_read(line) for line in whole]
+        if None in found:
+            raise DAMAGED(path=self.path, line=1 + found.index(None))
+        return [line for line in found if line is not None]
 
     def commits(self, table: str = READINGS) -> list[Line]:
         """Return the commits of a table, or the stretches of them."""
@@ -66,6 +110,15 @@ class Manifest:
         content = "".join(json.dumps(line) + "\n" for line in lines).encode()
         if self.path.exists() and self.path.read_bytes() != content:
             write_durably(self.path, content)
+
+
+def _read(raw: bytes) -> Line | None:
+    try:
+        line: Line = msgspec.json.decode(raw, type=dict[str, Any])
+        msgspec.convert(line, _FORMS[next(name for name in _FORMS if name in line)])
+    except (ValueError, StopIteration):
+        return None
+    return line
 
 
 def commits(lines: Iterable[Line], table: str = READINGS) -> list[Line]:
