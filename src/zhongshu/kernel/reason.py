@@ -68,11 +68,7 @@ _SAID = tuple(
         (r"[Cc]onnection refused|Connect call failed", "对方拒绝连接，可能没有启动", "the connection was refused"),
         (r'(?:database|schema) "(?P<name>[^"]*)" does not exist', "没有 {name} 这个库", "there is no database {name}"),
         (r'role "(?P<name>[^"]*)" does not exist', "没有 {name} 这个账号", "there is no role {name}"),
-        (
-            r"authentication failed|no password supplied|Authorization Violation|Access denied for user|ACCESS_DENIED|ACCESS_KEY|SIGNATURE",
-            "账号或口令不对",
-            "the account or its password is wrong",
-        ),
+        (r"authentication failed|no password|Authorization Violation|[Aa]ccess denied|ACCESS_(?:DENIED|KEY)", "账号或口令不对", "the account or its password is wrong"),
         (r"resolve host|Name or service not known|name resolution", "找不到这台主机", "the host is not known"),
         (r"cannot identify image|not a (?:PNG|JPEG|WEBP)", "它不是这种图片", "it is no such picture"),
         (r"No space left|disk is full", "磁盘已满", "the disk is full"),
