@@ -35,6 +35,27 @@ def test_bad_row_is_mended_in_the_page(page_of: Any, city: Any) -> None:
     city.until(lambda: any(r["value"] == 0.2 for r in city.get(f"/api/readings?entity={gauge}&limit=50", "steward")["items"]), "the mended reading in the record")
 
 
+def test_what_is_odd_about_a_feed_that_comes_is_told_beside_it(page_of: Any, city: Any) -> None:
+    said = {lang: {"sentence": f"nothing beyond the mark ({lang})", "remedy": "look at it"} for lang in ("zh", "en")}
+    odd = {"kind": "postgresql", "every_s": 60.0, "failing": False, "last_success": "2026-06-01T00:00:00Z", "rows": 0, "quarantined": 0, "lag_s": None}
+    odd["last_error"] = {"code": "connector.behind", "at": "2026-06-01T00:00:00Z", **said}
+    page = page_of("/lab", "steward", width=390, height=844)
+
+    def fulfil(route: Any) -> None:
+        told = route.fetch()
+        body = told.json()
+        body["items"][0]["feed"], body["refused"] = odd, [{"name": "twice", "feed": odd | {"failing": True}}]
+        route.fulfill(response=told, json=body)
+
+    page.route("**/api/sources?*", fulfil)
+    page.goto("/data")
+    expect(page.locator(".table .odd")).to_contain_text("nothing beyond the mark (zh) look at it")
+    expect(page.locator(".refused .warn")).to_contain_text("nothing beyond the mark (zh)")
+    expect(page.locator(".refused h3")).to_have_text("没有采用的接入")
+    heights = page.locator(".jump a").evaluate_all("all => all.map((a) => a.getBoundingClientRect().height)")
+    assert max(heights) < 30, "no link is broken within its words"
+
+
 def test_lab_says_what_the_server_says(page_of: Any, city: Any) -> None:
     before = city.get("/api/proof")
     page = page_of("/lab")

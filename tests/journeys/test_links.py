@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from line import Line
 
-from zhongshu.app.links import Uplink
+from zhongshu.app.links import Uplink, up
 from zhongshu.kernel.problem import Problem
 from zhongshu.kernel.reading import SCHEMA
 
@@ -159,6 +159,42 @@ def test_beyond_the_limit_the_readings_wait_in_the_record(tmp_path: Path) -> Non
         until(joined.alike, 180)
     finally:
         joined.close()
+
+
+def test_many_entities_with_long_names_go_in_as_many_messages_as_the_server_takes(joined: Joined) -> None:
+    now = joined.district.owner.parts.clock.now() // 1000
+    rows = [
+        {
+            "entity": f"urn:zs:WaterLevelSensor:L{i:0120}",
+            "name": "水" * 199,
+            "property": "WaterLevelSensor.depth",
+            "time": now - 600_000 + i,
+            "value": 1.0,
+            "lon": 121.5,
+            "lat": 31.2,
+        }
+        for i in range(2000)
+    ]
+    assert joined.district.as_("gauges", "POST", "/api/sources/gauges/readings", content="\n".join(map(json.dumps, rows))).json()["accepted"] == 2000
+    until(joined.alike)
+    assert joined.sums(joined.city)["n"] == 2000
+
+
+def test_a_long_stretch_is_read_piece_by_piece_and_a_full_stream_is_told_once(joined: Joined, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(up, "GROUPS", 3)
+    lake = joined.district.owner.parts.lake
+    query, asked = lake.query, list[int]()
+    monkeypatch.setattr(lake, "query", lambda sql, given=None: (asked.append(given["head"] - given["after"]) if "written" in sql and given else None, query(sql, given))[1])
+    link = next(feed for feed in joined.district.owner.feeds if isinstance(feed, Uplink))
+    call = link._line.call
+    monkeypatch.setattr(link._line, "call", lambda work, *more: work.close() or (_ for _ in ()).throw(OSError("maximum bytes exceeded")))
+    for i in range(12):
+        joined.send(100 * i, 20)
+    time.sleep(3)
+    assert [r.message for r in caplog.records if "uplink.waits" in r.message] == ["uplink.waits maximum bytes exceeded"], "not twice a second"
+    monkeypatch.setattr(link._line, "call", call)
+    until(joined.alike)
+    assert joined.sums(joined.city)["n"] == 240 and max(asked) <= 3
 
 
 def test_a_node_whose_server_names_no_domain_is_refused(nats: nats_server.NatsServer, tmp_path: Path) -> None:

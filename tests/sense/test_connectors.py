@@ -56,6 +56,9 @@ SOURCES = {"open": Source("open", "登记", "Open", "city", entities="register",
         (MODBUS | {"registers": [{"at": 1, "entity": "e", "property": "p", "type": "int12"}]}, "registers[0].type"),
         ({"name": "open", "kind": "rest", "address": "https://a/b", "paging": {"by": "page"}}, "paging.parameter"),
         ({"name": "open", "kind": "rest", "address": "https://a/b", "auth": "magic"}, "auth"),
+        ({"name": "open", "kind": "s3", "address": "s3://drops", "endpoint": "minio:9000"}, "endpoint"),
+        ({"name": "open", "kind": "s3", "address": "s3://drops", "endpoint": "localhost"}, "endpoint"),
+        ({"name": "open", "kind": "s3", "address": "s3://drops", "endpoint": "https://me:pass@minio:9000"}, "endpoint"),
         ([], "row"),
     ],
 )
@@ -211,6 +214,21 @@ def test_a_feed_that_fails_is_tried_again_and_says_so_without_its_secret(
     assert "no way in with ***" in caplog.text and "open-sesame" not in caplog.text + json.dumps(held.report())
     assert {"connector.answered", "connector.failed"} <= {line.message.split()[2].rstrip(":") for line in caplog.records if line.message.startswith("feed.failed")}
     assert "s3://" not in json.dumps(held.report())
+
+
+def test_one_that_fails_half_way_each_time_is_failing_and_is_asked_less_and_less(
+    desk: Any, scripted: Callable[..., Feed], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    waits: list[float] = []
+    held = scripted(*([Part(part(desk, n).batch), REFUSED(status=403)] for n in range(1, 6)), [Part(part(desk, 9).batch)])
+    monkeypatch.setattr(held._stop, "wait", lambda seconds=None: waits.append(seconds) or (len(waits) == 6 and held._stop.set()))
+    seen: list[bool] = []
+    submit = held.submit
+    held.submit = lambda batch: (seen.append(held.report()["failing"]), submit(batch))[1]
+    held._run()
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 0.01], "what came before the break does not make it well"
+    assert seen == [False, True, True, True, True, True] and not held.report()["failing"]
+    assert caplog.text.count("feed.failed") == 1
 
 
 def test_it_waits_while_the_journal_cannot_write_and_stops_when_told(desk: Any, scripted: Callable[..., Feed], pipe: Pipe, journal: SqliteJournal) -> None:

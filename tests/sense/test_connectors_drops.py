@@ -278,6 +278,30 @@ def test_hostile_messages_cost_only_themselves(town: Any, tmp_path: Path, feed_o
     assert held.report()["last_error"]["code"] == "connector.old_gtfs"
 
 
+def test_a_message_that_stands_still_is_told_of_once_it_is_old(
+    town: Any, tmp_path: Path, feed_of: Callable[..., Feed], journal: SqliteJournal, caplog: pytest.LogCaptureFixture
+) -> None:
+    from google.transit import gtfs_realtime_pb2
+
+    message = gtfs_realtime_pb2.FeedMessage()
+    message.header.gtfs_realtime_version, message.header.timestamp = "2.0", town.clock.at // 1_000_000
+    entity = message.entity.add(id="1")
+    entity.vehicle.vehicle.id, entity.vehicle.position.longitude, entity.vehicle.position.latitude = "1", 1.5, 2.5
+    (tmp_path / "now.pb").write_bytes(message.SerializeToString())
+    held = feed_of({"kind": "gtfs-rt", "address": f"file://{tmp_path}/now.pb", "max_age": "10m"})
+    held.once()
+    assert held.report()["last_error"] is None
+    before = accepted(journal)
+    for _ in range(3):
+        town.clock.at += 11 * 60 * 1_000_000
+        held.once()
+    assert held.report()["last_error"]["code"] == "connector.old_gtfs" and not held.report()["failing"]
+    assert caplog.text.count("connector.old_gtfs") == 1 and accepted(journal) == before
+    again = feed_of({"kind": "gtfs-rt", "address": f"file://{tmp_path}/now.pb", "max_age": "10m"})
+    again.once()
+    assert again.report()["last_error"]["code"] == "connector.old_gtfs", "also after a start"
+
+
 def test_an_extra_that_is_not_there_is_named(tmp_path: Path, feed_of: Callable[..., Feed], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("google.transit", "psycopg", "pymysql", "asyncua.sync", "pymodbus.client"):
         monkeypatch.setitem(__import__("sys").modules, name, None)

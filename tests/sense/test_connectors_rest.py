@@ -20,6 +20,7 @@ from zhongshu.kernel.problem import Problem
 from zhongshu.sense import Feed, Source
 from zhongshu.sense.feeds import web
 from zhongshu.sense.feeds.feed import Later
+from zhongshu.sense.handing import Stopped
 
 ROWS = {"type": "Gauge", "id": "site.code", "time": "at", "columns": [{"header": "rain", "property": "Gauge.rain"}]}
 Answer = tuple[int, dict[str, str], bytes]
@@ -243,7 +244,21 @@ def test_one_failure_in_passing_is_got_over_and_a_pause_is_kept(desk: Any, serve
     server.answer = lambda _, q: (503, {"Retry-After": "120"}, b"")
     with pytest.raises(Later) as told:
         pulled().once()
-    assert told.value.seconds == 120
+    assert told.value.seconds == 120 and len(server.asked) == 5, "it is not asked again before"
+    pauses = ["1", ""]
+    server.answer = lambda _, q: (429, {"Retry-After": pauses.pop(0)}, b"") if len(pauses) > 1 else page(rows(desk, 3, 1))
+    began = time.monotonic()
+    pulled().once()
+    assert time.monotonic() - began >= 1 and accepted(journal) == 3, "a short pause is waited for, and the pages go on where they were"
+
+
+def test_a_city_that_stops_amid_the_pages_tells_of_no_trouble(desk: Any, server: Server, pulled: Callable[..., Feed]) -> None:
+    held = pulled(paging={"by": "page", "parameter": "page"})
+    server.answer = lambda _, q: page(rows(desk, 1 + int(q["page"]), 1))
+    submit = held.submit
+    held.submit = lambda batch: (held._stop.set(), submit(batch))[1]
+    with pytest.raises(Stopped):
+        held.once()
 
 
 def test_a_server_that_is_not_there_is_told_of_with_no_secret(feed_of: Callable[..., Feed]) -> None:

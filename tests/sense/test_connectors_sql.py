@@ -165,6 +165,23 @@ def test_numbers_are_watermarks_as_well_and_go_back_for_what_ends_late(base: Any
     assert journal.counts()["open"]["accepted"] == 8 and none.marks.now["at"] == str(2**53 + 1)
 
 
+def test_a_watermark_that_began_anew_or_is_empty_is_told(base: Any, desk: Any, pulled: Callable[..., Feed], journal: SqliteJournal) -> None:
+    base.do(table(base))
+    held = pulled(watermark="id", overlap=10)
+    held.once()
+    assert held.report()["last_error"] is None, "an empty table is in order"
+    base.do(row(desk, 5000))
+    held.once()
+    base.do("DELETE FROM levels", row(desk, 1))
+    held.once()
+    told = held.report()["last_error"]
+    assert told["code"] == "connector.behind" and "connectors/open.json" in told["en"]["remedy"] and "levels" in told["zh"]["sentence"] and not held.report()["failing"]
+    base.do("UPDATE levels SET changed = NULL")
+    never = pulled(watermark="changed")
+    never.once()
+    assert never.report()["last_error"]["code"] == "connector.behind"
+
+
 def test_a_connection_that_breaks_is_made_again(base: Any, desk: Any, pulled: Callable[..., Feed], journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SLICE", 100)
     base.do(table(base), row(desk, 1, mm=" " * 4000 + "1.5"))

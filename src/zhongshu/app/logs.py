@@ -6,6 +6,8 @@ import threading
 from datetime import UTC, datetime
 
 _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_CHATTY = ("asyncua", "pymodbus.logging")
+"""Libraries that log every attempt; what they meet is raised too, and told once by whoever asked."""
 
 
 class JsonLines(logging.Formatter):
@@ -30,6 +32,8 @@ def begin(form: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if form == "json" else logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for library in _CHATTY:
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     threading.excepthook = _ended
 
 

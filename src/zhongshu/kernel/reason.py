@@ -32,11 +32,8 @@ _SAID = tuple(
     (re.compile(pattern), zh, en)
     for pattern, zh, en in (
         # cut off, torn, packed otherwise, encoded otherwise, too large or too deep
-        (
-            r"truncated|ended before the end|[Uu]nexpected (?:EOF|end)|[Tt]oo small|null or length 0|only read \d+|(?:only|able to read) \d+ bytes",
-            "内容不完整，中途断了",
-            "it is cut off",
-        ),
+        (r"truncated|ended before the end|[Uu]nexpected (?:EOF|end)|[Tt]oo small|null or length 0", "内容不完整，中途断了", "it is cut off"),
+        (r"only read \d+|(?:only|able to read) \d+ bytes", "内容不完整，中途断了", "it is cut off"),
         (r"Not a gzipped file", "它不是 gzip", "it is not gzip"),
         (r"CRC check failed|Incorrect length of data|while decompressing|Invalid flatbuffers|Corrupted message|malformed$|broken (?:PNG|data)", "内容已损坏", "it is damaged"),
         (r"codec can't decode byte \S+ in position (?P<byte>\d+)", "从第 {byte} 个字节起不是 UTF-8", "it is not UTF-8 from byte {byte} on"),
@@ -65,17 +62,20 @@ _SAID = tuple(
         (r"[Mm]issing boundary|[Bb]oundary character|parsing the body", "分段的界线不对，无法拆开", "its parts cannot be told from each other"),
         (r"Self-intersection\[(?P<name>[^\]]*)\]", "交于 {name}", "it crosses itself at {name}"),
         # servers, pictures and stores
+        (r"certificate has expired", "对方的证书已过期", "its certificate has expired"),
+        (r"certificate verify failed", "对方的证书不可信，或不是这台主机的", "its certificate is not trusted, or is another host's"),
+        (r"timed? ?out|TimeoutError|[Nn]o response", "没有应答", "there is no answer"),
         (r"[Cc]onnection refused|Connect call failed", "对方拒绝连接，可能没有启动", "the connection was refused"),
         (r'(?:database|schema) "(?P<name>[^"]*)" does not exist', "没有 {name} 这个库", "there is no database {name}"),
         (r'role "(?P<name>[^"]*)" does not exist', "没有 {name} 这个账号", "there is no role {name}"),
-        (r"authentication failed|no password supplied|Authorization Violation", "账号或口令不对", "the account or its password is wrong"),
+        (r"authentication failed|no password|Authorization Violation|[Aa]ccess denied|ACCESS_(?:DENIED|KEY)", "账号或口令不对", "the account or its password is wrong"),
         (r"resolve host|Name or service not known|name resolution", "找不到这台主机", "the host is not known"),
         (r"cannot identify image|not a (?:PNG|JPEG|WEBP)", "它不是这种图片", "it is no such picture"),
         (r"No space left|disk is full", "磁盘已满", "the disk is full"),
         (r"readonly|[Rr]ead-only|Permission denied", "没有写入的权限", "it may not be written"),
         (r"database is locked", "正被占用", "it is in use"),
         (r"not a database", "它不是数据库文件", "it is no database"),
-        (r"No such file|unable to open", "没有这个文件，或无权打开", "there is no such file, or it may not be opened"),
+        (r"No such file|NO_SUCH_|unable to open", "没有这个文件，或无权打开", "there is no such file, or it may not be opened"),
     )
 )
 
@@ -84,7 +84,7 @@ def why(error: object, otherwise: str = FOREIGN) -> dict[str, str]:
     """Return `why_zh` and `why_en` of an error or of what a library said; where nobody knows it, `otherwise` in Chinese and its own words in English only."""
     if isinstance(error, Problem):
         return {"why_zh": error.sentence("zh").rstrip("。"), "why_en": error.sentence().rstrip(".")}
-    said = f"Missing required field `{error.args[0]}`" if isinstance(error, KeyError) and error.args else str(error)
+    said = f"Missing required field `{error.args[0]}`" if isinstance(error, KeyError) and error.args else str(error) or type(error).__name__
     for pattern, zh, en in _SAID:
         if found := pattern.search(said):
             return {"why_zh": _fill(zh, found, 0), "why_en": _fill(en, found, 1)}

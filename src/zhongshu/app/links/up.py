@@ -16,7 +16,6 @@ from zhongshu.engines.ducklake import DuckLake
 from zhongshu.engines.nats_client import NatsClient
 from zhongshu.engines.parquet_files import write_durably
 from zhongshu.kernel.problem import declare
-from zhongshu.kernel.reading import SCHEMA
 from zhongshu.sense import Registry, to_document
 
 NO_DOMAIN = declare(
@@ -27,7 +26,12 @@ NO_DOMAIN = declare(
 )
 AT_ONCE = 2_000
 """At most so many readings go into a message."""
-LOOK = 0.5
+LARGEST = (1 << 20) - 4096
+"""Bytes of a message at most: what a server takes where nobody says otherwise, here or at the city."""
+GROUPS = 256
+"""So many of the journal's groups are read at once: after a long cut the record holds more than memory does."""
+LOOK, LONGEST = 0.5, 5.0
+"""Seconds between looks: doubled each time nothing could be sent."""
 _log = logging.getLogger(__name__)
 
 
@@ -78,18 +82,23 @@ class Uplink:
         return max(0, self._lake.reaches() - self._done)
 
     def _run(self) -> None:
-        while not self._stop.wait(LOOK):
+        pause, told = LOOK, ""
+        while not self._stop.wait(pause):
             try:
                 self.held = self._line.call(self._line.stream.stream_info(STREAM)).state.bytes
-                self._send()
+                while not self._stop.is_set() and (head := self._lake.reaches()) > self._done:  # not the journal's: a group is there a moment before readers see it
+                    self._send(min(head, self._done + GROUPS))
+                pause, told = LOOK, ""
             except Exception as error:  # noqa: BLE001 (the record holds what is to be sent; the next turn tries again)
-                _log.warning("uplink.waits %s", error)
+                said = str(error) or type(error).__name__
+                if said != told:
+                    _log.warning("uplink.waits %s", said)
+                pause, told = min(2 * pause, LONGEST), said
 
-    def _send(self) -> None:
-        """Send what is known beyond the cursor, a message at a time; the cursor moves when the message is on this server's disk."""
-        head = self._lake.reaches()  # not the journal's: a group is there a moment before readers see it
+    def _send(self, head: int) -> None:
+        """Send what lies beyond the cursor, a message at a time; the cursor moves when the message is on this server's disk."""
         sql = 'SELECT * EXCLUDE (written) FROM versions WHERE "offset" > $after AND "offset" <= $head AND source NOT IN (\'desk\', \'links.probes\') ORDER BY "offset"'
-        table = self._lake.query(sql, {"after": self._done, "head": head}) if head > self._done else SCHEMA.empty_table()
+        table = self._lake.query(sql, {"after": self._done, "head": head})
         names = table["property"].unique().to_pylist()
         wanted = [name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in self._what)]
         table = table.filter(pc.is_in(table["property"], pa.array(wanted, pa.string())))
@@ -102,6 +111,7 @@ class Uplink:
         self._moved(head)
 
     def _publish(self, part: pa.Table) -> None:
+        """Put readings into the stream, in as many messages as its server takes."""
         entities = [name for name in part["entity"].unique().to_pylist() if name not in self._told]
         rows = [row for row in map(self._registry.entity, entities) if row is not None]
         sink = pa.BufferOutputStream()
@@ -111,6 +121,10 @@ class Uplink:
         meant = {name: held[name] for name in part["property"].unique().to_pylist() if name in held}
         documents = json.dumps([to_document(row) for row in rows], ensure_ascii=False).encode()
         message = msgspec.msgpack.encode(Message(time.time_ns() // 1000, documents, meant, bytes(sink.getvalue())))
+        if len(message) > min(LARGEST, self._line.room()) and len(part) > 1:
+            self._publish(part.slice(0, len(part) // 2))
+            self._publish(part.slice(len(part) // 2))
+            return
         self._line.call(self._line.stream.publish(SUBJECT, message, stream=STREAM))
         self._told.update(entities)
 

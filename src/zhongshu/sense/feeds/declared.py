@@ -36,6 +36,7 @@ Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Overlap = str | int | None
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_ENDPOINT = re.compile(r"https?://[^/@\s]+/?")
 
 
 class Header(msgspec.Struct, forbid_unknown_fields=True):
@@ -295,6 +296,8 @@ def _check_address(row: Connector, kind: str, place: _Place) -> None:
     if parts.scheme not in SCHEMES[kind] or not (parts.hostname or parts.scheme == "file"):
         begins = [f"{scheme}://" for scheme in SCHEMES[kind]]
         raise place.wrong(field="address", zh=f"应以 {'、'.join(begins)} 开头并写明主机", en=f"it begins with {' or '.join(begins)} and names a host")
+    if (endpoint := getattr(row, "endpoint", "")) and not _ENDPOINT.fullmatch(endpoint):  # without one, the keys would go to Amazon
+        raise place.wrong(field="endpoint", zh="应以 http:// 或 https:// 开头并写明主机，不含口令", en="it begins with http:// or https:// and names a host, without a password")
 
 
 def _mapped(row: Connector, kind: str, source: Source, place: _Place) -> Source:

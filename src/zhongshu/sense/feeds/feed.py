@@ -183,7 +183,7 @@ class Feed:
                 close()
             for each in waiting:
                 self._settle(hand, *each)
-        self._well(None)
+        self._well()
         self.marks.write()
 
     def _settle(self, hand: Handing, part: Part, newest: int | None, future: "Future[Receipt] | None") -> None:
@@ -194,16 +194,17 @@ class Feed:
                 self.state.quarantined += receipt.quarantined
             if newest is not None:
                 self.state.newest = max(newest, self.state.newest or newest)
-        self._well(part.odd)
+        if part.batch is None or part.mark is not None:  # a turn that fails half-way each time is not well in between
+            self._well()
+        if part.odd is not None:
+            self._tell(part.odd, again=False)
         if part.mark is not None:
             self.marks.keep(part.mark)
 
-    def _well(self, odd: Problem | None) -> None:
+    def _well(self) -> None:
         if self.state.failing:
             self.state.failing, self.state.problem = False, None
         self.state.success = time.time_ns() // 1000
-        if odd is not None:
-            self._tell(odd, again=False)
 
     def _failed(self, error: Exception) -> None:
         problem = error.problem if isinstance(error, Later) else error if isinstance(error, Problem) else FAILED(source=self.name, **why(error, "连接不上，或对方拒绝"))

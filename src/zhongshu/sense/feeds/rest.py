@@ -23,6 +23,7 @@ from zhongshu.sense.feeds.declared import Paging, Rest
 from zhongshu.sense.feeds.feed import Part, Secret
 from zhongshu.sense.feeds.marks import Mark, back, furthest, sort_of
 from zhongshu.sense.feeds.web import Answer, Fetcher
+from zhongshu.sense.handing import Stopped
 from zhongshu.sense.intake import Intake
 from zhongshu.sense.readers.tables import NO_COLUMN
 from zhongshu.sense.source import Source
@@ -110,7 +111,9 @@ class RestReader:
             if following is None:
                 return
             url, place = following
-            if time.monotonic() > until or stop.is_set():
+            if stop.is_set():
+                raise Stopped
+            if time.monotonic() > until:
                 raise ENDLESS(why_zh=f"已超过 {self.row.within}", why_en=f"it took longer than {self.row.within}")
         raise ENDLESS(why_zh=f"已超过 {self.row.pages} 页", why_en=f"there are more than {self.row.pages}")
 

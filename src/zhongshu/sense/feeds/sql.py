@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from zhongshu.kernel.problem import declare
 from zhongshu.sense.feeds.batches import Cells, of_problem, of_rows, wanted
 from zhongshu.sense.feeds.declared import Sql
 from zhongshu.sense.feeds.feed import NO_EXTRA, Part, Secret
@@ -18,6 +19,16 @@ from zhongshu.sense.intake import Intake
 from zhongshu.sense.readers.tables import NO_COLUMN
 from zhongshu.sense.rows import MAX_LINE
 from zhongshu.sense.source import Source
+
+BEHIND = declare(
+    "connector.behind",
+    "conflict",
+    zh=("表 {table} 里有行，但它们的 {column} 都早于已读到的位置，或为空。", "这一列应当只增不减、不为空；如果是重新编号了，请停下城市，删除 connectors/{name}.json，再启动。"),
+    en=(
+        "The table {table} has rows, but their {column} lies before what was read last, or is NULL.",
+        "The column must only grow and never be NULL; where it began anew, stop the city, remove connectors/{name}.json and start it again.",
+    ),
+)
 
 SLICE, FEW = 5000, 500
 """Rows per batch: of readings, and of requests, whose cells are long."""
@@ -71,7 +82,12 @@ class SqlReader(ABC):
             held = mark if mark.get("of") == [self.row.table, self.row.watermark, kind] else {}
             cursor = self.stream(connection)
             cursor.execute(*self._select(names, codes, kind, str(held.get("at", ""))))
-            yield from self._rows(cursor, names, kind, str(held.get("at", "")), stop)
+            some = False
+            for part in self._rows(cursor, names, kind, str(held.get("at", "")), stop):
+                some = True
+                yield part
+            if not some and not stop.is_set() and self._holds(connection):  # those at the mark come again each time
+                yield Part(odd=BEHIND(table=self.row.table, column=self.row.watermark, name=self.row.name))
 
     def _rows(self, cursor: Any, names: list[str], kind: str, at: str, stop: threading.Event) -> Iterator[Part]:  # noqa: ANN401 (a driver's)
         of = [self.row.table, self.row.watermark, kind]
@@ -87,6 +103,12 @@ class SqlReader(ABC):
         with closing(connection.cursor()) as cursor:
             cursor.execute(f"SELECT * FROM {self._table()} WHERE 1 = 0", ())
             return {column[0]: column[1] for column in cursor.description}
+
+    def _holds(self, connection: Any) -> bool:  # noqa: ANN401 (a driver's connection)
+        """Tell whether the table has any row."""
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(f"SELECT 1 FROM {self._table()} LIMIT 1", ())
+            return cursor.fetchone() is not None
 
     def _chosen(self, codes: dict[str, int]) -> tuple[list[str], list[str]]:
         """Return which columns to read, and which of those that were declared are lost; raises `table.no_column` where nothing could be read without them."""

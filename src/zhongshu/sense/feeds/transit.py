@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from zhongshu.kernel.clock import SECOND, parse_duration
+from zhongshu.kernel.clock import SECOND, parse_duration, rfc3339
 from zhongshu.kernel.ids import stable_id, urn
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.sense.feeds.batches import digest, of_problem, of_readings
@@ -34,8 +34,8 @@ BAD_FEED = declare(
 OLD = declare(
     "connector.old_gtfs",
     "unavailable",
-    zh=("这份 GTFS-realtime 已有 {age} 秒没有更新。", "请联系发布方；其中的数据仍按其时间接收。"),
-    en=("This GTFS-realtime message is {age} s old.", "Ask its publisher; what it says is kept under its own times."),
+    zh=("这份 GTFS-realtime 自 {since} 起没有更新。", "请联系发布方；其中的数据仍按其时间接收。"),
+    en=("This GTFS-realtime message has not been renewed since {since}.", "Ask its publisher; what it says is kept under its own times."),
 )
 _LONGEST = 160
 _CANCELED = 3
@@ -52,21 +52,20 @@ class TransitReader:
         self._intake, self._secret = intake, secret
 
     def read(self, mark: Mark, stop: threading.Event) -> Iterator[Part]:
-        """Yield the message's readings, if it is another than the last."""
+        """Yield the message's readings, if it is another than the last; what is wrong with it is told as long as it is."""
         content = self._content(stop)
         found = digest(content.hex())[:32]
-        if mark.get("last") == found:
-            return
+        same = mark.get("last") == found
         try:
             message = _message(content)
         except Problem as problem:
             if problem.kind is not BAD_FEED:
                 raise
-            yield Part(of_problem(self.source, problem, base64.b64encode(content[: 1 << 15]).decode()), {"last": found}, problem)
+            yield Part(None if same else of_problem(self.source, problem, base64.b64encode(content[: 1 << 15]).decode()), {"last": found}, problem)
             return
-        rows = [*self._positions(message), *self._delays(message)]
-        age = self._intake.clock.now() // SECOND - message.header.timestamp
-        odd = OLD(age=age) if message.header.timestamp and age > parse_duration(self.row.max_age) // SECOND else None
+        rows = [] if same else [*self._positions(message), *self._delays(message)]
+        since = min(message.header.timestamp, 2**43) * SECOND
+        odd = OLD(since=rfc3339(since)) if since and self._intake.clock.now() - since > parse_duration(self.row.max_age) else None
         yield Part(of_readings(self.source, self._intake, rows) if rows else None, {"last": found}, odd)
 
     def _content(self, stop: threading.Event) -> bytes:

@@ -42,7 +42,8 @@ TOO_SLOW = declare(
 
 TRIES, PAUSE = 4, 0.5
 """How often one page is asked for, and seconds before it is asked for again: doubled each time."""
-LONGEST_WAIT = 3600.0
+PATIENCE, LONGEST_WAIT = 30.0, 3600.0
+"""Seconds for which one page waits where the other side asks for a pause, and for which the whole feed does."""
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -70,10 +71,11 @@ class Fetcher:
         for tried in range(1, TRIES + 1):
             try:
                 return self._ask(url, parameters, stop)
-            except (httpx.TransportError, Later):
-                if tried == TRIES:
+            except (httpx.TransportError, Later) as error:
+                pause, asked = PAUSE * 2 ** (tried - 1), error.seconds if isinstance(error, Later) else 0.0
+                if tried == TRIES or asked > PATIENCE:
                     raise
-                if stop.wait(PAUSE * 2 ** (tried - 1)):
+                if stop.wait(max(pause, asked)):
                     raise Stopped from None
         raise Stopped
 
