@@ -290,6 +290,18 @@ def test_a_merge_that_fails_after_its_commit_takes_no_file_from_under_a_look(mak
 # what a crash leaves
 
 
+def test_what_is_merged_is_packed_as_what_was_committed(make: Callable[..., DuckLake]) -> None:
+    lake = make()
+    lake._db.execute("CALL lake.set_option('parquet_compression', 'snappy')")  # a city of an earlier program
+    lake.close()
+    lake = make()
+    filled(lake, 3)
+    lake.merge()
+    (file,) = lake.files()
+    held = pq.ParquetFile(file).metadata
+    assert {held.row_group(0).column(i).compression for i in range(held.num_columns)} == {"ZSTD"} and held.format_version != "1.0"
+
+
 def test_a_commit_that_never_reached_the_catalogue_is_cleaned_away(make: Callable[..., DuckLake], tmp_path: Path) -> None:
     lake = make()
     filled(lake, 2)
