@@ -17,7 +17,7 @@ import pyarrow as pa
 from zhongshu.app import installed_packs
 from zhongshu.engines.ducklake import DuckLake
 from zhongshu.engines.live_cells import LiveCells
-from zhongshu.judge import Explainer, Indicator, Judge, Statics, panes_sql, read_indicator, read_packs
+from zhongshu.judge import Explainer, Indicator, Judge, Statics, heard_sql, panes_sql, read_indicator, read_packs
 from zhongshu.judge.explain import Query
 from zhongshu.kernel.area import UNIT, Level, unplaced
 from zhongshu.kernel.clock import GRID, HOUR, MINUTE, SECOND, boundary
@@ -110,6 +110,7 @@ class Corpus:
             words.sources.names,
             words.entities.numbers,
             lambda spec, first, last, known: self.lake.query(panes_sql(spec, first, last, self.properties), tables={"facets": self.facets}, known=known),
+            lambda since: {row["property"]: row["high"] for row in self.lake.query(heard_sql(since)).to_pylist()},
         )
         self.live.declare(spec for sign in self.signs for spec in sign.specs())
         self.live.restore(boundary(START) - GRID)

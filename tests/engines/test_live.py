@@ -43,6 +43,9 @@ class Paper:
                 last[row["entity"], row["valid"]] = row
         return [r for r in last.values() if low <= r["valid"] < high and r["ticks"] != NULL]
 
+    def heard(self, since: int) -> dict[str, int]:
+        return {PROP.name: high} if (high := max((r["valid"] for r in self.rows), default=since - 1)) >= since else {}
+
     def reload(self, spec: CellSpec, first: int, last: int, known: int) -> pa.Table:
         by: dict[tuple[int, int, Any], list[tuple[dict[str, int], int]]] = defaultdict(list)
         for r in self.known(known, first * spec.hop, (last + 1) * spec.hop):
@@ -114,7 +117,7 @@ def _measure(spec: CellSpec, rows: list[dict[str, int]]) -> tuple[int, int]:
 
 
 def cells(paper: Paper, specs: list[CellSpec], finest: Level = Level.CELL) -> LiveCells:
-    live = LiveCells([PROP], paper, ["s"], {f"g{i}": i for i in range(6)}, paper.reload)
+    live = LiveCells([PROP], paper, ["s"], {f"g{i}": i for i in range(6)}, paper.reload, paper.heard)
     live.declare(specs, finest)
     return live
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from zhongshu.engines.live_cells import LiveCells
-from zhongshu.judge import Explainer, Judge, Statics, Values, panes_sql, parts_sql, to_parts
+from zhongshu.judge import Explainer, Judge, Statics, Values, heard_sql, panes_sql, parts_sql, to_parts
 from zhongshu.judge.indicator import Indicator, read_indicator
 from zhongshu.kernel.area import Level
 from zhongshu.kernel.clock import MINUTE, SECOND, boundary
@@ -94,6 +94,7 @@ class Town:
             registry.sources.names,
             registry.entities.numbers,
             lambda spec, first, last, known: self.record.query(panes_sql(spec, first, last, PROPERTIES), known, facets=self.facets()),
+            lambda since: {row["property"]: row["high"] for row in self.record.query(heard_sql(since)).to_pylist()},
         )
         live.declare(specs)
         return live

@@ -21,7 +21,7 @@ from zhongshu.engines.nats_journal import NatsReader
 from zhongshu.engines.owner_lock import city_salt
 from zhongshu.engines.sentence_vectors import chosen
 from zhongshu.govern import Guard, Identity, Ledger, Looks, Policy
-from zhongshu.judge import Explainer, Judge, Statics, Watch, panes_sql, read_packs, record, watched, within_limit
+from zhongshu.judge import Explainer, Judge, Statics, Watch, heard_sql, panes_sql, read_packs, record, watched, within_limit
 from zhongshu.kernel.area import Codes, Level, show_area
 from zhongshu.kernel.clock import Clock, LiveClock, Stamp
 from zhongshu.kernel.grade import Principal
@@ -113,7 +113,7 @@ class Assembly(Stores):
         indicators, self.refused = within_limit(indicators, self.registry, properties)
         for problem in self.refused:
             _log.warning("%s", problem.sentence())
-        self.live = LiveCells(list(properties.values()), self.registry, self.registry.sources.names, self.registry.entities.numbers, self._reload)
+        self.live = LiveCells(list(properties.values()), self.registry, self.registry.sources.names, self.registry.entities.numbers, self._reload, self._heard)
         for indicator in indicators:
             self.live.declare(indicator.specs(), max(watched(indicator, rules), default=Level.CITY))
         self.watch = Watch(self.judge, self.live, indicators, rules, self.desk.read(record.recall), Rhythms(self.registry, self.once, self.sources))
@@ -233,6 +233,9 @@ class Assembly(Stores):
 
     def _reload(self, spec: CellSpec, first: int, last: int, known: int) -> pa.Table:
         return self.lake.query(panes_sql(spec, first, last, self.judge.properties), tables={"facets": self.facets()}, known=known)
+
+    def _heard(self, since: int) -> dict[str, int]:
+        return {row["property"]: row["high"] for row in self.lake.query(heard_sql(since)).to_pylist()}
 
     def _people(self, level: Level) -> dict[int, int]:
         return self._people_at[level]

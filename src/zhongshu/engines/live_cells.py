@@ -5,7 +5,7 @@ that has passed, is read again from the record through `reload`.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,14 +25,16 @@ FARTHEST = 401 * DAY
 """How far ahead of its known time a reading may be valid, and a little more."""
 Reload = Callable[[CellSpec, int, int, int], pa.Table]
 """(spec, from pane, to pane, known) → rows (pane, area, sub, n, latest, total, low, high, last, hit, weight), `sub` an entity id, a bin, or ''."""
+Heard = Callable[[int], Mapping[str, int]]
+"""(since, µs) → of every property that the record has readings of, valid since then, the latest valid time (µs): a look at the record costs much where there is nothing to see."""
 
 
 class LiveCells:
     """All cells of a city, shared between indicators that say the same. Used by the tick's thread alone."""
 
-    def __init__(self, properties: list[Property], facets: Facets, sources: list[str], numbers: dict[str, int], reload: Reload) -> None:
+    def __init__(self, properties: list[Property], facets: Facets, sources: list[str], numbers: dict[str, int], reload: Reload, heard: Heard) -> None:
         """Take the registry's words; `numbers` gives an entity's number by id."""
-        self._facets, self._sources, self._reload = facets, sources, reload
+        self._facets, self._sources, self._reload, self._heard = facets, sources, reload, heard
         self._cells: dict[CellSpec, Cells] = {}
         self._by_property: dict[str, list[Cells]] = defaultdict(list)
         self._changed: set[CellSpec] = set()
@@ -58,16 +60,20 @@ class LiveCells:
         """Stand at a boundary with what the record knows at it; panes ahead that hold something already are read when they come."""
         self._folded.clear()
         self._combined.clear()
+        first = {base: at // base.hop - cells.panes + 1 for base, cells in self._cells.items()}
+        heard = self._heard(min((pane * base.hop for base, pane in first.items()), default=at))
         for cells in self._cells.values():
             cells.current, cells.dirty = LOW, set()
             cells.later.clear()
             pane = at // cells.spec.hop
             cells.turn(pane)
-            table = self._reload(cells.spec, pane - cells.panes + 1, (at + FARTHEST) // cells.spec.hop, at)
+            self._changed.add(cells.spec)
+            if heard.get(cells.spec.property, LOW) < first[cells.spec] * cells.spec.hop:
+                continue
+            table = self._reload(cells.spec, first[cells.spec], (at + FARTHEST) // cells.spec.hop, at)
             come = np.asarray(table["pane"], np.int64) <= pane
             cells.dirty = set(np.asarray(table["pane"], np.int64)[~come].tolist())
             self._fill(cells, table.filter(pa.array(come)))
-            self._changed.add(cells.spec)
 
     def apply(self, readings: Readings) -> None:
         """Take in a durable group, known before the next boundary."""

@@ -7,7 +7,7 @@ from zhongshu.judge.explain import Explainer, extremes
 from zhongshu.judge.indicator import Band, Indicator, read_indicator
 from zhongshu.judge.pulse import Pulse
 from zhongshu.judge.rule import Rule, read_rule
-from zhongshu.judge.sql import panes_sql, parts_sql, to_parts
+from zhongshu.judge.sql import heard_sql, panes_sql, parts_sql, to_parts
 from zhongshu.judge.statics import Statics
 from zhongshu.judge.value import Judge, Values
 from zhongshu.judge.watch import Memory, Outcome, Watch, watched
@@ -26,6 +26,7 @@ __all__ = [
     "Watch",
     "cost",
     "extremes",
+    "heard_sql",
     "in_force",
     "panes_sql",
     "parts_sql",

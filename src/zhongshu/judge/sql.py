@@ -172,6 +172,11 @@ def _sub(spec: CellSpec) -> str:
     return "entity" if spec.each or spec.measure == "distinct" else sql_bin("ticks") if spec.measure == "p95" else "0"
 
 
+def heard_sql(since: int) -> str:
+    """Return SQL for the latest valid time of every property that has readings valid since then (µs)."""
+    return f"SELECT property, max(valid) AS high FROM versions WHERE valid >= {since:d} GROUP BY property"
+
+
 def panes_sql(spec: CellSpec, first: int, last: int, properties: Mapping[str, Property]) -> str:
     """Return SQL for the cells of whole panes, as the live engine keeps them: what a restart or a revision reads again."""
     prop = properties[spec.property]
