@@ -182,7 +182,8 @@ def test_seat_called_back_nobody_there_and_not_solved(seats: None, city: Any, pa
     for count in (1, 2, 3):
         opened(page, away)
         expect(page.locator(".bar")).to_contain_text(f"未接通（{count}/3）")
-        page.keyboard.press("3")
+        with page.expect_response(lambda answer: answer.url.endswith("/missed")):
+            page.keyboard.press("3")
         expect(page.locator(".told")).to_contain_text("未联系上" if count == 3 else "未接通")
     after = now(city, away)
     assert (after["state"], after["outcome"], after["calls"]) == ("closed", "unreachable", 3)
