@@ -83,11 +83,11 @@ short: .venv/dev
 # test
 
 test: lint page programs .venv/dev
-	@echo "· every test, a process for each kind, two beside each other; what was skipped, what it lacks, and what took longest, is listed after each"
+	@echo "· every test, a process for each kind; what was skipped, what it lacks, and what took longest, is listed after each"
 	@kind() { echo "· $$1"; $(BIN)/pytest -q -rs --durations 8 -m "$$1" "$$2"; }; \
-		beside=$$(mktemp); failed=0; { kind port tests; port=$$?; kind browser tests/browser && [ $$port -eq 0 ]; } >"$$beside" 2>&1 & other=$$!; trap 'kill $$other 2>/dev/null; rm -f "$$beside"' EXIT; \
-		kind "$(SHORT)" tests || failed=1; kind fuzz tests/fuzz || failed=1; kind journey tests/journeys || failed=1; \
-		wait $$other || failed=1; cat "$$beside"; \
+		beside=$$(mktemp); failed=0; { kind fuzz tests/fuzz; fuzz=$$?; kind journey tests/journeys && [ $$fuzz -eq 0 ]; } >"$$beside" 2>&1 & other=$$!; trap 'kill $$other 2>/dev/null; rm -f "$$beside"' EXIT; \
+		kind "$(SHORT)" tests || failed=1; kind port tests || failed=1; \
+		wait $$other || failed=1; cat "$$beside"; kind browser tests/browser || failed=1; \
 		[ $$failed -eq 0 ] && echo "· test: all well"
 
 programs:

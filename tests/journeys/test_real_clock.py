@@ -18,7 +18,8 @@ from zhongshu.app import Owner, make_token
 from zhongshu.kernel.area import show_area
 from zhongshu.kernel.clock import ReplayClock, parse_time, rfc3339, to_us
 
-from .city import ingest, opened, settings
+from .city import opened, settings
+from .conftest import Brought
 from .test_outside import ask
 
 pytestmark = pytest.mark.journey
@@ -30,10 +31,9 @@ WHAT: tuple[What, ...] = ("opened", "due", "late", "closed", "open", "overdue")
 
 @dataclass(frozen=True)
 class File:
-    """A city's file and what its columns are called; the rules are those that the source declares."""
+    """What a city's file calls its columns; the rules are those that the source declares."""
 
     source: str
-    path: str
     zone: str
     form: str
     id: str
@@ -46,7 +46,6 @@ class File:
 
 BALTIMORE = File(
     "hotline.baltimore311",
-    "b-311-baltimore/311_sample.csv.gz",
     "America/New_York",
     "%m/%d/%Y %I:%M:%S %p",
     "coalesce(nullif(nullif(trim(ServiceRequestNum), ''), 'NA'), nullif(nullif(trim(SRRecordID), ''), 'NA'))",
@@ -57,7 +56,6 @@ BALTIMORE = File(
 )
 LOS_ANGELES = File(
     "hotline.la311",
-    "b-311-losangeles/la311_2020-01.csv.gz",
     "America/Los_Angeles",
     "%m/%d/%y %H:%M",
     "nullif(nullif(trim(srnumber), ''), 'NA')",
@@ -66,6 +64,7 @@ LOS_ANGELES = File(
     "closeddate",
     ("2020-01-01 12:00", "2020-01-02 18:00", "2020-01-03 09:15"),
 )
+COLUMNS = {file.source: file for file in (BALTIMORE, LOS_ANGELES)}
 
 
 @dataclass(frozen=True)
@@ -231,39 +230,24 @@ def differing(desk: Side, raw: Side) -> list[Difference]:
     return [found[key] for key in sorted(found)]
 
 
-@dataclass(frozen=True)
-class Brought:
-    """A city's file that was brought in."""
-
-    file: File
-    path: Path
-    folder: Path
-    counts: dict[str, int]
-
-
-@pytest.fixture(scope="module", params=(BALTIMORE, LOS_ANGELES), ids=lambda file: file.source)
-def brought(request: pytest.FixtureRequest, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Brought:
-    file: File = request.param
-    folder, path = tmp_path_factory.mktemp("clock") / "DATA", samples / file.path
-    return Brought(file, path, folder, ingest(folder, path, file.source))
-
-
 def test_every_day_is_what_a_plain_query_says(brought: Brought) -> None:
-    desk, raw = of_desk(brought.folder, brought.file), of_raw(brought.path, brought.file)
+    desk, raw = of_desk(brought.folder, COLUMNS[brought.source]), of_raw(brought.path, COLUMNS[brought.source])
     with gzip.open(brought.path, "rt", encoding="utf-8-sig") as text:
         lines = sum(1 for _ in text) - 1
     assert len(desk.rows) + brought.counts["duplicates"] + brought.counts["quarantined"] == lines == 10_000
     assert differing(desk, raw) == []
     assert desk.days == raw.days
-    assert len(raw.days) > (3 if brought.file is LOS_ANGELES else 1800)
+    assert len(raw.days) > (3 if COLUMNS[brought.source] is LOS_ANGELES else 1800)
     assert any(of["open"] for of in raw.days.values())
-    with raw_table(brought.path, brought.file) as made:
-        left_out = sorted(row[0] for row in made.execute("SELECT * FROM held").fetchall() if any(known(moment, brought.file) != moment for moment in row[1:]))
-    assert left_out == (["17-00762248", "17-00762364"] if brought.file is BALTIMORE else []), "both due after 02:00 on 11 March 2018, when clocks went from 02:00 to 03:00"
+    with raw_table(brought.path, COLUMNS[brought.source]) as made:
+        left_out = sorted(row[0] for row in made.execute("SELECT * FROM held").fetchall() if any(known(moment, COLUMNS[brought.source]) != moment for moment in row[1:]))
+    assert left_out == (["17-00762248", "17-00762364"] if COLUMNS[brought.source] is BALTIMORE else []), (
+        "both due after 02:00 on 11 March 2018, when clocks went from 02:00 to 03:00"
+    )
 
 
 def test_one_row_that_was_changed_is_named(brought: Brought, tmp_path: Path) -> None:
-    desk, file, copy = of_desk(brought.folder, brought.file), brought.file, tmp_path / "changed.csv"
+    desk, file, copy = of_desk(brought.folder, COLUMNS[brought.source]), COLUMNS[brought.source], tmp_path / "changed.csv"
     with raw_table(brought.path, file) as made:
         name, at = made.execute("SELECT id, closed FROM held WHERE closed > opened + INTERVAL 1 DAY ORDER BY id LIMIT 1").fetchall()[0]
     later = at + timedelta(days=1)
@@ -280,10 +264,10 @@ def test_one_row_that_was_changed_is_named(brought: Brought, tmp_path: Path) -> 
 
 
 def test_one_row_that_is_missing_is_named(brought: Brought) -> None:
-    desk = of_desk(brought.folder, brought.file)
+    desk = of_desk(brought.folder, COLUMNS[brought.source])
     name = sorted(desk.rows)[4711]
     held = {key: row for key, row in desk.rows.items() if key != name}
-    found = differing(Side(held, _counted(held.values())), of_raw(brought.path, brought.file))
+    found = differing(Side(held, _counted(held.values())), of_raw(brought.path, COLUMNS[brought.source]))
     assert {each.id for each in found} == {name}
     assert all(each.desk is None for each in found)
 
@@ -328,10 +312,10 @@ def at_zone(moment: str, file: File) -> int:
 def replayed(brought: Brought, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replayed]:
     folder = tmp_path_factory.mktemp("replay") / "DATA"
     shutil.copytree(brought.folder, folder)
-    owner = Owner(settings(folder, clock=f"replay@{rfc3339(at_zone(brought.file.moments[0], brought.file))}x1", port="0"))
+    owner = Owner(settings(folder, clock=f"replay@{rfc3339(at_zone(COLUMNS[brought.source].moments[0], COLUMNS[brought.source]))}x1", port="0"))
     owner.start()
     secret = make_token(owner.parts, "replay-duty", "duty_officer", show_area(owner.parts.about.code))
-    yield Replayed(owner, brought.file, brought.path, {"authorization": f"Bearer {secret}"})
+    yield Replayed(owner, COLUMNS[brought.source], brought.path, {"authorization": f"Bearer {secret}"})
     owner.stop()
 
 

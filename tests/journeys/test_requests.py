@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,9 @@ import duckdb
 import pytest
 
 from .city import ingest, opened
+from .conftest import Brought
 
 pytestmark = pytest.mark.journey
-FILES = {"hotline.baltimore311": "b-311-baltimore/311_sample.csv.gz", "hotline.la311": "b-311-losangeles/la311_2020-01.csv.gz"}
-
-
-@dataclass(frozen=True)
-class Brought:
-    """A file that was brought in, and what the city held afterwards."""
-
-    source: str
-    path: Path
-    folder: Path
-    counts: dict[str, int]
-    held: dict[str, Any]
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -52,15 +40,13 @@ def counted(folder: Path) -> dict[str, Any]:
         return parts.desk.read(ask) | {"readings": parts.lake.query("SELECT property, count(*) AS n FROM readings GROUP BY ALL ORDER BY 1").to_pylist()}
 
 
-@pytest.fixture(scope="session", params=FILES)
-def brought_in(request: pytest.FixtureRequest, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Brought:
-    path, folder = samples / FILES[request.param], tmp_path_factory.mktemp("requests") / "DATA"
-    counts = ingest(folder, path, request.param)
-    return Brought(request.param, path, folder, counts, counted(folder))
+@pytest.fixture(scope="session")
+def held(brought: Brought) -> dict[str, Any]:
+    return counted(brought.folder)
 
 
-def test_every_row_is_a_case_a_duplicate_or_refused(brought_in: Brought) -> None:
-    source, counts, held, rows = brought_in.source, brought_in.counts, brought_in.held, rows_of(brought_in.path)
+def test_every_row_is_a_case_a_duplicate_or_refused(brought: Brought, held: dict[str, Any]) -> None:
+    source, counts, rows = brought.source, brought.counts, rows_of(brought.path)
     assert len(rows) == 10_000 == sum(counts.values())
     assert held["cases"][0] + counts["duplicates"] + counts["quarantined"] == 10_000
     assert held["cases"][0] == held["cases"][1] == counts["accepted"]
@@ -76,8 +62,8 @@ def _closed(source: str, row: dict[str, str]) -> bool:
     return row["SRStatus"].startswith("Closed") and row["CloseDate"] not in {"", "NA"}
 
 
-def test_what_is_late_is_late(brought_in: Brought) -> None:
-    source, path, held = brought_in.source, brought_in.path, brought_in.held
+def test_what_is_late_is_late(brought: Brought, held: dict[str, Any]) -> None:
+    source, path = brought.source, brought.path
     if source == "hotline.la311":
         assert (held["cases"][2], held["cases"][5], held["late"][1]) == (0, 0, 0)
         return
@@ -92,8 +78,8 @@ def test_what_is_late_is_late(brought_in: Brought) -> None:
     assert plain == [(late, both)]
 
 
-def test_a_due_date_that_is_not_after_the_opening_is_flagged(brought_in: Brought) -> None:
-    source, path, held = brought_in.source, brought_in.path, brought_in.held
+def test_a_due_date_that_is_not_after_the_opening_is_flagged(brought: Brought, held: dict[str, Any]) -> None:
+    source, path = brought.source, brought.path
     if source == "hotline.la311":
         assert held["early_due"] == (0,)
         return
@@ -106,7 +92,7 @@ def test_a_due_date_that_is_not_after_the_opening_is_flagged(brought_in: Brought
     assert held["early_due"] == held["due_not_after"] == (222,)
 
 
-def test_the_same_file_again_adds_nothing(brought_in: Brought) -> None:
-    again = ingest(brought_in.folder, brought_in.path, brought_in.source)
+def test_the_same_file_again_adds_nothing(brought: Brought, held: dict[str, Any]) -> None:
+    again = ingest(brought.folder, brought.path, brought.source)
     assert (again["accepted"], again["duplicates"]) == (0, 10_000)
-    assert counted(brought_in.folder) == brought_in.held
+    assert counted(brought.folder) == held
