@@ -5,11 +5,12 @@ They take the seats of the simulated people first, so that nobody else works on 
 
 import base64
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -34,6 +35,11 @@ def said(city: Any, text: str, nth: int, **more: Any) -> dict[str, Any]:
 
 def now(city: Any, told: dict[str, Any]) -> dict[str, Any]:
     return dict(city.get(f"/api/requests/{told['number']}", "acceptor"))
+
+
+def into(late: list[Route]) -> Callable[[Route], None]:
+    """Return what keeps requests waiting until they are let go on."""
+    return lambda route: late.append(route)  # noqa: PLW0108 (the library looks at how many arguments it takes)
 
 
 def opened(page: Page, told: dict[str, Any]) -> None:
@@ -86,8 +92,8 @@ def test_seat_what_was_sent_on_is_taken_back_and_opens_again(seats: None, city: 
     if first.get_attribute("aria-pressed") != "true":
         page.keyboard.press("q")
     expect(first).to_have_attribute("aria-pressed", "true")
-    late: list[Any] = []  # the deed's own look at the cases is answered only after it was taken back
-    page.route("**/api/cases?*", lambda route: late.append(route))  # noqa: PLW0108 a handler of the library must be a function
+    late: list[Route] = []  # the deed's own look at the cases is answered only after it was taken back
+    page.route("**/api/cases?*", into(late))
     page.keyboard.press("1")
     expect(page.locator(".told")).to_contain_text("立案派单")
     page.wait_for_timeout(500)
@@ -110,6 +116,25 @@ def test_seat_what_was_sent_on_is_taken_back_and_opens_again(seats: None, city: 
     assert now(city, broken)["case"]["step"] == "dispatch"
     assert city.get("/api/assist", "acceptor")["adoption"]["first"]["of"] > before["of"], "what was proposed and what was taken is counted"
     expect(page.locator(".queue .row", has_text=broken["text"])).to_have_count(0)
+
+
+def test_seat_who_goes_on_by_hand_meanwhile_stays_there_and_is_told(seats: None, city: Any, page_of: Any) -> None:
+    first, refused, other = said(city, "巷子里路灯不亮", 8), said(city, "楼下垃圾没人清运", 24), said(city, "请问医院门诊几点开始", 12)
+    page = page_of("/desk/queue?tab=accept", "acceptor", width=1440, height=900)
+    for told, answered, words in ((first, None, first["number"]), (refused, 403, "试验")):
+        late: list[Route] = []
+        opened(page, told)
+        page.route("**/api/leads/*/confirm", into(late))
+        page.keyboard.press("1")
+        opened(page, other)
+        if answered is None:
+            late[0].continue_()
+        else:
+            late[0].fulfill(status=answered, json={"code": "x", "title": "试验", "zh": {"sentence": "试验", "remedy": ""}, "en": {"sentence": "a trial", "remedy": ""}})
+        expect(page.locator(".toasts")).to_contain_text(words)
+        page.wait_for_timeout(500)
+        expect(page.locator(".work header")).to_contain_text(other["number"])
+        page.unroute_all()
 
 
 def test_seat_call_is_taken_down_without_the_mouse(seats: None, city: Any, page_of: Any) -> None:

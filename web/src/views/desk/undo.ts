@@ -1,5 +1,5 @@
 // The last deed of whoever sits here: said once, and for ten seconds of the city's time it may be taken back.
-import { computed, ref, shallowRef } from 'vue'
+import { computed, onScopeDispose, ref, shallowRef } from 'vue'
 import { asProblem, type Problem } from '@/api/http'
 import { useCity } from '@/state/city'
 
@@ -18,6 +18,19 @@ const said = shallowRef<Said | null>(null)
 const problem = ref<Problem | null>(null)
 const busy = ref(false)
 let hush: ReturnType<typeof setTimeout> | undefined
+
+/** What went wrong with what is open: said in its place, or, where something else is open by then, where deeds are told of. */
+export function useWrong(open: () => string) {
+  const wrong = ref<Problem | null>(null)
+  let gone = false
+  onScopeDispose(() => (gone = true))
+  function fail(error: unknown, id: string): Problem {
+    const told = asProblem(error)
+    ;(gone || open() !== id ? problem : wrong).value = told
+    return told
+  }
+  return { wrong, fail }
+}
 
 export function useUndo() {
   const city = useCity()
