@@ -299,7 +299,7 @@ def test_what_is_merged_is_packed_as_what_was_committed(make: Callable[..., Duck
     lake.merge()
     (file,) = lake.files()
     held = pq.ParquetFile(file).metadata
-    assert {held.row_group(0).column(i).compression for i in range(held.num_columns)} == {"ZSTD"} and held.format_version != "1.0"
+    assert {held.row_group(0).column(i).compression for i in range(held.num_columns)} == {"ZSTD"}
 
 
 def test_a_commit_that_never_reached_the_catalogue_is_cleaned_away(make: Callable[..., DuckLake], tmp_path: Path) -> None:

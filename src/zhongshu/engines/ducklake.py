@@ -44,8 +44,8 @@ CATALOGUE = "catalog.sqlite"
 """The name of the catalogue's own file, where it is one."""
 CREATE = (f"CREATE TABLE lake.readings ({_COLUMNS})", "ALTER TABLE lake.readings SET SORTED BY (property ASC, area ASC, valid ASC)")
 """How the table of readings is made."""
-PACKED = {"parquet_compression": "zstd", "parquet_version": "2"}
-"""How merged files are written: without these they would be half as large again as those they replace."""
+PACKED = "zstd"
+"""How merged files are compressed: by the library's own choice they would be half as large again as those they replace."""
 SMALL = 32 * 2**20
 """Files of fewer bytes are merged with their neighbours."""
 _KEYS = pa.schema([(name, pa.int64() if name == "valid" else pa.string()) for name in KEY_NAMES])
@@ -116,10 +116,8 @@ class DuckLake:
         """Keys that were revised, and whether those of the files are among them: they are read when first asked for."""
 
     def _pack(self) -> None:
-        held = dict(self._db.execute("SELECT option_name, value FROM lake.options()").fetchall())
-        for name, value in PACKED.items():
-            if held.get(name, "").removeprefix("V") != value:  # as it keeps a version
-                self._db.execute("CALL lake.set_option(?, ?)", [name, value])
+        if (PACKED,) not in self._db.execute("SELECT value FROM lake.options() WHERE option_name = 'parquet_compression'").fetchall():
+            self._db.execute("CALL lake.set_option('parquet_compression', ?)", [PACKED])
 
     def _committed(self, cursor: duckdb.DuckDBPyConnection | None = None) -> int:
         rows = (cursor or self._db).execute("SELECT commit_extra_info FROM lake.snapshots() WHERE commit_extra_info IS NOT NULL ORDER BY snapshot_id DESC LIMIT 1").fetchall()
