@@ -157,7 +157,8 @@ class SqliteCatalogue:
         if not self.path.exists():
             return None
         with contextlib.closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)) as catalog, contextlib.suppress(sqlite3.Error):
-            return str(catalog.execute("SELECT value FROM ducklake_metadata WHERE key = 'version'").fetchone()[0])
+            found = catalog.execute("SELECT value FROM ducklake_metadata WHERE key = 'version'").fetchone()
+            return None if found is None else str(found[0])
         return None
 
     def faults(self) -> list[str]:
@@ -261,6 +262,7 @@ def whole(catalogue: Catalogue) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, duckdb.Error, ValueError, KeyError) as error:
+        catalogue.version()  # raises `catalogue.unreached` where it went away meanwhile
         raise DAMAGED(where=catalogue.where, **why(error, "读不出内容")) from error
 
 
