@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expec
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "src" / "zhongshu" / "static" / "index.html"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-# The map is drawn by the processor here; what is around it is not to be drawn by the same slow way, which doubled what a page costs.
+# The map is drawn by the processor here; what is around it is not to be drawn by the same slow way: it cost a third of the processor that a page takes.
 ARGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-gpu-rasterization", "--disable-gpu-compositing"]
 PASSWORD = "yunting-demo"
 expect.set_options(timeout=20_000)  # what must come is waited for, on a machine that has other work too
