@@ -130,8 +130,9 @@ class Folded:
         """Return the 95th percentile per key, from the finest level up: what was counted for its keys is counted on for those above."""
         sums, out = self._sums, np.zeros(len(tree.keys), np.int64)
         held, n = (sums.layout.subs, sums.row("n")) if self._ticks is None else (bins(self._ticks), sums.row("entities"))
-        group = np.flatnonzero(n)
-        held, n, below = held[group], n[group], None
+        group, below = np.flatnonzero(n), None
+        if len(group) < len(n):
+            held, n = held[group], n[group]
         for level in sorted(levels, reverse=True):
             of = np.flatnonzero(tree.keys & 7 == level)
             first, end, size = tree.rows[0][of], tree.rows[1][of], len(of)
