@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from zhongshu.judge.sql import sql_bin
 from zhongshu.kernel.clock import HOUR, MINUTE
 from zhongshu.kernel.condition import BAD_CONDITION, Rows, as_ticks, holds, to_sql
 from zhongshu.kernel.expression import Call, Expression, Name, Number, Text, evaluate, names, show
-from zhongshu.kernel.histogram import bins, percentile, sql_bin, value_of
+from zhongshu.kernel.histogram import bins, percentile, value_of
 from zhongshu.kernel.problem import Problem
 from zhongshu.kernel.quantity import MAX_TICKS, NULL, Property, known_unit, to_ticks
 from zhongshu.kernel.reading import SCHEMA, Flag, Readings, from_table, join

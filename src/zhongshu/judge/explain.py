@@ -60,7 +60,8 @@ class Explainer:
         known = None if hindsight else at
 
         def ask(spec: CellSpec, levels: tuple[Level, ...]) -> Parts:
-            return Parts.join([to_parts(self._query(parts_sql(spec, lv, at, self.judge.properties), known), spec, lv) for lv in levels])
+            (only,) = levels
+            return to_parts(self._query(parts_sql(spec, only, at, self.judge.properties), known), spec, only)
 
         return self.judge.values(indicator, (level,), at, ask)
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from zhongshu.kernel.area import UNIT, Level, keyed
 from zhongshu.kernel.condition import quote, to_sql
-from zhongshu.kernel.histogram import percentile, sql_bin
+from zhongshu.kernel.histogram import percentile
 from zhongshu.kernel.live import CellSpec, Parts, fields
 from zhongshu.kernel.quantity import Property
 from zhongshu.kernel.rollup import BLANK
@@ -26,6 +26,12 @@ _OUTER = {
     "distinct": ("count(DISTINCT entity)", "1"),
 }
 _EACH = {"last": "max({'valid': valid, 'ticks': ticks}).ticks", "max": "max(ticks)", "min": "min(ticks)", "sum": "sum(ticks)::BIGINT", "count": "count(*)"}
+
+
+def sql_bin(ticks: str) -> str:
+    """Say `bins` in SQL: the length of the binary form is what a double's exponent tells."""
+    shift = f"greatest(length(bin(abs({ticks}))) - 7, 0)"
+    return f"(sign({ticks})::BIGINT * ({shift} * 64 + (abs({ticks}) >> {shift})))"
 
 
 def parts_sql(spec: CellSpec, level: Level, at: int, properties: Mapping[str, Property]) -> str:

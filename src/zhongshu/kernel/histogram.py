@@ -28,12 +28,6 @@ def value_of(bin_: Ints) -> Ints:
     return np.asarray(np.sign(bin_) * (lower + ((1 << shift) >> 1)), np.int64)
 
 
-def sql_bin(ticks: str) -> str:
-    """Say `bins` in SQL: the length of the binary form is what a double's exponent tells."""
-    shift = f"greatest(length(bin(abs({ticks}))) - 7, 0)"
-    return f"(sign({ticks})::BIGINT * ({shift} * 64 + (abs({ticks}) >> {shift})))"
-
-
 def tally(group: Ints, bin_: Ints, n: Ints, groups: int) -> tuple[Ints, Ints, Ints]:
     """Return (group, bin, count) of every pair that counts something, by group and bin, from rows whose groups ascend."""
     if not len(n):

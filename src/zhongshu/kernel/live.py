@@ -71,16 +71,6 @@ class Parts:
         none = np.zeros(0, np.int64)
         return Parts(none, none, none, none, none)
 
-    @staticmethod
-    def join(parts: "list[Parts]") -> "Parts":
-        """Return parts of several levels as one."""
-        if len(parts) == 1:
-            return parts[0]
-        keys = np.concatenate([p.keys for p in parts])
-        order = np.argsort(keys)
-        columns = [np.concatenate(c)[order] for c in zip(*((p.num, p.den, p.count, p.at) for p in parts), strict=True)]
-        return Parts(keys[order], *columns)
-
 
 class Facets(Protocol):
     """What a condition may ask of entities, by the registry's entity numbers."""

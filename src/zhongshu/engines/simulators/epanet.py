@@ -1,0 +1,161 @@
+"""Drinking water by EPA's EPANET 2.2: what is asked for at the nodes is brought through pipes, pumps and valves from reservoirs and tanks.
+
+What is set and observed is metric, whatever the model's own units. EPANET has no saved state: going back runs again what was done, which is exact.
+"""
+
+import ctypes
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import numpy as np
+from wntr.epanet.exceptions import EpanetException
+from wntr.epanet.toolkit import ENepanet
+
+from zhongshu.engines.simulators.faults import BROKEN, MODEL
+from zhongshu.engines.simulators.wire import decode, encode
+from zhongshu.kernel.simulator import Inputs, Objects, Outputs
+
+_FOOT, _PSI = 0.3048, 0.3048 / 0.4333
+"""m; and m of water of one psi as EPANET reckons it (0.4333 psi a foot)."""
+_FLOWS = (_FOOT**3, 3.785411784e-3 / 60, 3785.411784 / 86400, 4546.09 / 86400, 1233.48184 / 86400, 1e-3, 1e-3 / 60, 1e3 / 86400, 1 / 3600, 1 / 86400)
+"""m³/s of one CFS, GPM, MGD, IMGD, AFD, LPS, LPM, MLD, CMH, CMD: the flow units in the library's order (EPANET 2.2, EN_FlowUnits)."""
+_SI = 5
+"""From this flow unit on a model is metric."""
+_COUNTS = {"node": 0, "link": 2}
+_SET = {"link.open": ("1", 11), "link.speed": ("1", 5), "node.demand": ("m3/s", 1), "node.leak": ("m3/s/m0.5", 3)}
+_OBSERVED = {
+    "node.pressure": ("m", 11),
+    "node.head": ("head", 10),
+    "node.demand": ("m3/s", 9),
+    "node.deficit": ("m3/s", 27),
+    "link.flow": ("m3/s", 8),
+    "link.velocity": ("m/s", 9),
+    "link.open": ("1", 11),
+}
+"""Attribute → (unit, EN_NodeProperty or EN_LinkProperty)."""
+_DURATION, _HYDRAULIC = 0, 1
+_FOREVER = 100_000_000
+"""A model may be stepped for so many seconds, whatever its own duration."""
+_FAULT = re.compile(r"Error (?!200)\d+: [^\n]*(?:\n[^\n]*)?")
+
+
+class Epanet:
+    """A water network. A link that is set stays as it is set: the model's own simple controls of it are dropped."""
+
+    inputs: Mapping[str, str] = {what: unit for what, (unit, _) in _SET.items()}
+    observed: Mapping[str, str] = {what: unit.replace("head", "m") for what, (unit, _) in _OBSERVED.items()}
+
+    def __init__(self, folder: Path) -> None:
+        """Work in a folder of one's own."""
+        self._model, self._en, self._open = folder / "model.inp", ENepanet(version=2.2), False
+
+    @staticmethod
+    def version() -> str:
+        """Return the engine's name and version."""
+        number = ctypes.c_int()
+        ENepanet(version=2.2).ENlib.EN_getversion(ctypes.byref(number))
+        return f"EPANET {number.value // 10_000}.{number.value // 100 % 100}.{number.value % 100}"
+
+    def load(self, model: Path, start: int, seed: int = 0, driven: Collection[str] = ()) -> Objects:  # noqa: ARG002 (nothing is drawn by lot; all can be set at any time)
+        """Read an .inp; its own hour 0 is the city's `start`."""
+        self._model.write_bytes(model.read_bytes())
+        self._read()
+        self._start = start
+        en, flow = self._en, self._en.ENgetflowunits()
+        pressure, long = (1.0, 1.0) if flow >= _SI else (_PSI, _FOOT)
+        rate = _FLOWS[flow]
+        self._factor = {"1": 1.0, "m": pressure, "head": long, "m/s": long, "m3/s": rate, "m3/s/m0.5": rate / pressure**0.5}
+        objects = {kind: tuple(self._name(kind, i) for i in range(1, en.ENgetcount(which) + 1)) for kind, which in _COUNTS.items()}
+        self._number = {kind: {name: i for i, name in enumerate(names, 1)} for kind, names in objects.items()}
+        self._ask = {"node": en.ENlib.EN_getnodevalue, "link": en.ENlib.EN_getlinkvalue}
+        self._put = {"node": en.ENlib.EN_setnodevalue, "link": en.ENlib.EN_setlinkvalue}
+        return objects
+
+    def _name(self, kind: str, number: int) -> str:
+        held = ctypes.create_string_buffer(64)
+        (self._en.ENlib.EN_getnodeid if kind == "node" else self._en.ENlib.EN_getlinkid)(self._en._project, number, held)  # noqa: SLF001 (the class gives nodes only)
+        return held.value.decode("utf-8", "replace")
+
+    def _read(self) -> None:
+        """Open the model and settle it at its hour 0."""
+        en, report = self._en, self._model.with_suffix(".rpt")
+        if self._open:
+            en.ENcloseH()
+            en.ENclose()
+        self._open = False
+        try:
+            en.ENopen(str(self._model), str(report), str(self._model.with_suffix(".bin")))
+            en.ENopenH()
+            en.ENsettimeparam(_DURATION, _FOREVER)
+            en.ENinitH(0)
+            self._long = int(en.ENgettimeparam(_HYDRAULIC))
+            self._now, self._held, self._deeds = 0, dict[str, dict[int, float]](), list[tuple[str, object]]()
+            en.ENrunH()
+        except EpanetException as error:
+            found = [" ".join(fault.split()) for fault in _FAULT.findall(report.read_text("utf-8", "replace"))] if report.exists() else []
+            raise MODEL(engine="EPANET", model=self._model.name, cause="; ".join(found[:3]) or str(error)) from None
+        self._open = True
+
+    def set_inputs(self, inputs: Inputs) -> None:
+        """Open or shut a link, set a pump's relative speed, a node's base demand, or a leak (m³/s at 1 m of pressure)."""
+        self._deeds.append(("set", inputs))
+        for what, values in inputs.items():
+            kind, factor = what.partition(".")[0], self._factor[_SET[what][0]]
+            given = {self._number[kind][name]: value / factor for name, value in values.items()}
+            if kind == "link":
+                self._uncontrol(given.keys() - self._held.get("link.open", {}).keys() - self._held.get("link.speed", {}).keys())
+            self._held.setdefault(what, {}).update(given)
+
+    def _uncontrol(self, links: Collection[int]) -> None:
+        """Drop the simple controls of some links."""
+        en = self._en
+        for number in range(en.ENgetcount(5), 0, -1):
+            if links and en.ENgetcontrol(number)["linkindex"] in links:
+                en.ENdeletecontrol(number)
+
+    def step(self, until: int) -> None:
+        """Advance to a time, to the second; in between EPANET stops at its own events, too."""
+        en, end = self._en, (until - self._start) // 1_000_000
+        self._deeds.append(("step", until))
+        try:
+            self._assert()
+            en.ENrunH()
+            while self._now < end:
+                en.ENsettimeparam(_HYDRAULIC, min(self._long, end - self._now))
+                self._now += int(en.ENnextH())
+                self._assert()
+                en.ENrunH()
+        except EpanetException as error:
+            raise BROKEN(engine="EPANET", cause=str(error)) from None
+
+    def _assert(self) -> None:
+        """Say again what is set: the model's rules may have said otherwise."""
+        for what, values in self._held.items():
+            put = self._put[what.partition(".")[0]]
+            for number, value in values.items():
+                put(self._en._project, number, _SET[what][1], ctypes.c_double(value))  # noqa: SLF001 (the class's own way raises at warnings)
+
+    def outputs(self) -> Outputs:
+        """Return pressures, heads, what is drawn and what is lacking, and flows."""
+        return {what: self._each(what, unit, which) for what, (unit, which) in _OBSERVED.items()}
+
+    def _each(self, what: str, unit: str, which: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        kind = what.partition(".")[0]
+        held, ask, project = ctypes.c_double(), self._ask[kind], self._en._project  # noqa: SLF001 (a value at a time through the class takes four times as long)
+        at, out = ctypes.byref(held), np.empty(len(self._number[kind]))
+        for i in range(len(out)):
+            ask(project, i + 1, which, at)
+            out[i] = held.value
+        out *= self._factor[unit]
+        return out
+
+    def snapshot(self) -> bytes:
+        """Return everything that was done since the start."""
+        return encode(self._deeds)
+
+    def restore(self, snapshot: bytes) -> None:
+        """Begin anew and do it again, which gives the same state to the last bit."""
+        self._read()
+        for deed, what in decode(snapshot):
+            (self.set_inputs if deed == "set" else self.step)(what)
