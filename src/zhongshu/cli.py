@@ -1,9 +1,9 @@
-"""The command line: up, ingest, recompute, explain, city, pack, tables, playbook, user, token, verify, backup, restore, move. It asks the assembly and shows what comes of it."""
+"""The command line: up, ingest, recompute, explain, city, pack, tables, playbook, user, token, verify, backup, restore, move, twin. It asks the assembly and shows what comes of it."""
 
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from zhongshu import app as assembly
-from zhongshu.app import check_pack
+from zhongshu.app import check_pack, twin
 from zhongshu.app.recomputing import NO_STRETCH
+from zhongshu.foresee import Said
 from zhongshu.kernel.clock import parse_duration, parse_time
 from zhongshu.kernel.problem import Problem
 from zhongshu.settings import Settings, read
@@ -26,12 +27,14 @@ city_app = typer.Typer(no_args_is_help=True, help="Make a sandbox city, or impor
 pack_app = typer.Typer(no_args_is_help=True, help="Look after packs.")
 user_app = typer.Typer(no_args_is_help=True, help="Look after accounts.")
 tables_app = typer.Typer(no_args_is_help=True, help="Bring duty tables in.")
+twin_app = typer.Typer(no_args_is_help=True, help="Bring models of real networks in, and run them.")
 playbook_app = typer.Typer(no_args_is_help=True, help="Look after playbooks.")
 app.add_typer(tables_app, name="tables")
 app.add_typer(playbook_app, name="playbook")
 app.add_typer(city_app, name="city")
 app.add_typer(pack_app, name="pack")
 app.add_typer(user_app, name="user")
+app.add_typer(twin_app, name="twin")
 screen = Console(stderr=True)
 Data = Annotated[str | None, typer.Option(help="Folder of the city.")]
 Areas = Annotated[list[str] | None, typer.Option(help="15-digit area, once for each; the city if not given.")]
@@ -40,14 +43,14 @@ Own = Callable[[Settings], AbstractContextManager[Any]]
 
 
 @contextmanager
-def problems() -> Iterator[None]:
-    """Say a problem in both languages, and end with 2."""
+def problems(code: int = 2) -> Iterator[None]:
+    """Say a problem in both languages, and end with a code."""
     try:
         yield
     except Problem as problem:
         screen.print(problem.kind.code, style="bold", highlight=False, markup=False)
         screen.print(f"{problem.sentence('zh')}{problem.remedy('zh')}\n{problem.sentence()} {problem.remedy()}", highlight=False, markup=False)
-        raise typer.Exit(2) from None
+        raise typer.Exit(code) from None
 
 
 @contextmanager
@@ -333,6 +336,50 @@ def city_import(
     for note in (*report.skipped, *report.mended):
         screen.print(note)
     print(f"imported {report.imported} of {report.features} · skipped {len(report.skipped)} · mended {len(report.mended)}")
+
+
+@twin_app.command("import")
+def twin_import(
+    file: Path,
+    format_: Annotated[str, typer.Option("--as", help="epanet, swmm, sumo, cityflow or pandapower.")],
+    name: Annotated[str, typer.Option(help="What the model is called; the file's name if not given.")] = "",
+    crs: Annotated[str, typer.Option(help="wgs84, cgcs2000, gcj02 or EPSG:n, where the file does not say what its coordinates are.")] = "",
+    demand: Annotated[Path | None, typer.Option(help="File of traffic, for CityFlow.")] = None,
+    data: Data = None,
+) -> None:
+    """Import a model of a real network; says what was taken, guessed and refused."""
+    settings = _settings(data)
+    with problems(1):
+        card = twin.import_model(settings.data, file, twin.Asked(format_, name, crs, demand))
+    print(f"{card.name} · {card.version}")
+    for word, lines in (("taken 取用", [f"{count:,} {kind}" for kind, count in card.taken.items()]), ("guessed 推定", _said(card.guessed)), ("refused 未取", _said(card.refused))):
+        print(f"{word}:" + ("" if lines else " -"))
+        for line in lines:
+            print(f"  {line}")
+
+
+@twin_app.command("run")
+def twin_run(
+    name: str,
+    hours: Annotated[float, typer.Option(min=0.01, max=24 * 366, help="How many hours.")] = 24.0,
+    seed: Annotated[int, typer.Option(help="Of what is drawn by lot.")] = 0,
+    json_: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,  # noqa: FBT002 (a flag)
+    data: Data = None,
+) -> None:
+    """Run a model as its file says."""
+    settings = _settings(data)
+    with problems(1):
+        told = twin.run_model(settings.data, name, hours, seed)
+    if json_:
+        print(json.dumps(told, ensure_ascii=False))
+        return
+    print(f"{told['model']} · {told['engine']} · {hours:g} h · {told['seconds']} s ({told['times_real']:,.0f}×)")
+    for what, row in told["outputs"].items():
+        print(f"  {what:<18} {row['least']:>14,.4g} … {row['mean']:,.4g} … {row['most']:,.4g} {row['unit']}")
+
+
+def _said(lines: Iterable[Said]) -> list[str]:
+    return [text for line in lines for text in (line.zh, line.en)]
 
 
 @pack_app.command("check")

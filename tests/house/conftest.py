@@ -23,6 +23,10 @@ def kept() -> list[Path]:
     return [path for name in told.split("\0") if name and (path := ROOT / name).is_file()]
 
 
+ALONE = "zhongshu.engines.simulators.adapters."
+"""Files that only a worker's process imports: an extra, and some bear no other library beside them."""
+
+
 @pytest.fixture(scope="session")
 def files() -> list[Path]:
     """Return every kept file of text."""
@@ -32,4 +36,4 @@ def files() -> list[Path]:
 @pytest.fixture(scope="session")
 def modules() -> dict[str, ModuleType]:
     """Return every module of the program by name, loaded."""
-    return {found.name: importlib.import_module(found.name) for found in pkgutil.walk_packages(zhongshu.__path__, "zhongshu.")}
+    return {found.name: importlib.import_module(found.name) for found in pkgutil.walk_packages(zhongshu.__path__, "zhongshu.") if not found.name.startswith(ALONE)}

@@ -1,1 +1,5 @@
-"""Foresee: what happens next, simulated by published engines before anyone is sent out. Its first engines come with the twin."""
+"""Foresee: what happens next, simulated by published engines before anyone is sent out."""
+
+from zhongshu.foresee.models import Card, Models, Said
+
+__all__ = ["Card", "Models", "Said"]

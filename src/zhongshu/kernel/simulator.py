@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 Objects = Mapping[str, tuple[str, ...]]
-"""Kind (`node`, `link`, …) → the names of the model's objects of that kind."""
+"""Kind → the names of the model's objects of that kind."""
 Inputs = Mapping[str, Mapping[str, float]]
-"""Attribute (`node.inflow`) → object → value, in the attribute's unit."""
+"""Attribute (kind, dot, name) → object → value, in the attribute's unit."""
 Outputs = Mapping[str, npt.NDArray[np.float64]]
 """Attribute → a value for each object of its kind, in their order and in the attribute's unit."""
 

@@ -9,6 +9,8 @@ from zhongshu.survey.entities import Entities
 from zhongshu.survey.files import NOT_SURVEYED
 from zhongshu.survey.gcj02 import gcj02_to_wgs84, wgs84_to_gcj02
 from zhongshu.survey.importers import Columns, Note, Report, Wanted, import_areas
+from zhongshu.survey.importers.coordinates import to_cgcs2000
+from zhongshu.survey.importers.models import READERS, Drawing, Imported, read_cityflow
 from zhongshu.survey.maker import make
 from zhongshu.survey.place import Place
 from zhongshu.survey.progress import Progress, Step
@@ -17,10 +19,13 @@ from zhongshu.survey.touching import touched
 
 __all__ = [
     "NOT_SURVEYED",
+    "READERS",
     "Areas",
     "City",
     "Columns",
+    "Drawing",
     "Entities",
+    "Imported",
     "Note",
     "Place",
     "Progress",
@@ -32,6 +37,8 @@ __all__ = [
     "gcj02_to_wgs84",
     "import_areas",
     "make",
+    "read_cityflow",
+    "to_cgcs2000",
     "touched",
     "wgs84_to_gcj02",
 ]

@@ -5,8 +5,8 @@ from zhongshu.kernel.problem import declare
 MODEL = declare(
     "twin.model",
     "invalid",
-    zh=("{engine} 读不了模型 {model}：{cause}", "请按所指的行改正模型，再导入一次。"),
-    en=("{engine} cannot read the model {model}: {cause}", "Mend the model at the line named and import it again."),
+    zh=("{engine} 读不了模型 {model}：{cause}。", "请按所指的行改正模型，再导入一次。"),
+    en=("{engine} cannot read the model {model}: {cause}.", "Mend the model at the line named and import it again."),
 )
 INPUT = declare(
     "twin.input",
@@ -23,8 +23,8 @@ NOT_A_NUMBER = declare(
 BROKEN = declare(
     "twin.broken",
     "unavailable",
-    zh=("{engine} 中途停下：{cause}", "请看推演日志；改正模型或变动后重新推演。"),
-    en=("{engine} stopped in mid-run: {cause}", "See the run's log; mend the model or the change, and run again."),
+    zh=("{engine} 中途停下：{cause}。", "请看推演日志；改正模型或变动后重新推演。"),
+    en=("{engine} stopped in mid-run: {cause}.", "See the run's log; mend the model or the change, and run again."),
 )
 KILLED = declare(
     "twin.killed",

@@ -6,6 +6,8 @@ from typing import Any, BinaryIO
 import msgspec
 import numpy as np
 
+LOG = "log"
+"""The file in a run's folder that holds what its engine printed."""
 _HEAD = struct.Struct("<I")
 _COLUMN = 1
 

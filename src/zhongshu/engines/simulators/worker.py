@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from zhongshu.engines.simulators.faults import BROKEN, HUNG, INPUT, KILLED, MISSING, NOT_A_NUMBER
-from zhongshu.engines.simulators.wire import put, take
+from zhongshu.engines.simulators.wire import LOG, put, take
 from zhongshu.kernel.problem import Problem, kinds
 from zhongshu.kernel.simulator import Inputs, Objects, Outputs, Simulator
 
@@ -50,7 +50,7 @@ class Worker:
         """Seconds the engine's process was waited for."""
         self._known: dict[str, frozenset[str]] = {}
         self._stopped = False
-        self._log = (self.folder / "log").open("wb")
+        self._log = (self.folder / LOG).open("wb")
         self._process = subprocess.Popen(  # noqa: S603 (our own module)
             [sys.executable, "-m", __name__, engine, str(self.folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, start_new_session=True
         )
@@ -139,7 +139,7 @@ class Worker:
         name = self.version or ENGINES[self.engine][2]
         if code == -signal.SIGALRM:
             return HUNG(engine=name, seconds=f"{self.limit:g}")
-        last = (self.folder / "log").read_text("utf-8", "replace").strip().splitlines()[-1:]
+        last = (self.folder / LOG).read_text("utf-8", "replace").strip().splitlines()[-1:]
         if code < 0 or self._stopped:
             return KILLED(engine=name, how=signal.Signals(-code).name if code < 0 else "stopped")
         return BROKEN(engine=name, cause=last[0] if last else f"exit {code}")
@@ -148,7 +148,7 @@ class Worker:
 def _made(engine: str, folder: Path) -> Simulator:
     module, name, known = ENGINES[engine]
     try:
-        made: Simulator = getattr(importlib.import_module(f"zhongshu.engines.simulators.{module}"), name)(folder)
+        made: Simulator = getattr(importlib.import_module(f"zhongshu.engines.simulators.adapters.{module}"), name)(folder)
     except ImportError as error:
         raise MISSING(engine=known, why=str(error)) from None
     return made

@@ -31,7 +31,7 @@ _OBSERVED: Mapping[str, tuple[str, Callable[[int, int], float], int]] = {
 }
 _AHEAD = timedelta(days=3650)
 """So far past its own end a model may be stepped."""
-_NAMED = 3
+_NAMED = 2
 """So many faults of a model are named."""
 _FAULT = re.compile(r"ERROR (?!200)\d+: [^\n]*")
 _STEP = re.compile(r"^(\s*(WET|DRY)_STEP\s+)(\S+)", re.MULTILINE | re.IGNORECASE)
@@ -85,7 +85,9 @@ class Swmm:
     def _fault(self, error: Exception) -> str:
         report = self._model.with_suffix(".rpt")
         found = _FAULT.findall(report.read_text("utf-8", "replace")) if report.exists() else []
-        return "; ".join(found[:_NAMED]) + (f" (+{len(found) - _NAMED})" if len(found) > _NAMED else "") or " ".join(str(error).split())
+        return "; ".join(" ".join(fault.split()).rstrip(":") for fault in found[:_NAMED]) + (f" (+{len(found) - _NAMED})" if len(found) > _NAMED else "") or " ".join(
+            str(error).split()
+        )
 
     def set_inputs(self, inputs: Inputs) -> None:
         """Set rain, inflow from outside, or a link's setting (0 shut … 1 open)."""

@@ -3,6 +3,7 @@
 What is set and observed is metric, whatever the model's own units. EPANET has no saved state: going back runs again what was done, which is exact.
 """
 
+import contextlib
 import ctypes
 import re
 from collections.abc import Collection, Mapping
@@ -37,7 +38,9 @@ _OBSERVED = {
 _DURATION, _HYDRAULIC = 0, 1
 _FOREVER = 100_000_000
 """A model may be stepped for so many seconds, whatever its own duration."""
-_FAULT = re.compile(r"Error (?!200)\d+: [^\n]*(?:\n[^\n]*)?")
+_NAMED = 2
+"""So many faults of a model are named."""
+_FAULT = re.compile(r"(Error (?!200)\d+: [^\n]*)(?:\n([^\n]*))?")
 
 
 class Epanet:
@@ -92,14 +95,27 @@ class Epanet:
             self._long = int(en.ENgettimeparam(_HYDRAULIC))
             self._now, self._held, self._deeds = 0, dict[str, dict[int, float]](), list[tuple[str, object]]()
             en.ENrunH()
+            self._stale = False
         except EpanetException as error:
-            found = [" ".join(fault.split()) for fault in _FAULT.findall(report.read_text("utf-8", "replace"))] if report.exists() else []
-            raise MODEL(engine="EPANET", model=self._model.name, cause="; ".join(found[:3]) or str(error)) from None
+            with contextlib.suppress(Exception):  # it writes its report when it is closed, and may say then that nothing is open
+                en.ENclose()
+            raise MODEL(engine="EPANET", model=self._model.name, cause=self._cause(report) or str(error).replace(" %s", "")) from None
         self._open = True
+
+    def _cause(self, report: Path) -> str:
+        """Return what the report says is wrong, with the lines of the model: it quotes them and does not say where they stand."""
+        lines = [line.partition(";")[0].split() for line in self._model.read_text("utf-8", "replace").splitlines()]
+        said = []
+        for fault, quoted in _FAULT.findall(report.read_text("utf-8", "replace")) if report.exists() else []:
+            words = quoted.partition(";")[0].split()
+            at = [str(number) for number, held in enumerate(lines, 1) if held and held == words]
+            said.append(fault.rstrip(": ") + (f", line {' or '.join(at)}: {' '.join(words)}" if at else ""))
+        return "; ".join(said[:_NAMED]) + (f" (+{len(said) - _NAMED})" if len(said) > _NAMED else "")
 
     def set_inputs(self, inputs: Inputs) -> None:
         """Open or shut a link, set a pump's relative speed, a node's base demand, or a leak (m³/s at 1 m of pressure)."""
         self._deeds.append(("set", inputs))
+        self._stale = True
         for what, values in inputs.items():
             kind, factor = what.partition(".")[0], self._factor[_SET[what][0]]
             given = {self._number[kind][name]: value / factor for name, value in values.items()}
@@ -119,8 +135,10 @@ class Epanet:
         en, end = self._en, (until - self._start) // 1_000_000
         self._deeds.append(("step", until))
         try:
-            self._assert()
-            en.ENrunH()
+            if self._stale:  # solving again what is solved would move it within the solver's accuracy
+                self._assert()
+                en.ENrunH()
+                self._stale = False
             while self._now < end:
                 en.ENsettimeparam(_HYDRAULIC, min(self._long, end - self._now))
                 self._now += int(en.ENnextH())

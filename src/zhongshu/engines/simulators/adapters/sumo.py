@@ -13,7 +13,7 @@ import numpy as np
 from lxml import etree
 
 from zhongshu.engines.simulators.faults import BROKEN, MODEL
-from zhongshu.engines.simulators.wire import decode, encode
+from zhongshu.engines.simulators.wire import LOG, decode, encode
 from zhongshu.kernel.simulator import Inputs, Objects, Outputs
 
 PROBE = "emergency"
@@ -66,12 +66,18 @@ class Sumo:
         try:
             libsumo.start(self._call)
         except libsumo.TraCIException as error:
-            raise MODEL(engine="SUMO", model=Path(self._call[2]).name, cause=str(error)) from None
+            raise MODEL(engine="SUMO", model=Path(self._call[2]).name, cause=self._cause(error)) from None
         self._open, self._zero, self._held = True, libsumo.simulation.getTime(), dict[str, dict[str, float]]()
         self._edges = [e for e in libsumo.edge.getIDList() if not e.startswith(":")]
         self._before: dict[str, Any] = {}
         self._left, self._time, self._there = dict[str, float](), dict[str, float](), set[str]()
         self._arrived = self._jumped = 0
+
+    def _cause(self, error: Exception) -> str:
+        """Return what SUMO printed; its exceptions say only that there was an error."""
+        log = self._folder / LOG
+        said = [line for line in log.read_text("utf-8", "replace").splitlines() if line.startswith("Error:")] if log.exists() else []
+        return said[-1].removeprefix("Error:").strip() if said else str(error)
 
     def set_inputs(self, inputs: Inputs) -> None:
         """Close edges or open them again (1, 0), bound their speed, put signals out or on again (1, 0)."""
@@ -104,7 +110,7 @@ class Sumo:
                 libsumo.simulation.step()
                 self._note()
         except libsumo.TraCIException as error:
-            raise BROKEN(engine="SUMO", cause=str(error)) from None
+            raise BROKEN(engine="SUMO", cause=self._cause(error)) from None
 
     def _note(self) -> None:
         now = libsumo.simulation.getTime()
