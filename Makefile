@@ -18,7 +18,7 @@ OWN_UV := .venv/tools/bin/uv
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo $(OWN_UV))
 PAGE := $(shell find web -type d \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
 INPUTS := pyproject.toml uv.lock hatch_build.py $(PAGE)
-SHORT := not port and not journey and not browser and not fuzz
+SHORT := not port and not twin and not journey and not browser and not fuzz
 
 export UV_PYTHON_DOWNLOADS := never
 # Where a machine forbids Python to keep what it compiled, every start of a city would compile 1,700 modules anew: 5.5 s of the processor instead of 2.
@@ -85,7 +85,7 @@ short: .venv/dev
 test: lint page programs .venv/dev
 	@echo "· every test, a process for each kind; what was skipped, what it lacks, and what took longest, is listed after each"
 	@kind() { echo "· $$1"; $(BIN)/pytest -q -rs --durations 8 -m "$$1" "$$2"; }; \
-		beside=$$(mktemp); failed=0; { kind fuzz tests/fuzz; fuzz=$$?; kind journey tests/journeys && [ $$fuzz -eq 0 ]; } >"$$beside" 2>&1 & other=$$!; trap 'kill $$other 2>/dev/null; rm -f "$$beside"' EXIT; \
+		beside=$$(mktemp); failed=0; { kind fuzz tests/fuzz; fuzz=$$?; kind twin tests; twin=$$?; kind journey tests/journeys && [ $$fuzz$$twin -eq 00 ]; } >"$$beside" 2>&1 & other=$$!; trap 'kill $$other 2>/dev/null; rm -f "$$beside"' EXIT; \
 		kind "$(SHORT)" tests || failed=1; kind port tests || failed=1; \
 		wait $$other || failed=1; cat "$$beside"; kind browser tests/browser || failed=1; \
 		[ $$failed -eq 0 ] && echo "· test: all well"

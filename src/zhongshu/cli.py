@@ -343,7 +343,7 @@ def twin_import(
     file: Path,
     format_: Annotated[str, typer.Option("--as", help="epanet, swmm, sumo, cityflow or pandapower.")],
     name: Annotated[str, typer.Option(help="What the model is called; the file's name if not given.")] = "",
-    crs: Annotated[str, typer.Option(help="wgs84, cgcs2000, gcj02 or EPSG:n, where the file does not say what its coordinates are.")] = "",
+    crs: Annotated[str, typer.Option(help="wgs84, cgcs2000, gcj02, EPSG:n, or plane:NAME for metres in a plane that several models share; where the file does not say it.")] = "",
     demand: Annotated[Path | None, typer.Option(help="File of traffic, for CityFlow.")] = None,
     data: Data = None,
 ) -> None:
@@ -360,22 +360,21 @@ def twin_import(
 
 @twin_app.command("run")
 def twin_run(
-    name: str,
-    hours: Annotated[float, typer.Option(min=0.01, max=24 * 366, help="How many hours.")] = 24.0,
-    seed: Annotated[int, typer.Option(help="Of what is drawn by lot.")] = 0,
+    name: Annotated[str, typer.Argument(help="A model, or a scenario's .toml file.")],
+    hours: Annotated[float, typer.Option(min=0.01, max=24 * 366, help="How many hours a model runs; a scenario says it itself.")] = 24.0,
+    seed: Annotated[int, typer.Option(help="Of what is drawn by lot in a model; a scenario says it itself.")] = 0,
     json_: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,  # noqa: FBT002 (a flag)
     data: Data = None,
 ) -> None:
-    """Run a model as its file says."""
+    """Run a model as its file says, or a scenario of several."""
     settings = _settings(data)
-    with problems(1):
-        told = twin.run_model(settings.data, name, hours, seed)
-    if json_:
-        print(json.dumps(told, ensure_ascii=False))
-        return
-    print(f"{told['model']} · {told['engine']} · {hours:g} h · {told['seconds']} s ({told['times_real']:,.0f}×)")
-    for what, row in told["outputs"].items():
-        print(f"  {what:<18} {row['least']:>14,.4g} … {row['mean']:,.4g} … {row['most']:,.4g} {row['unit']}")
+    with problems(1), progress() as tell:
+        if name.endswith(".toml"):
+            told = twin.run_scenario(settings.data, Path(name), lambda at, end: tell(f"{at / end:.0%}", 0))
+        else:
+            told = twin.run_model(settings.data, name, hours, seed)
+    for line in [json.dumps(told, ensure_ascii=False)] if json_ else twin.lines(told):
+        print(line)
 
 
 def _said(lines: Iterable[Said]) -> list[str]:

@@ -5,6 +5,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
@@ -12,6 +13,7 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 from zhongshu.act import mermaid
 from zhongshu.app import installed_packs
 from zhongshu.cli import app
+from zhongshu.foresee import Scenario
 from zhongshu.judge import read_packs
 from zhongshu.judge.indicator import read_indicator
 from zhongshu.judge.rule import read_rule
@@ -26,6 +28,8 @@ PROPERTIES = {p.name: p for pack in PACKS for p in pack.properties}
 
 def read_toml(example: Example) -> None:
     held = tomllib.loads(example.parsed)
+    if "models" in held:
+        assert msgspec.convert(held, Scenario).coupling
     for row in held.get("indicator", []):
         assert read_indicator(row, PROPERTIES).bands or row["code"].startswith("HL")
     for row in held.get("rule", []):

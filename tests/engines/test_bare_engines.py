@@ -16,7 +16,7 @@ from zhongshu.engines.simulators.worker import Worker
 from zhongshu.foresee import Models
 from zhongshu.kernel.problem import Problem
 
-pytestmark = pytest.mark.port
+pytestmark = pytest.mark.twin
 HOUR = 3_600_000_000
 TWIN = ("swmm", "wntr", "pandapower", "libsumo", "uxsim")
 FILES = {

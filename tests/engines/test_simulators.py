@@ -16,7 +16,7 @@ import pytest
 from zhongshu.engines.simulators.worker import ENGINES, Worker
 from zhongshu.kernel.problem import Problem
 
-pytestmark = pytest.mark.port
+pytestmark = pytest.mark.twin
 START, MINUTE = 1_767_225_600_000_000, 60_000_000
 LIBRARY = {"swmm": "swmm.toolkit", "epanet": "wntr", "pandapower": "pandapower", "sumo": "libsumo", "uxsim": "uxsim"}
 FORCED = {
@@ -102,7 +102,7 @@ def test_all_that_is_observed_is_said_with_its_unit_for_every_object(start: Star
     worker = start(engine)
     go(worker, 0, 2)
     out = worker.outputs()
-    assert set(out) == set(worker.observed) and worker.version.split()[-1][0].isdigit()
+    assert set(out) == set(worker.observed) and worker.version().split()[-1][0].isdigit()
     for what, values in out.items():
         assert len(values) == len(worker.objects[what.partition(".")[0]]) and np.isfinite(values).all()
     assert {what.partition(".")[0] for what in worker.inputs} <= set(worker.objects)
@@ -221,7 +221,7 @@ def test_more_than_the_pipe_holds_stands_on_the_street(start: Start) -> None:
     worker = start("swmm")
     worker.set_inputs({"node.inflow": {"J1": 1.0}})
     go(worker, 0, 30)
-    assert of(worker, "node.depth", "J1") > 2.0 and of(worker, "node.flooding", "J1") > 0.5  # the manhole is 2 m deep, the pipe takes some 0.15 m³/s
+    assert of(worker, "node.depth", "J1") > 2.0 and of(worker, "node.flooding", "J1") > 0.3  # the manhole is 2 m deep, the pipe takes some 0.15 m³/s until it is pressed
 
 
 def test_without_its_pump_the_tank_empties_and_then_water_is_lacking(start: Start) -> None:

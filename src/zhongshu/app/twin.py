@@ -3,6 +3,8 @@
 import hashlib
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import shapely
 
 from zhongshu.engines.simulators.netconvert import convert
 from zhongshu.engines.simulators.worker import Worker
-from zhongshu.foresee import Card, Models, Said
+from zhongshu.foresee import Card, LookAhead, Models, Rule, Said, Scenario, Side, bears_on, canonical, check, check_objects, parted, read_scenario, shown
 from zhongshu.kernel.clock import MINUTE, SECOND
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.survey import READERS, Drawing, Imported, read_cityflow, to_cgcs2000
@@ -26,6 +28,8 @@ BAD_FORMAT = declare(
 MACRO = 5 * MINUTE
 """How far a model that runs alone is stepped at once."""
 _GEOGRAPHIC = "EPSG:4490"
+PLANE = "plane:"
+"""Before the name of a plane in metres that lies nowhere on earth and that several models may share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def _tried(imported: Imported, folder: Path) -> tuple[str, dict[str, int], dict[
         objects = worker.load(folder / imported.model, 0)
         worker.step(MINUTE)
         worker.outputs()
-        return worker.version, {kind: len(names) for kind, names in objects.items()}, dict(worker.inputs), dict(worker.observed)
+        return worker.version(), {kind: len(names) for kind, names in objects.items()}, dict(worker.inputs), dict(worker.observed)
     finally:
         worker.close()
 
@@ -87,13 +91,13 @@ def _drawn(drawing: Drawing, crs: str, name: str) -> tuple[dict[str, Any], str]:
     shapes += [(kind, each, shapely.LineString(line)) for kind, held in drawing.lines.items() for each, line in held.items() if len(line) > 1]
     geometries = np.array([shape for _, _, shape in shapes], object)
     wanted = crs or drawing.crs
-    if wanted and len(geometries):
+    if wanted and not wanted.startswith(PLANE) and len(geometries):
         geometries = to_cgcs2000(geometries, crs or "file", drawing.crs, name)
     features = [
         {"type": "Feature", "geometry": shapely.geometry.mapping(shape), "properties": {"kind": kind, "name": each}}
         for (kind, each, _), shape in zip(shapes, geometries, strict=True)
     ]
-    return {"type": "FeatureCollection", "features": features}, _GEOGRAPHIC if wanted else ""
+    return {"type": "FeatureCollection", "features": features}, wanted if wanted.startswith(PLANE) else _GEOGRAPHIC if wanted else ""
 
 
 def run_model(folder: Path, name: str, hours: float, seed: int = 0) -> dict[str, Any]:
@@ -110,11 +114,76 @@ def run_model(folder: Path, name: str, hours: float, seed: int = 0) -> dict[str,
             out = worker.outputs()
             highest = {what: max(float(values.max()), highest.get(what, -np.inf)) for what, values in out.items() if len(values)}
         took, units = time.monotonic() - begun, worker.observed
-        told = {
-            what: {"unit": units[what], "least": float(v.min()), "mean": float(v.mean()), "most": float(v.max()), "most_of_run": highest.get(what, float(v.max()))}
-            for what, v in out.items()
-            if len(v)
-        }
-        return {"model": name, "engine": worker.version, "seed": seed, "hours": hours, "seconds": round(took, 2), "times_real": round(hours * 3600 / took, 1), "outputs": told}
+        told = {what: _came_to(v, units[what]) | {"most_of_run": highest.get(what, float(v.max()))} for what, v in out.items() if len(v)}
+        return {"model": name, "engine": worker.version(), "seed": seed, "hours": hours, "seconds": round(took, 2), "times_real": round(hours * 3600 / took, 1), "outputs": told}
     finally:
         worker.close()
+
+
+def run_scenario(folder: Path, path: Path, tell: Callable[[int, int], object], stopped: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+    """Run a scenario of the city's models, telling how far it is; return its exchanges, what was watched, and where its time went."""
+    models, scenario = Models(folder / "twin"), read_scenario(path)
+    begun = time.monotonic()
+    with ready(models, scenario) as (run, workers):
+        told = run.run(tell, stopped)
+        took, spent = time.monotonic() - begun, {role: round(worker.spent, 2) for role, worker in workers.items()}
+        engines = {role: worker.version() for role, worker in workers.items()}
+    return {
+        "scenario": scenario.name,
+        "seed": scenario.seed,
+        "engines": engines,
+        "hours": scenario.hours,
+        "seconds_taken": round(took, 2),
+        "times_real": round(told.times[-1] / 1e6 / took, 1) if told.times else 0.0,
+        "engine_seconds": spent,
+        "last": {role: {what: _came_to(values, workers[role].observed[what]) for what, values in out.items() if len(values)} for role, out in told.last.items()},
+        **shown(told),
+    }
+
+
+@contextmanager
+def ready(models: Models, scenario: Scenario) -> Iterator[tuple[LookAhead, dict[str, Worker]]]:
+    """Start the engines of a scenario and load its models; they end with the context, however it ends."""
+    cards = {role: models.card(name) for role, name in scenario.models.items()}
+    check(scenario, cards)
+    driven: dict[str, set[str]] = {role: set() for role in cards}
+    for what in [change.what for change in scenario.change] + [rule.target for rule in scenario.coupling]:
+        role, attribute = parted(what)
+        driven[role].add(attribute)
+    with ExitStack() as stack:
+        workers = {role: stack.enter_context(closing(Worker(card.engine))) for role, card in cards.items()}
+        objects = {role: worker.load(models.path(cards[role].name), 0, scenario.seed, sorted(driven[role])) for role, worker in workers.items()}
+        check_objects(scenario, objects)
+        rules = []
+        for row in scenario.coupling:
+            sides = [
+                Side(cards[role].crs, models.drawing(cards[role].name), kind := attribute.partition(".")[0], frozenset(objects[role][kind]))
+                for role, attribute in (parted(row.what), parted(row.target))
+            ]
+            role, attribute = parted(row.what)
+            rules.append(Rule(row, canonical(row.value, row.unit, cards[role].observed[attribute]), bears_on(row, *sides)))
+        yield LookAhead(scenario, workers, objects, rules), workers
+
+
+def _came_to(values: np.ndarray[tuple[int], np.dtype[np.float64]], unit: str) -> dict[str, Any]:
+    return {"unit": unit, "least": float(values.min()), "mean": float(values.mean()), "most": float(values.max())}
+
+
+def lines(told: dict[str, Any]) -> list[str]:
+    """Say what a run came to, a line each."""
+    if "model" in told:
+        out = [f"{told['model']} · {told['engine']} · {told['hours']:g} h · {told['seconds']} s ({told['times_real']:,.0f}×)"]
+        return out + [_line(what, row) for what, row in told["outputs"].items()]
+    share = " · ".join(f"{role} {told['engines'][role]} {seconds} s" for role, seconds in told["engine_seconds"].items())
+    out = [f"{told['scenario']} · {told['hours']:g} h · {told['seconds_taken']} s ({told['times_real']:,.0f}×)", f"  {share}"]
+    for exchange in told["exchanges"]:
+        because = ", ".join(f"{name} = {value:.3g}" for name, value in exchange["because"][:3]) + (f" +{len(exchange['because']) - 3}" if len(exchange["because"]) > 3 else "")  # noqa: PLR2004
+        minutes = exchange["second"] // 60
+        out.append(
+            f"  {minutes // 60:02}:{minutes % 60:02}  {exchange['by']}: {exchange['model']} {exchange['object']} {exchange['set']} = {exchange['value']:g}{f'  ({because})' if because else ''}"
+        )
+    return out + [_line(f"{role} {what}", row) for role, rows in told["last"].items() for what, row in rows.items()]
+
+
+def _line(what: str, row: dict[str, Any]) -> str:
+    return f"  {what:<26} {row['least']:>14,.4g} … {row['mean']:,.4g} … {row['most']:,.4g} {row['unit']}"

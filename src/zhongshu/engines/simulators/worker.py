@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -41,10 +41,12 @@ class Worker:
     """The port, spoken to a process. Raises a Problem of the twin's kinds whatever happens over there; after one that ended the process it is of no more use."""
 
     def __init__(self, engine: str, *, limit: float = LIMIT) -> None:
-        """Start the process of an engine; each call may take `limit` seconds."""
+        """Start the process of an engine, and do not wait for it: several start beside each other. Each call may take `limit` seconds."""
         self.engine, self.limit = engine, limit
         self.folder = Path(tempfile.mkdtemp(prefix=f"zhongshu-{engine}-"))
-        self.version, self.inputs, self.observed = "", dict[str, str](), dict[str, str]()
+        self._version = ""
+        self.inputs: Mapping[str, str] = {}
+        self.observed: Mapping[str, str] = {}
         self.objects: Objects = {}
         self.spent = 0.0
         """Seconds the engine's process was waited for."""
@@ -55,10 +57,14 @@ class Worker:
             [sys.executable, "-m", __name__, engine, str(self.folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, start_new_session=True
         )
         self._asked, self._answers = cast(BinaryIO, self._process.stdin), cast(BinaryIO, self._process.stdout)
-        self.version, self.inputs, self.observed = self._ask("about")
+
+    def version(self) -> str:
+        """Return the engine's name and version."""
+        return self._version
 
     def load(self, model: Path, start: int, seed: int = 0, driven: Collection[str] = ()) -> Objects:
         """Read a model and stand at `start`."""
+        self._version, self.inputs, self.observed = self._ask("about")
         self.objects = {kind: tuple(names) for kind, names in self._ask("load", str(model.resolve()), start, seed, list(driven)).items()}
         self._known = {kind: frozenset(names) for kind, names in self.objects.items()}
         return self.objects
@@ -81,7 +87,7 @@ class Worker:
         out: Outputs = self._ask("outputs")
         for what, values in out.items():
             if not (fine := np.isfinite(values)).all():
-                raise NOT_A_NUMBER(engine=self.version, what=f"{what} {self.objects[what.partition('.')[0]][int(np.argmin(fine))]}")
+                raise NOT_A_NUMBER(engine=self._version, what=f"{what} {self.objects[what.partition('.')[0]][int(np.argmin(fine))]}")
         return out
 
     def snapshot(self) -> bytes:
@@ -136,7 +142,7 @@ class Worker:
 
     def _gone(self) -> Problem:
         code = self._process.wait()
-        name = self.version or ENGINES[self.engine][2]
+        name = self._version or ENGINES[self.engine][2]
         if code == -signal.SIGALRM:
             return HUNG(engine=name, seconds=f"{self.limit:g}")
         last = (self.folder / LOG).read_text("utf-8", "replace").strip().splitlines()[-1:]
@@ -156,13 +162,17 @@ def _made(engine: str, folder: Path) -> Simulator:
 
 def _serve(engine: str, folder: Path, asked: BinaryIO, answers: BinaryIO) -> None:
     """Answer until nobody asks any more. A call that takes too long ends the process, also where nobody waits for it."""
-    simulator: Simulator | None = None
+    simulator: Simulator | Problem
+    try:
+        simulator = _made(engine, folder)
+    except Problem as missing:
+        simulator = missing
     while True:
         verb, limit, given = take(asked)
         signal.setitimer(signal.ITIMER_REAL, limit + 1)
         try:
-            if simulator is None:
-                simulator = _made(engine, folder)
+            if isinstance(simulator, Problem):
+                raise simulator  # noqa: TRY301 (as if it had been met here)
             put(answers, {"answer": _done(simulator, verb, given)})
         except Problem as problem:
             put(answers, {"problem": problem.kind.code, "particulars": {key: str(value) for key, value in problem.particulars.items()}})

@@ -1,0 +1,83 @@
+"""Which objects of one network bear on which of another: those that lie near, or the pairs a rule names."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+
+from zhongshu.foresee.scenario import Coupling
+from zhongshu.kernel.problem import declare
+
+APART = declare(
+    "twin.planes_apart",
+    "invalid",
+    zh=("规则“{rule}”按距离联系两个模型，但它们的坐标不在同一个平面里（{one}、{other}）。", "导入时用 --crs 说明坐标（共用的平面写 plane:名称），或在规则里写 pairs。"),
+    en=(
+        "Rule '{rule}' joins two models by distance, and their coordinates are not of one plane ({one}, {other}).",
+        "Give --crs at their import (plane:NAME for a plane that they share), or write pairs in the rule.",
+    ),
+)
+NOTHING_NEAR = declare(
+    "twin.nothing_near",
+    "invalid",
+    zh=("规则“{rule}”什么也没有联系上：{metres} 米之内没有对象。", "请核对两个模型的坐标，或放宽距离。"),
+    en=("Rule '{rule}' joins nothing: no objects lie within {metres} m of each other.", "Check the coordinates of the two models, or widen the distance."),
+)
+GEOGRAPHIC = "EPSG:4490"
+_DEGREE = 111_320.0
+"""Metres of a degree of latitude, near enough for distances of a street."""
+_POINTS = {"node", "gage", "signal", "bus"}
+"""Kinds that lie at points; the others lie along lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a rule: the CRS of its model's drawing, the drawing, the kind the rule means and the names of that kind."""
+
+    crs: str
+    drawing: dict[str, Any]
+    kind: str
+    names: frozenset[str]
+
+
+def bears_on(rule: Coupling, one: Side, other: Side) -> dict[str, list[str]]:
+    """Return which objects each object bears on.
+
+    Raises `twin.planes_apart` and `twin.nothing_near`.
+    """
+    if rule.near is None:
+        return {name: list(names) for name, names in rule.pairs.items()}
+    if not one.crs or one.crs != other.crs:
+        raise APART(rule=rule.name, one=one.crs or "-", other=other.crs or "-")
+    scale = _scale(one)
+    (ours, here), (theirs, there) = _shapes(one, scale), _shapes(other, scale)
+    out: dict[str, list[str]] = {}
+    if ours and theirs:
+        tree = shapely.STRtree(there)
+        if rule.near.nearest:
+            found = tree.query_nearest(here, max_distance=rule.near.metres, all_matches=False)
+        else:
+            found = tree.query(here, predicate="dwithin", distance=rule.near.metres)
+        for i, k in zip(*found.tolist(), strict=True):
+            out.setdefault(ours[i], []).append(theirs[k])
+    if not out:
+        raise NOTHING_NEAR(rule=rule.name, metres=f"{rule.near.metres:g}")
+    return {name: sorted(names) for name, names in sorted(out.items())}
+
+
+def _scale(side: Side) -> tuple[float, float]:
+    """Return metres of a unit of x and of y."""
+    if side.crs != GEOGRAPHIC or not side.drawing["features"]:
+        return 1.0, 1.0
+    shapes = [shapely.geometry.shape(f["geometry"]) for f in side.drawing["features"]]
+    return _DEGREE * math.cos(math.radians(float(shapely.get_coordinates(shapes)[:, 1].mean()))), _DEGREE
+
+
+def _shapes(side: Side, scale: tuple[float, float]) -> tuple[list[str], Any]:
+    """Return names and shapes, in metres."""
+    wanted = "Point" if side.kind in _POINTS else "LineString"
+    features = [f for f in side.drawing["features"] if f["geometry"]["type"] == wanted and f["properties"]["name"] in side.names]
+    shapes = np.array([shapely.geometry.shape(f["geometry"]) for f in features], object)
+    return [f["properties"]["name"] for f in features], shapely.transform(shapes, lambda points: points * scale)
