@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zhongshu.app.twin import Asked, import_model, run_model
+from zhongshu.app.twin import Asked, import_model, lines, run_model
 from zhongshu.engines.simulators.worker import Worker
 from zhongshu.foresee import Models
 from zhongshu.kernel.problem import Problem
@@ -82,7 +82,7 @@ def bare(code: str, *given: object) -> "np.lib.npyio.NpzFile":
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_each_is_imported_drawn_and_runs(imported: Importer, name: str) -> None:
+def test_each_is_imported_and_drawn(imported: Importer, name: str) -> None:
     imported(name)
     card, drawing = imported.models.card(name), imported.models.drawing(name)
     assert sum(card.taken.values()) > 10 and len(drawing["features"]) > 10
@@ -93,8 +93,13 @@ def test_each_is_imported_drawn_and_runs(imported: Importer, name: str) -> None:
         assert {"oberrhein": (7, 8, 48, 49), "bologna": (11, 12, 44, 45), "ingolstadt7": (11, 12, 48, 49), "badhersfeld": (9, 10, 50, 51)}[name] == tuple(
             int(f(v)) for v, f in ((min(xs), np.floor), (max(xs), np.ceil), (min(ys), np.floor), (max(ys), np.ceil))
         )
-    told = run_model(imported.models.folder.parent, name, 0.25)
-    assert set(told["outputs"]) <= set(card.observed) and told["engine"] == card.version
+
+
+@pytest.mark.parametrize("name", ["badhersfeld", "theta"])
+def test_one_runs_alone_and_says_what_it_came_to(imported: Importer, name: str) -> None:
+    imported(name)
+    card, told = imported.models.card(name), run_model(imported.models.folder.parent, name, 0.25)
+    assert set(told["outputs"]) <= set(card.observed) and told["engine"] == card.version and len(lines(told)) == len(told["outputs"]) + 1
 
 
 WATER = """
