@@ -65,6 +65,8 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_a_copy_made_under_load_holds_all_that_was_acknowledged_before_it_and_is_whole(town: Town, tmp_path: Path) -> None:
+    (model := town.owner.settings.data / "twin" / "pipes").mkdir(parents=True)
+    (model / "model.inp").write_text("[JUNCTIONS]\n")
     load = Load(town)
     copies = list[tuple[Path, int, int]]()
     try:
@@ -80,6 +82,7 @@ def test_a_copy_made_under_load_holds_all_that_was_acknowledged_before_it_and_is
         folder = tmp_path / file.stem
         command("restore", file, "--data", folder)
         command("verify", "--data", folder)
+        assert (folder / "twin" / "pipes" / "model.inp").read_text() == "[JUNCTIONS]\n"
         with opened(folder) as parts:
             row = parts.lake.query("SELECT count(*)::BIGINT AS n, count(DISTINCT (entity, valid))::BIGINT AS d FROM versions WHERE source = 'gauges'").to_pylist()[0]
             assert row["n"] == row["d"] >= sent
