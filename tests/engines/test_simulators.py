@@ -118,13 +118,27 @@ def test_the_same_seed_gives_the_same_run(start: Start, engine: str) -> None:
     assert apart(one, other) == {}
 
 
-@every
-def test_what_is_set_makes_a_difference(start: Start, engine: str) -> None:
+EFFECTS = {
+    "swmm": {"gage.rain": ("G1", 72.0), "node.inflow": ("J1", 0.1), "link.setting": ("C1", 0.0)},
+    "epanet": {"link.open": ("U1", 0.0), "pump.speed": ("U1", 1.1), "junction.demand": ("J1", 0.02), "junction.leak": ("J2", 0.001)},
+    "pandapower": {"bus.on": ("3", 0.0), "line.on": ("1", 0.0), "trafo.on": ("0", 0.0), "switch.on": ("0", 0.0), "load.power": ("1", 2.0)},
+    "sumo": {"edge.closed": ("B1C1", 1.0), "edge.speed": ("B1C1", 2.0), "signal.dark": ("B1", 1.0)},
+    "uxsim": {"link.closed": ("ab", 1.0), "link.speed": ("ab", 3.0)},
+}
+"""Of every attribute that can be set, an object and a value."""
+
+
+@pytest.mark.parametrize(("engine", "what"), [(engine, what) for engine, effects in EFFECTS.items() for what in effects])
+def test_whatever_is_set_makes_a_difference(start: Start, engine: str, what: str) -> None:
     left, set_ = start(engine), start(engine)
-    set_.set_inputs(FORCED[engine])
+    name, value = EFFECTS[engine][what]
+    if what == "link.setting":
+        for worker in (left, set_):
+            worker.set_inputs({"node.inflow": {"J1": 0.1}})
+    set_.set_inputs({what: {name: value}})
     for worker in (left, set_):
         go(worker, 0, 10)
-    assert apart(left, set_)
+    assert set(left.inputs) == set(EFFECTS[engine]) and apart(left, set_)
 
 
 @every
@@ -235,6 +249,36 @@ def test_without_its_pump_the_tank_empties_and_then_water_is_lacking(start: Star
     assert levels[0] - levels[1] == pytest.approx(0.015 * 3600 / (3.14159 * 25), rel=0.02)  # 15 L/s out of a tank of 10 m
     go(worker, 180, 60 * 24)
     assert of(worker, "node.deficit", "J1") == pytest.approx(0.01, rel=0.01) and of(worker, "node.demand", "J1") == pytest.approx(0, abs=1e-4)
+
+
+def test_a_leak_takes_what_its_pressure_presses_out(start: Start) -> None:
+    worker = start("epanet")
+    worker.set_inputs({"junction.leak": {"J2": 0.001}})
+    go(worker, 0, 10)
+    assert of(worker, "node.demand", "J2") == pytest.approx(0.005 + 0.001 * of(worker, "node.pressure", "J2") ** 0.5, rel=1e-3)
+    worker.set_inputs({"junction.leak": {"J2": 0.0}, "junction.demand": {"J2": 0.008}})
+    go(worker, 10, 11)
+    assert of(worker, "node.demand", "J2") == pytest.approx(0.008, rel=1e-3)
+
+
+def test_a_faster_pump_lifts_more_and_a_pipe_has_no_speed(start: Start) -> None:
+    worker = start("epanet")
+    before = of(worker, "link.flow", "U1")
+    worker.set_inputs({"pump.speed": {"U1": 1.2}})
+    go(worker, 0, 1)
+    assert of(worker, "link.flow", "U1") > before + 0.005
+    with pytest.raises(Problem) as told:
+        worker.set_inputs({"pump.speed": {"P1": 1.2}})
+    assert told.value.kind.code == "twin.input" and worker.objects["pump"] == ("U1",) and worker.objects["junction"] == ("J1", "J2")
+
+
+def test_what_an_engine_gives_that_is_no_number_ends_the_run_at_its_object(start: Start) -> None:
+    worker = start("epanet")
+    worker.set_inputs({"junction.demand": {"J1": 1e300}})
+    worker.step(START + MINUTE)
+    with pytest.raises(Problem) as told:
+        worker.outputs()
+    assert told.value.kind.code == "twin.not_a_number" and "node.pressure J1" in told.value.sentence()
 
 
 def test_behind_an_open_line_it_is_dark(start: Start) -> None:

@@ -128,6 +128,7 @@ def grid(folder: Path) -> Path:
     pp.create_transformer(net, high, low[0], "25 MVA 110/20 kV")
     for a, b in itertools.pairwise(low):
         pp.create_line(net, a, b, 1.0, "NAYY 4x150 SE")
+    pp.create_switch(net, low[1], 1, et="l")
     for bus, draw in zip(low[1:], (1.0, 0.5), strict=True):
         pp.create_load(net, bus, draw)
     pp.to_json(net, str(folder / "grid.json"))

@@ -28,7 +28,7 @@ NOTHING_NEAR = declare(
 GEOGRAPHIC = "EPSG:4490"
 _DEGREE = 111_320.0
 """Metres of a degree of latitude, near enough for distances of a street."""
-_POINTS = {"node", "gage", "signal", "bus"}
+_POINTS = {"node", "junction", "gage", "signal", "bus"}
 """Kinds that lie at points; the others lie along lines."""
 
 

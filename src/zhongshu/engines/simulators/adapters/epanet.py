@@ -5,6 +5,7 @@ What is set and observed is metric, whatever the model's own units. EPANET has n
 
 import contextlib
 import ctypes
+import math
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -24,7 +25,11 @@ _FLOWS = (_FOOT**3, 3.785411784e-3 / 60, 3785.411784 / 86400, 4546.09 / 86400, 1
 _SI = 5
 """From this flow unit on a model is metric."""
 _COUNTS = {"node": 0, "link": 2}
-_SET = {"link.open": ("1", 11), "link.speed": ("1", 5), "node.demand": ("m3/s", 1), "node.leak": ("m3/s/m0.5", 3)}
+_JUNCTION, _PUMP = 0, 2
+"""What EPANET calls these among its types of nodes and of links."""
+_SIDE = {"junction": "node", "pump": "link"}
+"""Kinds that are some of another kind: only a pump has a speed (of a pipe the same number is its roughness), only a junction a demand."""
+_SET = {"link.open": ("1", 11), "pump.speed": ("1", 12), "junction.demand": ("m3/s", 1), "junction.leak": ("m3/s/m0.5", 3)}
 _OBSERVED = {
     "node.pressure": ("m", 11),
     "node.head": ("head", 10),
@@ -34,8 +39,11 @@ _OBSERVED = {
     "link.velocity": ("m/s", 9),
     "link.open": ("1", 11),
 }
-"""Attribute → (unit, EN_NodeProperty or EN_LinkProperty)."""
-_DURATION, _HYDRAULIC = 0, 1
+"""Attribute → (unit, EN_NodeProperty or EN_LinkProperty of EPANET 2.2)."""
+_DRY = 1e-9
+"""A leak that is stopped: at none at all EPANET 2.2 would go on with the last flow that it found."""
+_DURATION, _HYDRAULIC, _ERROR = 0, 1, 100
+"""The library's numbers of two times, and of its first error: below are warnings."""
 _FOREVER = 100_000_000
 """A model may be stepped for so many seconds, whatever its own duration."""
 _NAMED = 2
@@ -71,6 +79,9 @@ class Epanet:
         self._factor = {"1": 1.0, "m": pressure, "head": long, "m/s": long, "m3/s": rate, "m3/s/m0.5": rate / pressure**0.5}
         objects = {kind: tuple(self._name(kind, i) for i in range(1, en.ENgetcount(which) + 1)) for kind, which in _COUNTS.items()}
         self._number = {kind: {name: i for i, name in enumerate(names, 1)} for kind, names in objects.items()}
+        for kind, type_, of in (("junction", _JUNCTION, en.ENgetnodetype), ("pump", _PUMP, en.ENgetlinktype)):
+            self._number[kind] = {name: i for name, i in self._number[_SIDE[kind]].items() if of(i) == type_}
+            objects[kind] = tuple(self._number[kind])
         self._ask = {"node": en.ENlib.EN_getnodevalue, "link": en.ENlib.EN_getlinkvalue}
         self._put = {"node": en.ENlib.EN_setnodevalue, "link": en.ENlib.EN_setlinkvalue}
         return objects
@@ -113,14 +124,15 @@ class Epanet:
         return "; ".join(said[:_NAMED]) + (f" (+{len(said) - _NAMED})" if len(said) > _NAMED else "")
 
     def set_inputs(self, inputs: Inputs) -> None:
-        """Open or shut a link, set a pump's relative speed, a node's base demand, or a leak (m³/s at 1 m of pressure)."""
+        """Open or shut a link (1, 0), set a pump's relative speed, a junction's base demand, or its leak (m³/s at 1 m of pressure, growing with its root)."""
         self._deeds.append(("set", inputs))
         self._stale = True
         for what, values in inputs.items():
             kind, factor = what.partition(".")[0], self._factor[_SET[what][0]]
-            given = {self._number[kind][name]: value / factor for name, value in values.items()}
-            if kind == "link":
-                self._uncontrol(given.keys() - self._held.get("link.open", {}).keys() - self._held.get("link.speed", {}).keys())
+            least = _DRY if what == "junction.leak" else -math.inf
+            given = {self._number[kind][name]: max(value / factor, least) for name, value in values.items()}
+            if _SIDE.get(kind, kind) == "link":
+                self._uncontrol(given.keys() - self._held.get("link.open", {}).keys() - self._held.get("pump.speed", {}).keys())
             self._held.setdefault(what, {}).update(given)
 
     def _uncontrol(self, links: Collection[int]) -> None:
@@ -150,9 +162,11 @@ class Epanet:
     def _assert(self) -> None:
         """Say again what is set: the model's rules may have said otherwise."""
         for what, values in self._held.items():
-            put = self._put[what.partition(".")[0]]
+            kind = what.partition(".")[0]
+            put = self._put[_SIDE.get(kind, kind)]
             for number, value in values.items():
-                put(self._en._project, number, _SET[what][1], ctypes.c_double(value))  # noqa: SLF001 (the class's own way raises at warnings)
+                if (code := put(self._en._project, number, _SET[what][1], ctypes.c_double(value))) >= _ERROR:  # noqa: SLF001 (the class has no way to put a double)
+                    raise EpanetException(code)
 
     def outputs(self) -> Outputs:
         """Return pressures, heads, what is drawn and what is lacking, and flows."""
