@@ -3,6 +3,8 @@
 import importlib.util
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -207,6 +209,16 @@ def test_a_step_that_takes_too_long_is_ended_though_nobody_waits(start: Start) -
     with pytest.raises(Problem) as told:
         worker.step(START + 365 * 24 * 60 * MINUTE)
     assert told.value.kind.code == "twin.hung"
+
+
+def test_an_engine_whose_asker_is_gone_leaves_nothing(files: Callable[[str], Path], tmp_path: Path) -> None:
+    files("swmm")
+    code = "import sys, os, time; from zhongshu.engines.simulators.worker import Worker; w = Worker('swmm'); print(w.folder, w._process.pid, flush=True); os.kill(os.getpid(), 9)"
+    folder, pid = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout.split()
+    end = time.monotonic() + 30
+    while time.monotonic() < end and (Path(folder).exists() or Path(f"/proc/{pid}").exists()):
+        time.sleep(0.1)
+    assert not Path(folder).exists() and not Path(f"/proc/{pid}").exists()
 
 
 def test_a_run_is_stopped_from_another_thread(start: Start) -> None:

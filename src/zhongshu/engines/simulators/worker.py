@@ -199,6 +199,7 @@ def main() -> None:
     os.chdir(folder)
     with contextlib.suppress(EOFError, BrokenPipeError):
         _serve(engine, folder, sys.stdin.buffer, answers)
+    shutil.rmtree(folder, ignore_errors=True)  # who asked is gone, and cannot
 
 
 if __name__ == "__main__":
