@@ -33,8 +33,8 @@ UNITS_MIXED = declare(
 UNKNOWN_OBJECT = declare(
     "twin.unknown_object",
     "invalid",
-    zh=("{what} 里写的 {object} 不在模型里。", "请核对名称；模型里有什么见 zhongshu twin show。"),
-    en=("{object}, which {what} names, is not in the model.", "Check the name; what a model has: `zhongshu twin show`."),
+    zh=("{what} 里写的 {object} 不在模型里。", "请核对名称；对象写在 DATA/twin 里这个模型的文件里。"),
+    en=("{object}, which {what} names, is not in the model.", "Check the name: the model's file is in its folder in DATA/twin."),
 )
 Op = Literal[">", ">=", "<", "<=", "=", "!="]
 HOLDS: Mapping[str, Callable[[float, float], bool]] = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le, "=": operator.eq, "!=": operator.ne}

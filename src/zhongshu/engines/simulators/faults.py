@@ -11,8 +11,8 @@ MODEL = declare(
 INPUT = declare(
     "twin.input",
     "invalid",
-    zh=("模型里没有可以设的 {what}。", "用 GET /api/twin/models/NAME 查看模型里有什么、哪些能设。"),
-    en=("The model has no {what} that could be set.", "GET /api/twin/models/NAME lists what the model has and what can be set."),
+    zh=("模型里没有可以设的 {what}。", "请核对名称；能设什么写在 DATA/twin 里这个模型的 card.json，对象写在模型文件里。"),
+    en=("The model has no {what} that could be set.", "Check the name: what can be set is on the model's card.json in DATA/twin, its objects are in the model's file."),
 )
 NOT_A_NUMBER = declare(
     "twin.not_a_number",
