@@ -14,6 +14,9 @@ from playwright.sync_api import Page, expect
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 FAULTS = "async (tags) => (await axe.run(document, { runOnly: { type: 'tag', values: tags } })).violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target)}`)"
+SLOW_READING = """() => { const swift = window.fetch; window.fetch = async (to, how) => { const answer = await swift(to, how);
+  if ((how?.method ?? 'GET') === 'GET') await new Promise((done) => setTimeout(done, 1000)); return answer } }"""
+"""Every reading again takes a second longer: what is clicked meanwhile must not name a version that has gone."""
 RECEIPT_MS = 2000 + 4000
 """Two seconds by page.md, with slack for a machine that does other things beside."""
 
@@ -153,6 +156,7 @@ def test_incident_from_its_opening_to_its_review(page_of: Any, city: Any) -> Non
     own = phone.locator(".order.own")
     expect(own).to_contain_text("断道并设绕行")
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    phone.evaluate(SLOW_READING)
     own.get_by_role("button", name="签收").click()
     expect(order.locator(".receipts .done")).to_have_count(2, timeout=RECEIPT_MS)
     own.get_by_role("button", name="接令").click()
