@@ -3,7 +3,7 @@
 from zhongshu.foresee.bearing import Side, bears_on
 from zhongshu.foresee.look_ahead import LookAhead, Rule, Told, replay, shown
 from zhongshu.foresee.models import Card, Models, Said
-from zhongshu.foresee.scenario import Scenario, canonical, check, check_objects, parted, read_scenario
+from zhongshu.foresee.scenario import Scenario, canonical, check, check_objects, made, parted, read_scenario
 
 __all__ = [
     "Card",
@@ -18,6 +18,7 @@ __all__ = [
     "canonical",
     "check",
     "check_objects",
+    "made",
     "parted",
     "read_scenario",
     "replay",

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -40,6 +40,7 @@ Op = Literal[">", ">=", "<", "<=", "=", "!="]
 HOLDS: Mapping[str, Callable[[float, float], bool]] = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le, "=": operator.eq, "!=": operator.ne}
 SHORTEST, LONGEST = 60 * SECOND, 300 * SECOND
 """How far engines may go between two exchanges: less costs more than it tells, more lets them run apart."""
+LONGEST_SPIN = 24 * 3600 * SECOND
 Whole = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
@@ -89,13 +90,17 @@ class Coupling(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={
 
 
 class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A whole scenario. `models`: role → name of a model, in the order in which they bear on each other; `watch`: what is kept of every step."""
+    """A whole scenario. `models`: role → name of a model, in the order in which they bear on each other; `watch`: what is kept of every step.
+
+    `spinup`: for so long before now the engines run by what the record says, to come to the state of now; changes begin counting from now.
+    """
 
     name: Whole
     models: Annotated[dict[str, str], msgspec.Meta(min_length=1, max_length=8)]
     hours: Annotated[float, msgspec.Meta(gt=0, le=24 * 31)] = 2.0
     step: str = "5m"
     seed: int = 0
+    spinup: str = "0s"
     change: list[Change] = []
     coupling: list[Coupling] = []
     watch: list[Whole] = []
@@ -105,19 +110,34 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         """Return how far all engines go between two exchanges, µs."""
         return parse_duration(self.step)
 
+    @property
+    def spin(self) -> int:
+        """Return how long before now the engines begin, µs."""
+        return parse_duration(self.spinup)
+
 
 def read_scenario(path: Path) -> Scenario:
     """Read a scenario's file; raises a Problem that says where it is wrong."""
     try:
-        held = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Scenario)
-        times = [parse_duration(text or "0s") for change in held.change for text in (change.begin, change.until)]
-        macro = held.macro
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError, Problem) as error:
+        return made(path.name, tomllib.loads(path.read_text("utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BAD_SCENARIO(name=path.name, **why(error)) from None
+
+
+def made(name: str, rows: Any) -> Scenario:  # noqa: ANN401 (whatever was written)
+    """Read a scenario from its rows; raises a Problem that says, under a name, where it is wrong."""
+    try:
+        held = msgspec.convert(rows, Scenario)
+        times = [parse_duration(text or "0s") for change in held.change for text in (change.begin, change.until)]
+        macro, spin = held.macro, held.spin
+    except (msgspec.ValidationError, Problem) as error:
+        raise BAD_SCENARIO(name=name, **why(error)) from None
     if not SHORTEST <= macro <= LONGEST:
-        raise _wrong(path.name, "step 应在 1 到 5 分钟之间", "step must be from 1 to 5 minutes")
+        raise _wrong(name, "step 应在 1 到 5 分钟之间", "step must be from 1 to 5 minutes")
+    if spin > LONGEST_SPIN:
+        raise _wrong(name, "spinup 最长 24 小时", "spinup can be 24 hours at most")
     if any(time > held.hours * 3600 * SECOND for time in times):
-        raise _wrong(path.name, "有变动晚于推演的结束", "a change comes after the run has ended")
+        raise _wrong(name, "有变动晚于推演的结束", "a change comes after the run has ended")
     return held
 
 
