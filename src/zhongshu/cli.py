@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from zhongshu import app as assembly
-from zhongshu.app import check_pack, twin
+from zhongshu.app import check_pack, scenarios, twin
 from zhongshu.app.recomputing import NO_STRETCH
 from zhongshu.foresee import Said
 from zhongshu.kernel.clock import parse_duration, parse_time
@@ -370,7 +370,7 @@ def twin_run(
     settings = _settings(data)
     with problems(1), progress() as tell:
         if name.endswith(".toml"):
-            told = twin.run_scenario(settings.data, Path(name), lambda at, end: tell(f"{at / end:.0%}", 0))
+            told = scenarios.run_scenario(settings.data, Path(name), lambda at, end: tell(f"{at / end:.0%}", 0))
         else:
             told = twin.run_model(settings.data, name, hours, seed)
     for line in [json.dumps(told, ensure_ascii=False)] if json_ else twin.lines(told):

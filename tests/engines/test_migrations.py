@@ -12,6 +12,7 @@ from zhongshu.act.tables import ACT
 from zhongshu.engines import migrations
 from zhongshu.engines.postgres_desk import PostgresDesk, _for_program
 from zhongshu.engines.sqlite_desk import SqliteDesk
+from zhongshu.foresee.tables import metadata as foreseen
 from zhongshu.kernel.problem import Problem
 
 
@@ -124,7 +125,7 @@ def test_both_stores_have_the_same_form(both: tuple[Any, Any]) -> None:
 def test_what_the_tables_call_yes_or_no_or_a_document_is_one_in_postgresql(both: tuple[Any, Any]) -> None:
     rows = both[1].read(lambda c: c.execute(text("SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = current_schema()")).all())
     kinds = {(table, column): kind for table, column, kind in rows}
-    declared = {(t.name, c.name): {JSON: "json", Boolean: "boolean"}.get(type(c.type)) for t in ACT.tables.values() for c in t.columns}
+    declared = {(t.name, c.name): {JSON: "json", Boolean: "boolean"}.get(type(c.type)) for t in (*ACT.tables.values(), *foreseen.tables.values()) for c in t.columns}
     assert {key: kind for key, kind in kinds.items() if kind in {"json", "boolean"}} == {key: kind for key, kind in declared.items() if kind}
 
 

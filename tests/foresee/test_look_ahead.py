@@ -8,7 +8,8 @@ import models
 import numpy as np
 import pytest
 
-from zhongshu.app.twin import Asked, import_model, lines, ready, run_scenario
+from zhongshu.app.scenarios import ready, run_scenario
+from zhongshu.app.twin import Asked, import_model, lines
 from zhongshu.engines.simulators.worker import Worker
 from zhongshu.foresee import Models, read_scenario, replay
 from zhongshu.kernel.problem import Problem
@@ -146,8 +147,8 @@ def test_the_same_scenario_is_the_same_run(city: Path, tmp_path: Path, told: dic
 
 def test_each_engine_alone_comes_to_the_same_by_the_log(city: Path, tmp_path: Path) -> None:
     store = Models(city / "twin")
-    with ready(store, read_scenario(scenario(tmp_path))) as (ahead, _):
-        told = ahead.run(lambda _at, _end: None)
+    with ready(store, read_scenario(scenario(tmp_path))) as prepared:
+        told = prepared.run(lambda _at, _end: None)
     for role, name, driven in (("water", "water", ["link.open"]), ("roads", "streets", ["edge.closed", "signal.dark"])):
         worker = Worker(store.card(name).engine)
         try:

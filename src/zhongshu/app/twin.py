@@ -3,8 +3,6 @@
 import hashlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import shapely
 
 from zhongshu.engines.simulators.netconvert import convert
 from zhongshu.engines.simulators.worker import Worker
-from zhongshu.foresee import Card, LookAhead, Models, Rule, Said, Scenario, Side, bears_on, canonical, check, check_objects, parted, read_scenario, shown
+from zhongshu.foresee import GEOGRAPHIC, Card, Models, Said
 from zhongshu.kernel.clock import MINUTE, SECOND
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.survey import READERS, Drawing, Imported, read_cityflow, to_cgcs2000
@@ -27,7 +25,6 @@ BAD_FORMAT = declare(
 )
 MACRO = 5 * MINUTE
 """How far a model that runs alone is stepped at once."""
-_GEOGRAPHIC = "EPSG:4490"
 PLANE = "plane:"
 """Before the name of a plane in metres that lies nowhere on earth and that several models may share."""
 
@@ -97,7 +94,7 @@ def _drawn(drawing: Drawing, crs: str, name: str) -> tuple[dict[str, Any], str]:
         {"type": "Feature", "geometry": shapely.geometry.mapping(shape), "properties": {"kind": kind, "name": each}}
         for (kind, each, _), shape in zip(shapes, geometries, strict=True)
     ]
-    return {"type": "FeatureCollection", "features": features}, wanted if wanted.startswith(PLANE) else _GEOGRAPHIC if wanted else ""
+    return {"type": "FeatureCollection", "features": features}, wanted if wanted.startswith(PLANE) else GEOGRAPHIC if wanted else ""
 
 
 def run_model(folder: Path, name: str, hours: float, seed: int = 0) -> dict[str, Any]:
@@ -114,58 +111,14 @@ def run_model(folder: Path, name: str, hours: float, seed: int = 0) -> dict[str,
             out = worker.outputs()
             highest = {what: max(float(values.max()), highest.get(what, -np.inf)) for what, values in out.items() if len(values)}
         took, units = time.monotonic() - begun, worker.observed
-        told = {what: _came_to(v, units[what]) | {"most_of_run": highest.get(what, float(v.max()))} for what, v in out.items() if len(v)}
+        told = {what: came_to(v, units[what]) | {"most_of_run": highest.get(what, float(v.max()))} for what, v in out.items() if len(v)}
         return {"model": name, "engine": worker.version(), "seed": seed, "hours": hours, "seconds": round(took, 2), "times_real": round(hours * 3600 / took, 1), "outputs": told}
     finally:
         worker.close()
 
 
-def run_scenario(folder: Path, path: Path, tell: Callable[[int, int], object], stopped: Callable[[], bool] = lambda: False) -> dict[str, Any]:
-    """Run a scenario of the city's models, telling how far it is; return its exchanges, what was watched, and where its time went."""
-    models, scenario = Models(folder / "twin"), read_scenario(path)
-    begun = time.monotonic()
-    with ready(models, scenario) as (run, workers):
-        told = run.run(tell, stopped)
-        took, spent = time.monotonic() - begun, {role: round(worker.spent, 2) for role, worker in workers.items()}
-        engines = {role: worker.version() for role, worker in workers.items()}
-    return {
-        "scenario": scenario.name,
-        "seed": scenario.seed,
-        "engines": engines,
-        "hours": scenario.hours,
-        "seconds_taken": round(took, 2),
-        "times_real": round(told.times[-1] / 1e6 / took, 1) if told.times else 0.0,
-        "engine_seconds": spent,
-        "last": {role: {what: _came_to(values, workers[role].observed[what]) for what, values in out.items() if len(values)} for role, out in told.last.items()},
-        **shown(told),
-    }
-
-
-@contextmanager
-def ready(models: Models, scenario: Scenario) -> Iterator[tuple[LookAhead, dict[str, Worker]]]:
-    """Start the engines of a scenario and load its models; they end with the context, however it ends."""
-    cards = {role: models.card(name) for role, name in scenario.models.items()}
-    check(scenario, cards)
-    driven: dict[str, set[str]] = {role: set() for role in cards}
-    for what in [change.what for change in scenario.change] + [rule.target for rule in scenario.coupling]:
-        role, attribute = parted(what)
-        driven[role].add(attribute)
-    with ExitStack() as stack:
-        workers = {role: stack.enter_context(closing(Worker(card.engine))) for role, card in cards.items()}
-        objects = {role: worker.load(models.path(cards[role].name), 0, scenario.seed, sorted(driven[role])) for role, worker in workers.items()}
-        check_objects(scenario, objects)
-        rules = []
-        for row in scenario.coupling:
-            sides = [
-                Side(cards[role].crs, models.drawing(cards[role].name), kind := attribute.partition(".")[0], frozenset(objects[role][kind]))
-                for role, attribute in (parted(row.what), parted(row.target))
-            ]
-            role, attribute = parted(row.what)
-            rules.append(Rule(row, canonical(row.value, row.unit, cards[role].observed[attribute]), bears_on(row, *sides)))
-        yield LookAhead(scenario, workers, objects, rules), workers
-
-
-def _came_to(values: np.ndarray[tuple[int], np.dtype[np.float64]], unit: str) -> dict[str, Any]:
+def came_to(values: np.ndarray[tuple[int], np.dtype[np.float64]], unit: str) -> dict[str, Any]:
+    """Return the least, mean and greatest of an attribute's values, with its unit."""
     return {"unit": unit, "least": float(values.min()), "mean": float(values.mean()), "most": float(values.max())}
 
 

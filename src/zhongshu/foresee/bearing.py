@@ -1,10 +1,12 @@
-"""Which objects of one network bear on which of another: those that lie near, or the pairs a rule names."""
+"""Which objects of one network bear on which of another: those that lie near, or the pairs a rule names; and which lie near a place on the map."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 
 from zhongshu.foresee.scenario import Coupling
@@ -26,9 +28,13 @@ NOTHING_NEAR = declare(
     en=("Rule '{rule}' joins nothing: no objects lie within {metres} m of each other.", "Check the coordinates of the two models, or widen the distance."),
 )
 GEOGRAPHIC = "EPSG:4490"
+Numbers = npt.NDArray[np.float64]
+Shapes = npt.NDArray[np.object_]
 _DEGREE = 111_320.0
 """Metres of a degree of latitude, near enough for distances of a street."""
-_POINTS = {"node", "junction", "gage", "signal", "bus"}
+_APART = {"gage", "catchment", "signal"}
+"""Kinds that are no node and no link."""
+_POINTS = {"node", "junction", "gage", "signal", "bus", "load"}
 """Kinds that lie at points; the others lie along lines."""
 
 
@@ -40,6 +46,14 @@ class Side:
     drawing: dict[str, Any]
     kind: str
     names: frozenset[str]
+
+
+def side_of(crs: str, drawing: dict[str, Any], kind: str, names: Collection[str] | None = None) -> Side:
+    """Return a side of the drawn objects of a kind, or of those of its names that the engine has. A drawing may tell kinds apart more finely than an engine: pipes and pumps are links."""
+    wanted = "Point" if kind in _POINTS else "LineString"
+    drawn = [(f["properties"]["kind"], f["properties"]["name"]) for f in drawing["features"] if f["geometry"]["type"] == wanted]
+    exact = [name for each, name in drawn if each == kind] or [name for each, name in drawn if each not in _APART]
+    return Side(crs, drawing, kind, frozenset(exact if names is None else names))
 
 
 def bears_on(rule: Coupling, one: Side, other: Side) -> dict[str, list[str]]:
@@ -67,6 +81,35 @@ def bears_on(rule: Coupling, one: Side, other: Side) -> dict[str, list[str]]:
     return {name: sorted(names) for name, names in sorted(out.items())}
 
 
+def nearest(side: Side, lon: Numbers, lat: Numbers, metres: float) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Return the drawn objects of a side, and for each point (degrees) the place of the nearest of them within so many metres, or −1; nothing where the model lies nowhere on earth."""
+    names, shapes, points = _mapped(side, shapely.points(lon, lat))
+    place = np.full(len(points), -1, np.int64)
+    if len(shapes) and len(points):
+        asked, found = shapely.STRtree(shapes).query_nearest(points, max_distance=metres, all_matches=False)
+        place[asked] = found
+    return names, place
+
+
+def touched(side: Side, shape: shapely.Geometry, metres: float, *, only: bool) -> list[str]:
+    """Return the objects of a side within so many metres of a shape in degrees; or `only` the nearest of them."""
+    names, shapes, (drawn,) = _mapped(side, np.array([shape], object))
+    if not len(shapes):
+        return []
+    tree = shapely.STRtree(shapes)
+    found = tree.query_nearest(drawn, max_distance=metres, all_matches=False) if only else tree.query(drawn, predicate="dwithin", distance=metres)
+    return sorted(names[i] for i in found.tolist())
+
+
+def _mapped(side: Side, drawn: Shapes) -> tuple[list[str], Shapes, Shapes]:
+    """Return names and shapes of a side that lies on the map, and what else was drawn there, in metres of one plane."""
+    if side.crs != GEOGRAPHIC:
+        return [], drawn[:0], drawn
+    scale = _scale(side)
+    names, shapes = _shapes(side, scale)
+    return names, shapes, shapely.transform(drawn, lambda points: points * scale)
+
+
 def _scale(side: Side) -> tuple[float, float]:
     """Return metres of a unit of x and of y."""
     if side.crs != GEOGRAPHIC or not side.drawing["features"]:
@@ -75,7 +118,7 @@ def _scale(side: Side) -> tuple[float, float]:
     return _DEGREE * math.cos(math.radians(float(shapely.get_coordinates(shapes)[:, 1].mean()))), _DEGREE
 
 
-def _shapes(side: Side, scale: tuple[float, float]) -> tuple[list[str], Any]:
+def _shapes(side: Side, scale: tuple[float, float]) -> tuple[list[str], Shapes]:
     """Return names and shapes, in metres."""
     wanted = "Point" if side.kind in _POINTS else "LineString"
     features = [f for f in side.drawing["features"] if f["geometry"]["type"] == wanted and f["properties"]["name"] in side.names]

@@ -27,6 +27,8 @@ DOCUMENTS = {
     "incident": {"areas", "places", "parties", "cases"},
     "incident_report": {"facts"},
     "handover": {"document"},
+    "scenario": {"body", "wishes"},
+    "scenario_run": {"engines", "told"},
 }
 """Columns that hold a JSON document, kept as the text it came as."""
 FIRST = 13
