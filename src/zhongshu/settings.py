@@ -126,6 +126,8 @@ SETTINGS = (
     Setting(
         "telemetry", "", "`on`: metrics at /metrics; an address such as `http://127.0.0.1:4318`: traces too, sent there by OTLP. With the extra `telemetry`; empty: off.", TOLD
     ),
+    Setting("forecast_s", "3600", "Seconds between two runs of what comes if all goes on as it does, where the extra `twin` and models are there; 0: none by itself.", COUNT),
+    Setting("run_limit_s", "1800", "Seconds one run of a scenario may take.", SECONDS),
     Setting("log", "text", "How the log is written: `text`, or `json`, an object a line.", _one_of("text", "json")),
     Setting(
         "classifier",
@@ -163,6 +165,8 @@ class Settings:
     spark: str
     spark_host: str
     telemetry: str
+    forecast_s: int
+    run_limit_s: float
     log: str
     classifier: str
 

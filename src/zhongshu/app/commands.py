@@ -308,7 +308,7 @@ def backup(parts: Assembly, target: Path, tell: Tell) -> None:
         parts.lake.backup(folder / "lake", desk_and_journal)
         partial = target.with_suffix(".part")
         with tarfile.open(partial, "w") as archive:
-            for name in ("city.toml", "format.toml", "sources.json", "connectors.toml", "retention.toml", "survey", "map", "evidence", "twin"):
+            for name in ("city.toml", "format.toml", "sources.json", "connectors.toml", "retention.toml", "survey", "map", "evidence", "twin", "forecasts"):
                 if (parts.folder / name).exists():
                     archive.add(parts.folder / name, name)
             for path in sorted(folder.iterdir()):

@@ -38,6 +38,10 @@ class Installed:
         """Return the sources it declares."""
         return tuple(getattr(self.module, "SOURCES", ()))
 
+    def foreseen(self, what: str) -> tuple[Any, ...]:
+        """Return the rows it declares for looking ahead: couplings, drives, sights, outcomes or levers."""
+        return tuple(getattr(self.module, what.upper(), ()))
+
     @property
     def policy(self) -> PackPolicy | None:
         """Return its policies, if it has any."""

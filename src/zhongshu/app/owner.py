@@ -18,6 +18,7 @@ from zhongshu.act import SYSTEM, centre, consume, consumed, finding_ended, relay
 from zhongshu.app.assembly import Assembly
 from zhongshu.app.commands import Tell, backup, checked, recompute, shown, take_file, wiring
 from zhongshu.app.duties import bring_table
+from zhongshu.app.foresight import Foresight
 from zhongshu.app.links import Downlink, Uplink
 from zhongshu.app.neighbours import Neighbours
 from zhongshu.app.people import grant, make_token, make_user
@@ -84,6 +85,7 @@ class Owner:
             "table": lambda given, _: bring_table(parts, given),
             "explain": lambda _given, _tell: wiring(parts),
         }
+        self.city.foresight = self.foresight = Foresight(parts, settings.forecast_s, settings.run_limit_s)
         self.telemetry = self._told() if settings.telemetry else None
         self._stand()
         self.city.proof = {
@@ -367,6 +369,7 @@ class Owner:
         sparks.start()
         if self.neighbours is not None:
             self._threads.append(self.neighbours.listen(parts.ledger))
+        self.foresight.start()
 
     def _own_token(self) -> None:
         """Leave a token for commands on this machine, readable by this user only."""
@@ -410,6 +413,7 @@ class Owner:
             feed.stop()
         if self.city.life is not None:
             self.city.life.stop()  # type: ignore[attr-defined]
+        self.foresight.stop()
         self.pulse.stop()
         if self.neighbours is not None:
             self.neighbours.stop()

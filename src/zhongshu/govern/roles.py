@@ -39,10 +39,11 @@ KINDS = {
     "story": ("沙盒故事", "the sandbox's story"),
     "health": ("运行状况", "the system's health"),
     "running": ("系统运行", "how the system runs"),
+    "scenario": ("推演", "scenarios and their runs"),
 }
 
 PLACELESS = frozenset(
-    {"city", "area", "indicator", "source", "quarantine", "table", "voice", "follow", "duty", "report", "session", "ledger", "user", "story", "health", "running"}
+    {"city", "area", "indicator", "source", "quarantine", "table", "voice", "follow", "duty", "report", "session", "ledger", "user", "story", "health", "running", "scenario"}
 )
 """Kinds whose things lie in no one area: what is allowed of them is allowed everywhere."""
 
@@ -100,6 +101,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "mode": ("approve", "refuse", "end"),
     "incident": ("log", "order", "link", "party", "place", "unlink", "unparty", "unplace", "report", "send", "close", "cancel", "read", "accept", "done", "decline"),
     "duty": ("hand_over", "sign", "instruct"),
+    "scenario": ("run", "choose", "stop"),
     "request": ("answer", "transfer", "refuse", "receive", "call_back", "missed", "solved", "unsolved"),
 }
 

@@ -1,6 +1,6 @@
 """What handlers may reach of a running city: the stages' doors and the kernel's ports. It is put together elsewhere and only read here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from zhongshu.act import Office
+from zhongshu.foresee import Foreseen, Models, docket
 from zhongshu.govern import Attempts, Guard, Identity, Ledger
-from zhongshu.judge import Explainer, Watch
+from zhongshu.judge import Explainer, Indicator, Values, Watch
+from zhongshu.kernel.area import Level
 from zhongshu.kernel.clock import Clock
 from zhongshu.kernel.desk import Desk
 from zhongshu.kernel.entity import EntityType
@@ -46,6 +48,63 @@ class Sandbox(Protocol):
 
     def take_seat(self, seat: str) -> None:
         """Let a visitor have a seat."""
+        ...
+
+
+class Told(Protocol):
+    """What runs left, read again."""
+
+    def whole(self, run: str) -> dict[str, Any]:
+        """Return everything a run that is done told."""
+        ...
+
+    def values(self, run: docket.Row, indicators: Sequence[Indicator], times: Sequence[int], levels: tuple[Level, ...]) -> list[tuple[int, dict[str, Values]]]:
+        """Compute signs at times of a run."""
+        ...
+
+    def foreseen_signs(self, run: docket.Row) -> list[Indicator]:
+        """Return the signs of which a run foresees some reading."""
+        ...
+
+    def map(self, run: docket.Row, second: int) -> dict[str, Any]:
+        """Return what is out of order at a time of a run."""
+        ...
+
+    def skill(self) -> list[dict[str, Any]]:
+        """Return how good forecasts were."""
+        ...
+
+
+class Foresight(Protocol):
+    """What keeps and runs scenarios."""
+
+    models: Models
+    rows: Foreseen
+    installed: bool
+
+    @property
+    def told(self) -> Told:
+        """Return what reads runs again."""
+        ...
+
+    def roles(self) -> dict[str, str]:
+        """Return the roles the city has models for."""
+        ...
+
+    def make(self, given: Mapping[str, Any], who: str) -> docket.Row:
+        """Keep a scenario."""
+        ...
+
+    def ask(self, scenario: str, seed: int | None, who: str) -> docket.Row:
+        """Queue a run."""
+        ...
+
+    def halt(self, run: str) -> docket.Row:
+        """Stop a run."""
+        ...
+
+    def progress(self, run: str) -> float:
+        """Return how far a run is, 0 to 1."""
         ...
 
 
@@ -114,5 +173,7 @@ class City:
     """What says how each connector is, by the name of its source."""
     metrics: Callable[[], tuple[bytes, str]] | None = None
     """The program's metrics as they are collected, with their media type; None: not told."""
+    foresight: Foresight | None = None
+    """What looks ahead; None in a process beside the owner."""
     samples: dict[str, bytes] = field(default_factory=dict)
     """The packs' drawings (SVG) of how a place looks when its case may be closed, by name."""

@@ -22,7 +22,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from zhongshu import __version__
 from zhongshu.kernel.problem import Problem
-from zhongshu.serve.api import cases, centre, cities, duty, evaluation, family, incidents, owner, readings, requests, running, sandbox, sessions, tables, vitals
+from zhongshu.serve.api import cases, centre, cities, duty, evaluation, family, incidents, owner, readings, requests, running, sandbox, scenarios, sessions, tables, vitals
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, digest, permit
 from zhongshu.serve.hot import HotRoutes, body_of
@@ -135,6 +135,20 @@ ROUTES = (
     Route("GET", "/api/incidents/{id}/review.pdf", incidents.incident_review_pdf, "read", "incident", "application/pdf"),
     Route("GET", "/api/brief", incidents.brief, "read", "report", "Brief"),
     Route("GET", "/api/brief.pdf", incidents.brief_pdf, "read", "report", "application/pdf"),
+    Route("GET", "/api/scenarios", scenarios.scenarios, "read", "scenario", "Scenarios"),
+    Route("POST", "/api/scenarios", scenarios.make, "write", "scenario", "Scenario"),
+    Route("POST", "/api/scenarios/{id}/runs", scenarios.ask, "act", "scenario", "Run", 202),
+    Route("POST", "/api/scenarios/{id}/{verb}", scenarios.choose, "act", "scenario", "Scenario"),
+    Route("GET", "/api/runs", scenarios.runs, "read", "scenario", "page of Run"),
+    Route("GET", "/api/runs/{id}", scenarios.run, "read", "scenario", "RunTold"),
+    Route("GET", "/api/runs/{id}/compare", scenarios.compare, "read", "scenario", "Beside"),
+    Route("GET", "/api/runs/{id}/vitals", scenarios.vitals, "read", "scenario", "ForeseenVitals"),
+    Route("GET", "/api/runs/{id}/vitals/{indicator}/{area}", scenarios.series, "read", "scenario", "ForeseenSeries"),
+    Route("GET", "/api/runs/{id}/map", scenarios.drawn, "read", "scenario", "GeoJson"),
+    Route("POST", "/api/runs/{id}/{verb}", scenarios.stop, "act", "scenario", "Run"),
+    Route("GET", "/api/skill", scenarios.skill, "read", "scenario", "page of Skill"),
+    Route("GET", "/api/models", scenarios.models, "read", "scenario", "page of Model"),
+    Route("GET", "/api/models/{name}", scenarios.model, "read", "scenario", "GeoJson"),
     Route("POST", "/api/evidence", cases.add_evidence, "write", "evidence", "Evidence"),
     Route("GET", "/api/evidence/{sha256}", cases.evidence, "read", "evidence", "image/*"),
     Route("GET", "/api/live", sandbox.live, "read", "vital", "text/event-stream"),

@@ -35,7 +35,30 @@ _INCIDENT = (
     "mode: str?, drill: bool, happened: time, opened: time, closed: time?, version: int"
 )
 
+_RUN = (
+    "id: str, scenario: str, state: str, progress: num, waits: int, seed: int, asked_by: str, began: time?, known: time?, until: time?, ended: time?, engines: {str}, outcomes: {num}, "
+    "sights: {str}, start: [StartGap], notes: [any], took_s: num?, times_real: num?, engine_s: {num}, readings: int, problem: any"
+)
+
 SHAPES: dict[str, str] = {
+    "Scenarios": "items: [Scenario], next: str?, models: [any], levers: [Lever], outcomes: [Outcome], installed: bool, may: [str]",
+    "Scenario": "id: str, question: str, name: str, case: str, hours: num, step: str, spinup: str, seed: int, models: {str}, wishes: [any], changes: int, cost: num, made: time, made_by: str, "
+    "chosen: str, reason: str, decided: time?, decided_by: str, runs: [Run]",
+    "Run": _RUN,
+    "RunTold": f"{_RUN}, scenario_of: Scenario, seconds: [num], series: any, exchanges: Exchanges, skill: [Skill]",
+    "Exchanges": "items: [Exchange], next: int?, total: int",
+    "Exchange": "second: num, by: str, model: str, set: str, object: str, value: num, because: [any]",
+    "StartGap": "property: str, unit: str, entities: int, measured: int, mean: num?, rms: num?",
+    "Lever": "id: str, zh: str, en: str, target: str, draws: str, metres: num, nearest: bool, value: num, after: num, unit: str, gives: str, asks: bool, low: num, high: num, shares: bool, lasts: bool",
+    "Outcome": "id: str, zh: str, en: str, unit: str, what: str, source: any, op: str, value: num, reckon: str, over: str, factor: num, better: str, decimals: int",
+    "Beside": "run: Run, with: Run, outcomes: [BesideRow], cost: num, cost_with: num, series: any",
+    "BesideRow": "id: str, zh: str, en: str, unit: str, decimals: int, value: num?, with: num?, difference: num?, better: str",
+    "ForeseenVitals": "items: [ForeseenVital], next: str?, at: time, known: time",
+    "ForeseenVital": "indicator: str, area: area, value: num?, unit: str, level: str",
+    "ForeseenSeries": "indicator: str, area: area, points: [any], known: time",
+    "GeoJson": "type: str, features: [any], crs?: str",
+    "Skill": "engine: str, property: str, unit: str, from_s: num, to_s: num, event: num?, n: int, bias: num, rmse: num, rmse_persistence: num?, events: int, hit_rate: num?, false_alarms: num?",
+    "Model": "name: str, engine: str, version: str, model: str, file: str, sha256: str, crs: str, taken: {int}, guessed: [any], refused: [any], objects: {int}, inputs: {str}, observed: {str}",
     "Problem": "code: str, status: int, sentence: str, remedy: str, zh: Said, en: Said, faults?: [Fault]",
     "Fault": "at: str, zh: Said, en: Said",
     "Said": "sentence: str, remedy: str",

@@ -30,9 +30,9 @@ NO_SEAT = declare(
 )
 
 
-NEWS = ("vital", "finding", "lead", "case", "request", "warning", "response", "mode", "incident", "handover", "instruction")
+NEWS = ("vital", "finding", "lead", "case", "request", "warning", "response", "mode", "incident", "handover", "instruction", "run")
 """The kinds of news an open screen is told."""
-_READ_AS = {"handover": "duty", "instruction": "duty"}
+_READ_AS = {"handover": "duty", "instruction": "duty", "run": "scenario"}
 
 
 def _life(asked: Asked) -> Sandbox:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import swmm.toolkit.solver as swmm
-from swmm.toolkit.shared_enum import HotstartFile, LinkResult, NodeResult, ObjectType, SubcatchResult, TimeProperty, UnitProperty
+from swmm.toolkit.shared_enum import HotstartFile, LinkResult, NodeProperty, NodeResult, ObjectType, SubcatchResult, TimeProperty, UnitProperty
 
 from zhongshu.engines.simulators.faults import BROKEN, MODEL
 from zhongshu.engines.simulators.wire import decode, encode
@@ -29,6 +29,8 @@ _OBSERVED: Mapping[str, tuple[str, Callable[[int, int], float], int]] = {
     "link.depth": ("m", swmm.link_get_result, LinkResult.DEPTH),
     "catchment.runoff": ("m3/s", swmm.subcatch_get_result, SubcatchResult.RUNOFF),
 }
+_SHALLOW = 0.01
+"""Nodes (outfalls) that have no brim are taken to be so deep, m."""
 _AHEAD = timedelta(days=3650)
 """So far past its own end a model may be stepped."""
 _NAMED = 2
@@ -41,7 +43,7 @@ class Swmm:
     """A drainage model. A snapshot is SWMM's hot start: what stands in nodes, links and on the ground; a rule that is half-way through begins anew."""
 
     inputs: Mapping[str, str] = {"gage.rain": "mm/h", "node.inflow": "m3/s", "link.setting": "1"}
-    observed: Mapping[str, str] = {what: unit for what, (unit, _, _) in _OBSERVED.items()}
+    observed: Mapping[str, str] = {what: unit for what, (unit, _, _) in _OBSERVED.items()} | {"node.ponding": "m", "node.fill": "1"}
 
     def __init__(self, folder: Path) -> None:
         """Work in a folder of one's own: SWMM writes its report and results beside the model."""
@@ -66,6 +68,8 @@ class Swmm:
         self._rain, self._inflow, self._setting = dict[int, float](), dict[int, float](), dict[int, float]()
         self._begins, self._start, self._now = _moment(TimeProperty.START_DATE), start, start
         swmm.swmm_start(0)
+        brims = (swmm.node_get_parameter(i, NodeProperty.FULL_DEPTH) for i in range(len(objects["node"])))
+        self._brim = np.fromiter(brims, np.float64, len(objects["node"])) * self._factor["m"]
         return objects
 
     def _read(self) -> None:
@@ -117,8 +121,10 @@ class Swmm:
         self._now += seconds * 1_000_000
 
     def outputs(self) -> Outputs:
-        """Return depths, heads, volumes, flooding, flows and runoff."""
-        return {what: self._each(what, *_OBSERVED[what]) for what in _OBSERVED}
+        """Return depths, heads, volumes, flooding, flows and runoff; of each node how high water stands on the ground above it, and how full it is (1: to the brim)."""
+        out = {what: self._each(what, *_OBSERVED[what]) for what in _OBSERVED}
+        depth = out["node.depth"]
+        return out | {"node.ponding": np.maximum(depth - self._brim, 0.0), "node.fill": np.minimum(depth / np.maximum(self._brim, _SHALLOW), 1.0)}
 
     def _each(self, what: str, unit: str, ask: Callable[[int, int], float], which: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         count = len(self._number[what.partition(".")[0]])
