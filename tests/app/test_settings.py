@@ -15,6 +15,8 @@ WRONG = {
     "commit_s": ("soon", "0", "nan", "inf"),
     "journal_keep": ("many", "-1", "1e6"),
     "merge_files": ("few",),
+    "forecast_s": ("hourly", "-1"),
+    "run_limit_s": ("0", "-5"),
     "merge_s": ("1m", "-5"),
     "memory": ("lots", "4", "4 GiBs"),
     "disk_floor_mb": ("500MB",),

@@ -66,7 +66,7 @@ def someone(*roles: tuple[str, int], unit: str = "", id_: str = "p-1") -> Princi
 
 # What each role may do, written out beside the policy: (role, action, kind, verb) → allowed
 
-CENTRE = {"warning", "response", "mode", "incident", "duty", "report"}
+CENTRE = {"warning", "response", "mode", "incident", "duty", "report", "scenario"}
 READS = {
     "anonymous": {"health", "city", "session", "table", "follow"},
     "guest": {"area", "entity", "indicator", "vital", "reading", "finding", "lead", "case", "evidence", "story"} | CENTRE - {"duty"},
@@ -91,13 +91,13 @@ WRITES = {
     "steward": {"source", "quarantine", "table"},
     "source_writer": {"reading", "request"},
     "admin": {"source", "reading", "request", "entity", "table"},
-    "dispatcher": {"evidence", "case"},
+    "dispatcher": {"scenario", "evidence", "case"},
     "handler": {"evidence", "case"},
-    "department": {"evidence"},
+    "department": {"scenario", "evidence"},
     "checker": {"evidence"},
-    "acceptor": {"request", "lead", "case", "evidence"},
-    "duty_officer": {"lead", "case", "evidence", "warning", "response", "mode", "incident"},
-    "leader": set[str](),
+    "acceptor": {"scenario", "request", "lead", "case", "evidence"},
+    "duty_officer": {"scenario", "lead", "case", "evidence", "warning", "response", "mode", "incident"},
+    "leader": {"scenario"},
     "collector": {"lead", "case", "request", "evidence"},
 }
 CHAIN = {"pass_down", "sign_for", "send_back", "take_up"}
@@ -133,6 +133,7 @@ CENTRE_VERBS: dict[str, dict[str, set[str]]] = {
     "mode": {"duty_officer": {"end"}, "leader": {"approve", "refuse", "end"}},
     "incident": {"duty_officer": COMMANDS, "leader": {"log", "order", "send"}, "handler": RECEIPTS, "department": RECEIPTS},
     "duty": {"duty_officer": {"hand_over", "sign"}, "leader": {"hand_over", "sign", "instruct"}},
+    "scenario": dict.fromkeys(("acceptor", "dispatcher", "duty_officer", "leader", "department"), {"run", "choose", "stop"}),
 }
 
 
