@@ -1,6 +1,8 @@
 """Real cities, imported by the command line as a person types it, and then served: Helsinki's streets and houses, Halifax's bus lines with its buses on them."""
 
 import shutil
+import time
+from collections import Counter
 from pathlib import Path
 
 import httpx
@@ -8,7 +10,7 @@ import pytest
 
 from zhongshu.survey import City, Entities
 
-from .city import by_itself, command, running, token
+from .city import by_itself, command, opened, running, token
 
 pytestmark = pytest.mark.journey
 RT = """[[connector]]
@@ -16,7 +18,6 @@ name = "buses"
 kind = "gtfs-rt"
 address = "file://{path}"
 every = "1s"
-max_age = "9999d"
 """
 
 
@@ -44,6 +45,7 @@ def test_helsinki_is_served_with_its_map_and_whose_it_is(samples: Path, tmp_path
 
 
 def test_halifax_s_buses_are_on_its_lines(samples: Path, tmp_path: Path) -> None:
+    gtfs_realtime_pb2 = pytest.importorskip("google.transit.gtfs_realtime_pb2", reason="GTFS-realtime is not installed: pip install 'zhongshu[feeds]'")
     city = tmp_path / "city"
     said = by_itself("city", "import", sample(samples, "c-gtfs-halifax/google_transit.zip"), "--as", "gtfs", "--name", "Halifax", "--data", city)
     assert "80 BusLine" in said and "2,375 BusStop" in said and City.load(city).time_zone == "America/Halifax"
@@ -54,8 +56,23 @@ def test_halifax_s_buses_are_on_its_lines(samples: Path, tmp_path: Path) -> None
     shutil.copy(sample(samples, "c-gtfs-halifax/VehiclePositions.pb"), tmp_path / "now.pb")
     token_ = token(city, "admin", "reader")
     with running(city) as held:
-        row = held.get(f"/api/entities/{line.id}", token_)
+        (row,) = held.get("/api/entities?type=BusLine&q=1 Spring Garden&limit=5", token_)["items"]
         assert row["name_en"] == "1 Spring Garden" and row["facets"] == line.facets
+        body, headers = {"name": "buses", "entities": "register", "zone": "America/Halifax"}, {"Authorization": f"Bearer {token_}"}
+        httpx.post(f"{held.url}/api/sources", json=body, headers=headers, trust_env=False).raise_for_status()
+    (city / "connectors.toml").write_text(RT.format(path=tmp_path / "now.pb"))
+    with running(city) as held:
+        until = time.monotonic() + 30
+        while not held.get("/health", token_)["readings"]["by_source"].get("buses", {}).get("accepted", 0):
+            assert time.monotonic() < until, (city / "up.log").read_text()[-2000:]
+            time.sleep(0.1)
+    with opened(city) as parts:
+        rows = [row for entry in parts.journal.read(0, "readings") if entry.table is not None for row in entry.table.to_pylist()]
+    message = gtfs_realtime_pb2.FeedMessage()
+    message.ParseFromString((tmp_path / "now.pb").read_bytes())
+    on = Counter(entity.vehicle.trip.route_id for entity in message.entity)
+    told = {row["entity"].removeprefix("urn:zs:BusLine:gtfs-google-transit-"): row["raw"] for row in rows if row["property"] == "BusLine.vehicles"}
+    assert len(told) > 50 and told == {route: on[route] for route in told}
 
 
 def test_what_cannot_be_is_said_and_leaves_nothing(tmp_path: Path) -> None:
