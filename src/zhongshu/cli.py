@@ -3,11 +3,11 @@
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 from rich.console import Console
@@ -16,11 +16,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from zhongshu import app as assembly
 from zhongshu.app import check_pack, scenarios, twin
 from zhongshu.app.recomputing import NO_STRETCH
-from zhongshu.foresee import Said
 from zhongshu.kernel.clock import parse_duration, parse_time
 from zhongshu.kernel.problem import Problem
 from zhongshu.settings import Settings, read
-from zhongshu.survey import City, Step, Wanted, check_zone, import_areas, make
+from zhongshu.survey import Called, City, Step, Wanted, check_zone, import_areas, make
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Zhongshu 城市中枢: a city's digital foundation.", pretty_exceptions_enable=False)
 city_app = typer.Typer(no_args_is_help=True, help="Make a sandbox city, or import a real one's areas.")
@@ -40,6 +39,18 @@ Data = Annotated[str | None, typer.Option(help="Folder of the city.")]
 Areas = Annotated[list[str] | None, typer.Option(help="15-digit area, once for each; the city if not given.")]
 Tell = Callable[[str, int], None]
 Own = Callable[[Settings], AbstractContextManager[Any]]
+
+
+class Line(Protocol):
+    """A line of a report, in both languages."""
+
+    @property
+    def zh(self) -> str:
+        """In Chinese."""
+
+    @property
+    def en(self) -> str:
+        """In English."""
 
 
 @contextmanager
@@ -321,18 +332,24 @@ def city_make(
 @city_app.command("import")
 def city_import(
     file: Path,
-    crs: Annotated[str, typer.Option(help="wgs84, cgcs2000, gcj02, EPSG:n, or file (as the file says).")],
+    crs: Annotated[str, typer.Option(help="wgs84, cgcs2000, gcj02, EPSG:n, or file (as the file says); osm and gtfs are wgs84.")] = "",
+    format_: Annotated[str, typer.Option("--as", help="areas, osm or gtfs.")] = "areas",
     data: Data = None,
     level: Annotated[str, typer.Option(help="Level of the polygons.")] = "street",
     codes: Annotated[Path | None, typer.Option(help="CSV from a feature's key to its code.")] = None,
     name: Annotated[str, typer.Option(help="Name of the city.")] = "",
-    zone: Annotated[str, typer.Option(help="IANA time zone.")] = "UTC",
+    zone: Annotated[str, typer.Option(help="IANA time zone; if not given, as the file says, else UTC.")] = "",
 ) -> None:
-    """Import a real city's areas from GeoJSON, GPKG or a shapefile."""
-    settings = _settings(data)
+    """Import a real city: areas from GeoJSON, GPKG or a shapefile; streets and buildings from OpenStreetMap; bus lines and stops from GTFS."""
+    settings, called = _settings(data), name or file.name.split(".")[0]
+    if format_ != "areas":
+        with problems(1):
+            city, told = assembly.import_city(settings.data, file, format_, crs, Called(called, called, zone, level))
+        print(f"{city.name_zh} · {settings.data}")
+        _say_report(told.taken, told.guessed, told.refused)
+        return
     with problems(), progress() as tell:
-        called = name or file.stem
-        report = import_areas(file, settings.data, crs, Wanted(called, called, zone, level, codes=codes), _steps(tell))
+        report = import_areas(file, settings.data, crs, Wanted(called, called, zone or "UTC", level, codes=codes), _steps(tell))
     for note in (*report.skipped, *report.mended):
         screen.print(note)
     print(f"imported {report.imported} of {report.features} · skipped {len(report.skipped)} · mended {len(report.mended)}")
@@ -352,10 +369,7 @@ def twin_import(
     with problems(1):
         card = twin.import_model(settings.data, file, twin.Asked(format_, name, crs, demand))
     print(f"{card.name} · {card.version}")
-    for word, lines in (("taken 取用", [f"{count:,} {kind}" for kind, count in card.taken.items()]), ("guessed 推定", _said(card.guessed)), ("refused 未取", _said(card.refused))):
-        print(f"{word}:" + ("" if lines else " -"))
-        for line in lines:
-            print(f"  {line}")
+    _say_report(card.taken, card.guessed, card.refused)
 
 
 @twin_app.command("run")
@@ -377,7 +391,15 @@ def twin_run(
         print(line)
 
 
-def _said(lines: Iterable[Said]) -> list[str]:
+def _say_report(taken: Mapping[str, int], guessed: Iterable[Line], refused: Iterable[Line]) -> None:
+    """Print what an importer says."""
+    for word, lines in (("taken 取用", [f"{count:,} {kind}" for kind, count in taken.items()]), ("guessed 推定", _said(guessed)), ("refused 未取", _said(refused))):
+        print(f"{word}:" + ("" if lines else " -"))
+        for line in lines:
+            print(f"  {line}")
+
+
+def _said(lines: Iterable[Line]) -> list[str]:
     return [text for line in lines for text in (line.zh, line.en)]
 
 

@@ -55,6 +55,8 @@ PLAIN_WORDS = {  # parts of types' and packs' names that are the language's or t
     "monitor",
     "quality",
     "warning",
+    "line",
+    "signal",
 }
 
 EXEMPT = {  # each with its reason; the list only shrinks

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from zhongshu.engines.sqlite_journal import SqliteJournal
 from zhongshu.kernel.clock import HOUR, MINUTE, parse_time
+from zhongshu.kernel.entity import Entity
 from zhongshu.kernel.journal import Entry
 from zhongshu.kernel.problem import Problem
 from zhongshu.kernel.quantity import Property
@@ -235,6 +236,45 @@ def test_the_buses_of_halifax(town: Any, samples: Path, tmp_path: Path, feed_of:
             soonest.setdefault(f"urn:zs:Vehicle:{update.vehicle.id}", []).append((stops[0].time, not update.timestamp, stops[0].delay))
     assert {r["entity"]: r["raw"] for r in delays} == {vehicle: min(held)[2] for vehicle, held in soonest.items()}, "of the trip it is on, not of the next one"
     assert len(delays) == len(soonest) == 247 and before + 247 == accepted(journal)
+
+
+def test_lines_and_stops_of_an_imported_timetable_are_told_of(town: Any, tmp_path: Path, feed_of: Callable[..., Feed], record: list[Entry]) -> None:
+    from google.transit import gtfs_realtime_pb2
+
+    for prop in (Property("BusLine.vehicles", "1", "1", 0, 10_000, MINUTE, HOUR), Property("BusLine.delay", "s", "1", -86_400, 86_400, MINUTE, HOUR)):
+        town.registry.add_property(prop)
+    town.registry.add_property(Property("BusStop.next_bus", "min", "0.1", 0, 600, MINUTE, HOUR))
+    for kind, feed, name in (("BusLine", "a", "1"), ("BusLine", "a", "2"), ("BusLine", "b", "2"), ("BusStop", "a", "S")):
+        facets: dict[str, str | float | int] = {"feed": feed, ("route_id" if kind == "BusLine" else "stop_id"): name}
+        town.registry.register(Entity(f"urn:zs:{kind}:{feed}-{name}", kind, name, name, 980101001000000, facets=facets))
+    now = town.clock.at // 1_000_000
+
+    def said(vehicles: str, **more: str) -> dict[tuple[str, str], float]:
+        message = gtfs_realtime_pb2.FeedMessage()
+        message.header.gtfs_realtime_version, message.header.timestamp = "2.0", now
+        for number, route in enumerate(vehicles):
+            held = message.entity.add(id=f"v{number}").vehicle
+            held.trip.route_id, held.vehicle.id, held.position.longitude, held.position.latitude = route, f"V{number}", 1.0, 1.0
+            update = message.entity.add(id=f"u{number}").trip_update
+            update.trip.route_id = route
+            for stop, seconds in (("S", 90 + 60 * number), ("T", 30), ("S", -60)):
+                update.stop_time_update.add(stop_id=stop).arrival.time = now + seconds
+            update.stop_time_update[0].arrival.delay = 60 * number
+        (tmp_path / "now.pb").write_bytes(message.SerializeToString())
+        before = len(stored(record))
+        feed.once()
+        return {(r["entity"], r["property"]): r["raw"] for r in stored(record)[before:] if not r["property"].startswith("Vehicle")}
+
+    feed = feed_of({"kind": "gtfs-rt", "address": f"file://{tmp_path}/now.pb"})
+    line, stop = "urn:zs:BusLine:a-1", "urn:zs:BusStop:a-S"
+    assert said("1121") == {(line, "BusLine.vehicles"): 3, (line, "BusLine.delay"): 80.0, (stop, "BusStop.next_bus"): 1.5}, "line 2 is there twice: neither is meant"
+    now += 60
+    town.clock.at += 60_000_000
+    assert said("2") == {(line, "BusLine.vehicles"): 0, (stop, "BusStop.next_bus"): 1.5}
+    now += 60
+    town.clock.at += 60_000_000
+    feed = feed_of({"kind": "gtfs-rt", "address": f"file://{tmp_path}/now.pb", "feed": "b"})
+    assert said("12")[("urn:zs:BusLine:b-2", "BusLine.vehicles")] == 1
 
 
 @pytest.mark.parametrize("content", [b"<html>not found</html>", b"\x0a\xff", b"\x0a", b"", b"\x12\x00"])

@@ -11,6 +11,7 @@ from zhongshu.app.pack_form import check_pack
 from zhongshu.app.people import grant, make_token, make_user
 from zhongshu.app.playbooks import check_file as check_playbook
 from zhongshu.app.recomputing import hand_over, level_named, recompute_past
+from zhongshu.app.surveying import import_city
 from zhongshu.engines.owner_lock import is_owned
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "checked",
     "grant",
     "hand_over",
+    "import_city",
     "ingest",
     "installed_packs",
     "is_owned",

@@ -70,7 +70,7 @@ SHAPES: dict[str, str] = {
     "Counts": _COUNTS,
     "AllCounts": f"{_COUNTS}, by_source: {{Counts}}",
     "JournalState": "head: int, lake: int, snapshot: int",
-    "City": f"{_NAMES}, code: area, population: int, time_zone: str, centre: [num], bounds: [num], sandbox: bool, clock: Clock, devices: int, indicators: int, map: str?, crs: str",
+    "City": f"{_NAMES}, code: area, population: int, time_zone: str, centre: [num], bounds: [num], sandbox: bool, clock: Clock, devices: int, indicators: int, map: str?, crs: str, attribution: str?",
     "Session": "principal: Principal?",
     "Principal": f"id: str, account: str, {_NAMES}, unit: str, demo: bool, roles: [Role]",
     "Role": "role: str, area: area",

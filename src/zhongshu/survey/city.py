@@ -30,7 +30,7 @@ CITY_EXISTS = declare(
 
 @dataclass(frozen=True, slots=True)
 class City:
-    """A city's names, 15-digit code, IANA zone, label point and bounds (degrees, EPSG:4490), population, and for a made one its seed."""
+    """A city's names, 15-digit code, IANA zone, label point and bounds (degrees, EPSG:4490), population, for a made one its seed, and whose data it is where that must be said."""
 
     name_zh: str
     name_en: str
@@ -44,6 +44,7 @@ class City:
     seed: int | None = None
     note_zh: str = ""
     note_en: str = ""
+    attribution: str = ""
 
     @classmethod
     def load(cls, folder: Path) -> "City":
@@ -74,6 +75,7 @@ class City:
             ("seed", self.seed),
             ("note_zh", self.note_zh or None),
             ("note_en", self.note_en or None),
+            ("attribution", self.attribution or None),
         ]
         text = "".join(f"{key} = {_toml(value)}\n" for key, value in rows if value is not None)
         path = folder / "city.toml"

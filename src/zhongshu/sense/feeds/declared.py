@@ -140,9 +140,10 @@ class Rest(Web, kw_only=True, tag="rest"):
 
 
 class GtfsRealtime(Web, kw_only=True, tag="gtfs-rt"):
-    """A GTFS-realtime feed: an address, or `file:///…`. `type`: what its vehicles are here."""
+    """A GTFS-realtime feed: an address, or `file:///…`. `type`: what its vehicles are here; `feed`: which imported timetable its routes and stops are of, where there are several."""
 
     type: Text = "Vehicle"
+    feed: str = ""
     max_age: str = "1d"
 
 

@@ -19,6 +19,7 @@ from zhongshu.sense.feeds.batches import digest, of_problem, of_readings
 from zhongshu.sense.feeds.declared import GtfsRealtime
 from zhongshu.sense.feeds.feed import NO_EXTRA, Part, Secret
 from zhongshu.sense.feeds.marks import Mark
+from zhongshu.sense.feeds.timetable import Served, next_stop
 from zhongshu.sense.feeds.web import Fetcher
 from zhongshu.sense.intake import Intake
 from zhongshu.sense.rows import MAX_BODY, TOO_LARGE
@@ -38,8 +39,6 @@ OLD = declare(
     en=("This GTFS-realtime message has not been renewed since {since}.", "Ask its publisher; what it says is kept under its own times."),
 )
 _LONGEST = 160
-_CANCELED = 3
-_LATE = 2**62
 _KMH = "km/h"
 
 
@@ -50,6 +49,7 @@ class TransitReader:
         """Take the row, its source, what checks, and where its secret is."""
         self.row, self.source = row, source
         self._intake, self._secret = intake, secret
+        self._served = Served(intake.registry, row.feed)
 
     def read(self, mark: Mark, stop: threading.Event) -> Iterator[Part]:
         """Yield the message's readings, if it is another than the last; what is wrong with it is told as long as it is."""
@@ -63,7 +63,7 @@ class TransitReader:
                 raise
             yield Part(None if same else of_problem(self.source, problem, base64.b64encode(content[: 1 << 15]).decode()), {"last": found}, problem)
             return
-        rows = [] if same else [*self._positions(message), *self._delays(message)]
+        rows = [] if same else [*self._positions(message), *self._delays(message), *self._served.told(message)]
         since = min(message.header.timestamp, 2**43) * SECOND
         odd = OLD(since=rfc3339(since)) if since and self._intake.clock.now() - since > parse_duration(self.row.max_age) else None
         yield Part(of_readings(self.source, self._intake, rows) if rows else None, {"last": found}, odd)
@@ -90,7 +90,7 @@ class TransitReader:
         """
         first: dict[str, tuple[tuple[int, bool], int, Any]] = {}
         for update in (entity.trip_update for entity in message.entity if entity.HasField("trip_update") and not entity.is_deleted):
-            vehicle, next_ = _name(update.vehicle), _next(update)
+            vehicle, next_ = _name(update.vehicle), next_stop(update)
             if vehicle and next_ is not None and (vehicle not in first or (next_[0], not update.timestamp) < first[vehicle][0]):
                 first[vehicle] = (next_[0], not update.timestamp), next_[1], update
         for vehicle, (_, delay, update) in first.items():
@@ -133,16 +133,6 @@ def _message(content: bytes) -> Any:  # noqa: ANN401 (a message)
 
 def _name(vehicle: Any) -> str:  # noqa: ANN401 (a message)
     return str(vehicle.id or vehicle.label or vehicle.license_plate).strip()
-
-
-def _next(update: Any) -> tuple[int, int] | None:  # noqa: ANN401 (a message)
-    """Return when a trip's next stop comes (s since 1970, late where nobody says) and by how many seconds it is late there; None where it is cancelled or nobody says."""
-    if update.trip.schedule_relationship == _CANCELED:
-        return None
-    events = [event for stop in update.stop_time_update for event in (stop.arrival, stop.departure) if event.HasField("delay")]
-    if update.HasField("delay"):
-        return events[0].time or _LATE if events else _LATE, int(update.delay)
-    return (events[0].time or _LATE, int(events[0].delay)) if events else None
 
 
 def _is_place(place: Any) -> bool:  # noqa: ANN401 (a message)

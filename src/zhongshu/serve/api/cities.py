@@ -56,6 +56,7 @@ def city(asked: Door) -> dict[str, Any]:
         "indicators": len(c.watch.indicators),
         "map": "/map/city.pmtiles" if (c.folder / "map" / "city.pmtiles").exists() else None,
         "crs": "CGCS2000",
+        "attribution": about.attribution or None,
         "started": c.proof.get("started"),
     }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from zhongshu.kernel.area import NAMES, Area, Level, city_of, level_of, parent, unplaced
+from zhongshu.kernel.area import NAMES, Level, level_of
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.survey.areas import Areas
 from zhongshu.survey.city import City, check_vacant, check_zone
@@ -19,6 +19,7 @@ from zhongshu.survey.importers.coding import CITY, Coded, assigned, read_table, 
 from zhongshu.survey.importers.coordinates import to_cgcs2000
 from zhongshu.survey.importers.features import Features, read_features
 from zhongshu.survey.importers.shapes import judge
+from zhongshu.survey.importers.tree import Leaf, tree
 from zhongshu.survey.place import Place
 from zhongshu.survey.progress import Progress, teller
 from zhongshu.survey.tiles import area_layers, draw_tiles
@@ -50,7 +51,6 @@ _STEPS = (
     ("建立位置索引", "Indexing places"),
     ("绘制底图、写入城市目录", "Drawing the base map, writing the city's folder"),
 )
-_WORDS = {Level.DISTRICT: ("区", "District"), Level.STREET: ("街道", "Street"), Level.COMMUNITY: ("社区", "Community")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def import_areas(path: Path, folder: Path, crs: str, wanted: Wanted, progress: P
     rows, skipped, mended = _judge(features, wanted.columns)
     tell()
     rows, uncoded = _code(rows, wanted, level, features)
-    areas = _tree(rows, wanted)
+    areas = tree([Leaf(row.code, row.name, row.name_en, row.people, row.shape) for row in rows], wanted.name_zh, wanted.name_en)
     tell()
     areas.save(folder)
     Entities(()).save(folder)
@@ -195,36 +195,6 @@ def _code(rows: list[_Row], wanted: Wanted, level: Level, features: Features) ->
 
 def _notes(rows: Sequence[_Row], coded: Coded) -> list[Note]:
     return [Note(rows[index].feature, rows[index].name or rows[index].key, problem) for index, problem in coded.problems.items()]
-
-
-def _tree(rows: Sequence[_Row], wanted: Wanted) -> Areas:
-    """Join the rows upward to the city: a parent's shape is its children's, its people are theirs."""
-    known = {row.code: (_area(row.code, (row.name, row.name_en), row.people, row.shape), row.shape) for row in rows}
-    city = city_of(rows[0].code)
-    for level in range(level_of(rows[0].code) - 1, -1, -1):
-        groups: dict[int, list[int]] = {}
-        for code in list(known):
-            if level_of(code) == level + 1:
-                groups.setdefault(parent(code) or city, []).append(code)
-        for up, below in groups.items():
-            shape = shapely.union_all([known[code][1] for code in below])
-            known[up] = (_area(up, _parent_name(up, wanted), sum(known[code][0].population for code in below), shape), shape)
-    lost = Area(unplaced(city), "未定位区域", "Unplaced", lon=known[city][0].lon, lat=known[city][0].lat)
-    return Areas([*(area for area, _ in known.values()), lost], [*(shape for _, shape in known.values()), None])
-
-
-def _parent_name(code: int, wanted: Wanted) -> tuple[str, str]:
-    level = level_of(code)
-    if level is Level.CITY:
-        return wanted.name_zh, wanted.name_en
-    zh, en = _WORDS[level]
-    serial = code // {Level.DISTRICT: 10**9, Level.STREET: 10**6, Level.COMMUNITY: 10**3}[level] % (100 if level is Level.DISTRICT else 1000)
-    return f"{wanted.name_zh}{zh}{serial}", f"{wanted.name_en} {en} {serial}"
-
-
-def _area(code: int, name: tuple[str, str], people: int, shape: BaseGeometry) -> Area:
-    point = shape.centroid if shape.covers(shape.centroid) else shapely.point_on_surface(shape)
-    return Area(code, *name, population=people, lon=point.x, lat=point.y)
 
 
 def _city(areas: Areas, wanted: Wanted) -> City:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from zhongshu.survey.importers.models.cityflow import read_cityflow
-from zhongshu.survey.importers.models.imported import Drawing, Imported, Report, Said
+from zhongshu.survey.importers.models.imported import Drawing, Imported
 from zhongshu.survey.importers.models.inp import read_epanet, read_swmm
 from zhongshu.survey.importers.models.power import read_pandapower
 from zhongshu.survey.importers.models.sumo import read_sumo
+from zhongshu.survey.importers.report import Report, Said
 
 READERS: Mapping[str, Callable[[Path], Imported]] = {"epanet": read_epanet, "swmm": read_swmm, "sumo": read_sumo, "cityflow": read_cityflow, "pandapower": read_pandapower}
 """Format → its reader."""

@@ -9,8 +9,9 @@ import msgspec
 from lxml import etree
 
 from zhongshu.kernel.reason import why
-from zhongshu.survey.importers.models.imported import UNREADABLE, Drawing, Imported, Report, unpacked
+from zhongshu.survey.importers.models.imported import UNREADABLE, Drawing, Imported, unpacked
 from zhongshu.survey.importers.models.sumo import configured
+from zhongshu.survey.importers.report import Report
 
 
 class Place(msgspec.Struct):

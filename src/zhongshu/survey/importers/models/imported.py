@@ -9,6 +9,7 @@ from pathlib import Path
 
 from zhongshu.kernel.problem import declare
 from zhongshu.kernel.reason import why
+from zhongshu.survey.importers.report import Report
 
 UNREADABLE = declare(
     "survey.model_unreadable",
@@ -25,31 +26,6 @@ FAULTY = declare(
 LARGEST = 256 * 2**20
 """So many bytes a model's file may have when unpacked."""
 Point = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One line of a report, in both languages."""
-
-    zh: str
-    en: str
-
-
-@dataclass(slots=True)
-class Report:
-    """How many objects of each kind were taken, what was guessed, and what was left out, with the reason."""
-
-    taken: dict[str, int] = field(default_factory=dict)
-    guessed: list[Said] = field(default_factory=list)
-    refused: list[Said] = field(default_factory=list)
-
-    def guess(self, zh: str, en: str) -> None:
-        """Say what the file did not."""
-        self.guessed.append(Said(zh, en))
-
-    def refuse(self, zh: str, en: str) -> None:
-        """Say what was left out."""
-        self.refused.append(Said(zh, en))
 
 
 @dataclass(slots=True)

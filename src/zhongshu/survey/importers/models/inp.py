@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from zhongshu.survey.importers.models.imported import FAULTY, Drawing, Imported, Point, Report, finite, unpacked
+from zhongshu.survey.importers.models.imported import FAULTY, Drawing, Imported, Point, finite, unpacked
+from zhongshu.survey.importers.report import Report
 
 _WATER = {"JUNCTIONS": "junction", "RESERVOIRS": "reservoir", "TANKS": "tank", "PIPES": "pipe", "PUMPS": "pump", "VALVES": "valve"}
 _SEWER = {

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from zhongshu.kernel.reason import why
-from zhongshu.survey.importers.models.imported import UNREADABLE, Drawing, Imported, Point, Report, finite, unpacked
+from zhongshu.survey.importers.models.imported import UNREADABLE, Drawing, Imported, Point, finite, unpacked
+from zhongshu.survey.importers.report import Report
 
 _ALLOWED = {("pandapower.auxiliary", "pandapowerNet"), ("pandas.core.frame", "DataFrame"), ("pandas.core.series", "Series")}
 _ELEMENTS = ("bus", "line", "trafo", "trafo3w", "load", "sgen", "gen", "ext_grid", "switch", "shunt")

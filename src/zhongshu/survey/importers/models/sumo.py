@@ -7,7 +7,8 @@ from pathlib import Path
 from lxml import etree
 
 from zhongshu.kernel.reason import why
-from zhongshu.survey.importers.models.imported import FAULTY, UNREADABLE, Drawing, Imported, Point, Report, finite, unpacked
+from zhongshu.survey.importers.models.imported import FAULTY, UNREADABLE, Drawing, Imported, Point, finite, unpacked
+from zhongshu.survey.importers.report import Report
 
 _KEPT = {"step-length", "mesosim", "time-to-teleport", "begin", "scale", "lateral-resolution", "pedestrian.model"}
 """Settings of a configuration that say how traffic moves; the others say what is written where."""
