@@ -123,7 +123,7 @@ def test_the_same_seed_gives_the_same_run(start: Start, engine: str) -> None:
 EFFECTS = {
     "swmm": {"gage.rain": ("G1", 72.0), "node.inflow": ("J1", 0.1), "link.setting": ("C1", 0.0)},
     "epanet": {"link.open": ("U1", 0.0), "pump.speed": ("U1", 1.1), "junction.demand": ("J1", 0.02), "junction.leak": ("J2", 0.001)},
-    "pandapower": {"bus.on": ("3", 0.0), "line.on": ("1", 0.0), "trafo.on": ("0", 0.0), "switch.on": ("0", 0.0), "load.power": ("1", 2.0)},
+    "pandapower": {"bus.on": ("3", 0.0), "line.on": ("1", 0.0), "trafo.on": ("0", 0.0), "switch.on": ("0", 0.0), "load.power": ("1", 2.0), "load.extra": ("1", 0.7)},
     "sumo": {"edge.closed": ("B1C1", 1.0), "edge.speed": ("B1C1", 2.0), "signal.dark": ("B1", 1.0)},
     "uxsim": {"link.closed": ("ab", 1.0), "link.speed": ("ab", 3.0)},
 }
@@ -247,7 +247,10 @@ def test_more_than_the_pipe_holds_stands_on_the_street(start: Start) -> None:
     worker = start("swmm")
     worker.set_inputs({"node.inflow": {"J1": 1.0}})
     go(worker, 0, 30)
-    assert of(worker, "node.depth", "J1") > 2.0 and of(worker, "node.flooding", "J1") > 0.3  # the manhole is 2 m deep, the pipe takes some 0.15 m³/s until it is pressed
+    assert of(worker, "node.depth", "J1") > 2.0 and of(worker, "node.flooding", "J1") > 0.3
+    assert (
+        of(worker, "node.ponding", "J1") == pytest.approx(of(worker, "node.depth", "J1") - 2.0) and of(worker, "node.fill", "J1") == 1.0
+    )  # the manhole is 2 m deep, the pipe takes some 0.15 m³/s until it is pressed
 
 
 def test_without_its_pump_the_tank_empties_and_then_water_is_lacking(start: Start) -> None:
@@ -299,6 +302,11 @@ def test_behind_an_open_line_it_is_dark(start: Start) -> None:
     worker.set_inputs({"line.on": {"1": 0.0}})
     go(worker, 0, 1)
     assert worker.outputs()["bus.supplied"].tolist() == [1, 1, 1, 0] and worker.outputs()["load.power"].tolist() == [1.0, 0.0]
+    assert worker.outputs()["load.lost"].tolist() == [0.0, 0.5]
+    worker.set_inputs({"load.extra": {"0": 0.25}})
+    go(worker, 0, 1)
+    assert worker.outputs()["load.power"].tolist() == [1.25, 0.0]
+    worker.set_inputs({"load.extra": {"0": 0.0}})
     worker.set_inputs({"line.on": {"1": 1.0}, "load.power": {"1": 2.0}})
     go(worker, 1, 2)
     assert worker.outputs()["load.power"].sum() == pytest.approx(3.0)

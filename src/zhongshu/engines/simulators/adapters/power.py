@@ -19,9 +19,10 @@ _SET = {
     "trafo.on": ("1", "in_service", bool),
     "switch.on": ("1", "closed", bool),
     "load.power": ("MW", "p_mw", float),
+    "load.extra": ("MW", "p_mw", float),
 }
 _OBSERVED = {"bus.voltage": ("1", "vm_pu"), "line.loading": ("%", "loading_percent"), "trafo.loading": ("%", "loading_percent"), "load.power": ("MW", "p_mw")}
-
+_DRAWN = ("load.power", "load.extra")
 _ENDS = {"line": ("from_bus", "to_bus"), "trafo": ("hv_bus", "lv_bus"), "load": ("bus",)}
 
 
@@ -29,7 +30,7 @@ class Power:
     """A grid. Objects are named by their index in the model. What is not supplied has no voltage, no loading and draws nothing."""
 
     inputs: Mapping[str, str] = {what: unit for what, (unit, _, _) in _SET.items()}
-    observed: Mapping[str, str] = {"bus.supplied": "1"} | {what: unit for what, (unit, _) in _OBSERVED.items()}
+    observed: Mapping[str, str] = {"bus.supplied": "1", "load.lost": "MW"} | {what: unit for what, (unit, _) in _OBSERVED.items()}
 
     def __init__(self, folder: Path) -> None:
         """Need no folder: pandapower writes nothing."""
@@ -56,12 +57,20 @@ class Power:
         self._net, self._held = copy.deepcopy(self._whole), dict[str, dict[str, float]]()
 
     def set_inputs(self, inputs: Inputs) -> None:
-        """Switch buses, lines, transformers and switches on or off (1, 0), and say what loads draw."""
+        """Switch buses, lines, transformers and switches on or off (1, 0), say what loads draw, and what is drawn there beside."""
         for what, values in inputs.items():
-            _, column, kind = _SET[what]
-            table = self._net[what.partition(".")[0]]
-            table.loc[[int(name) for name in values], column] = [kind(value) for value in values.values()]
             self._held.setdefault(what, {}).update(values)
+            if what in _DRAWN:
+                self._draw(values)
+                continue
+            _, column, kind = _SET[what]
+            self._net[what.partition(".")[0]].loc[[int(name) for name in values], column] = [kind(value) for value in values.values()]
+
+    def _draw(self, names: Collection[str]) -> None:
+        """Let loads draw what is set, or what the model says, and what is drawn beside."""
+        set_, beside = (self._held.get(what, {}) for what in _DRAWN)
+        own = self._whole.load["p_mw"]
+        self._net.load.loc[[int(name) for name in names], "p_mw"] = [set_.get(name, own[int(name)]) + beside.get(name, 0.0) for name in names]
 
     def step(self, until: int) -> None:  # noqa: ARG002 (a steady state has no time)
         """Find the state for what is set now."""
@@ -71,7 +80,7 @@ class Power:
             raise BROKEN(engine="pandapower", cause=str(error)) from None
 
     def outputs(self) -> Outputs:
-        """Return voltages, loadings, what is drawn, and which buses are supplied."""
+        """Return voltages, loadings, what is drawn and what could not be, and which buses are supplied."""
         net = self._net
         dark = unsupplied_buses(net) | set(net.bus.index[~net.bus.in_service])
         out = {"bus.supplied": np.array([float(i not in dark) for i in net.bus.index])}
@@ -81,7 +90,7 @@ class Power:
             ends = [table.index] if kind == "bus" else [table[end] for end in _ENDS[kind]]
             off = ~table.in_service.to_numpy(bool) | np.any([np.isin(end, list(dark)) for end in ends], axis=0)
             out[what] = np.where(off, 0.0, values)
-        return out
+        return out | {"load.lost": net.load["p_mw"].to_numpy(np.float64) - out["load.power"]}
 
     def snapshot(self) -> bytes:
         """Return what is set: a steady state has no memory."""

@@ -11,6 +11,7 @@ LEVERS = (
     Lever(
         "pump_truck", "调排水泵车", "Send a pump truck", "sewers:node.inflow", metres=150, nearest=True, unit="m3/h", gives="m3/s", value=-1 / 3600, asks=True, low=0, high=5_000
     ),
+    Lever("new_load", "新建建筑用电", "A new building's power", "grid:load.extra", metres=400, nearest=True, unit="kW", gives="kW", asks=True, low=0, high=50_000),
     Lever("outage", "停电", "Power outage", "grid:bus.on", metres=150, value=0, after=1),
     Lever("burst", "爆管", "Burst main", "water:junction.leak", metres=150, nearest=True, unit="L/s", gives="m3/s/m0.5", value=0.001 / 30**0.5, asks=True, low=0, high=1_000),
     Lever("valve", "关阀", "Shut a valve", "water:link.open", metres=40, nearest=True, value=0, after=1),

@@ -26,12 +26,15 @@ def read_pandapower(path: Path) -> Imported:
     tables = whole.get("_object") if isinstance(whole, dict) else None
     if not isinstance(tables, dict) or "bus" not in tables:
         raise UNREADABLE(name=path.name, why_zh="里面没有母线表（bus）", why_en="it has no table of buses")
-    report, drawing = Report(), Drawing(points={"bus": {}}, lines={"line": {}}, crs=_WGS84)
+    report, drawing = Report(), Drawing(points={"bus": {}, "load": {}}, lines={"line": {}}, crs=_WGS84)
     read = {name: _rows(path.name, tables[name]) for name in _ELEMENTS if name in tables}
     report.taken |= {name: len(rows) for name, rows in read.items() if rows}
     for name, row in read["bus"].items():
         if points := _geometry(row.get("geo")):
             drawing.points["bus"][name] = points[0]
+    for name, row in read.get("load", {}).items():
+        if (bus := str(row.get("bus"))) in drawing.points["bus"]:
+            drawing.points["load"][name] = drawing.points["bus"][bus]
     for name, row in read.get("line", {}).items():
         ends = [drawing.points["bus"].get(str(row.get(end))) for end in ("from_bus", "to_bus")]
         bends = _geometry(row.get("geo"))
