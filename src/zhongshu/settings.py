@@ -128,6 +128,12 @@ SETTINGS = (
     ),
     Setting("forecast_s", "3600", "Seconds between two runs of what comes if all goes on as it does, where the extra `twin` and models are there; 0: none by itself.", COUNT),
     Setting("run_limit_s", "1800", "Seconds one run of a scenario may take.", SECONDS),
+    Setting(
+        "twin",
+        "auto",
+        "`auto`: where the extra `twin` is installed, a sandbox city's devices say what its engines bring about; `off`: they speak by themselves.",
+        _one_of("auto", "off"),
+    ),
     Setting("log", "text", "How the log is written: `text`, or `json`, an object a line.", _one_of("text", "json")),
     Setting(
         "classifier",
@@ -167,6 +173,7 @@ class Settings:
     telemetry: str
     forecast_s: int
     run_limit_s: float
+    twin: str
     log: str
     classifier: str
 

@@ -17,6 +17,7 @@ WRONG = {
     "merge_files": ("few",),
     "forecast_s": ("hourly", "-1"),
     "run_limit_s": ("0", "-5"),
+    "twin": ("on", "1"),
     "merge_s": ("1m", "-5"),
     "memory": ("lots", "4", "4 GiBs"),
     "disk_floor_mb": ("500MB",),

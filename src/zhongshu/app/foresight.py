@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from zhongshu.app.assembly import Assembly
 from zhongshu.app.foreseen import FOLDER, Foretold
+from zhongshu.app.living import Living
 from zhongshu.app.scenarios import Ground, Ready, ready, report
 from zhongshu.engines.parquet_files import write_durably
 from zhongshu.engines.simulators.worker import Worker
@@ -79,6 +80,8 @@ class Foresight:
         self._under_way: dict[str, tuple[float, list[Worker]]] = {}
         """Of the run that goes on: how far it is (0 to 1), and its engines."""
         self._stopped: set[str] = set()
+        self.living: Living | None = None
+        self.lively = parts.settings.twin == "auto"
         self._thread = threading.Thread(target=self._work, name="foresight", daemon=True)
 
     def start(self) -> None:
@@ -93,9 +96,19 @@ class Foresight:
         """End the run that goes on, and the thread."""
         self._ends.set()
         self._waked.set()
+        if self.living is not None:
+            self.living.stop()
         self._halt(*self._under_way)
         if self._thread.is_alive():
             self._thread.join(timeout=30)
+
+    def live(self) -> Living | None:
+        """Let the sandbox's networks live, where there are models and engines, and return what its devices ask; a second time, the same."""
+        if self.living is None and self.lively and self.installed and self.roles() and self.parts.clock.mode == "live":
+            ground = lambda: Ground(self.rows, self._entities(), self.parts.judge.properties, self.parts.clock.now())  # noqa: E731
+            self.living = Living(self.models, self.roles(), ground, self.parts.clock.now)
+            self.living.start()
+        return self.living
 
     # scenarios
 

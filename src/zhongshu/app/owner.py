@@ -402,7 +402,7 @@ class Owner:
         self.parts.identity.add_demo(accounts)
         tokens = seat_tokens(module.SEATS, self.parts.identity, self.parts.about.code)
         about = {"time_zone": self.parts.about.time_zone, "code": show_area(self.parts.about.code), "accounts": {s.name: s.name for s in module.SEATS}}
-        life = module.Sandbox(self.url, tokens, about)
+        life = module.Sandbox(self.url, tokens, about, engines=self.foresight.live())
         self.city.life, self.city.seats = life, {s.name: s.name for s in module.SEATS if s.shown}
         threading.Thread(target=lambda: asyncio.run(life.run()), name="sandbox", daemon=True).start()
 

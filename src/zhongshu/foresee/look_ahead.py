@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zhongshu.foresee.scenario import HOLDS, Coupling, Scenario, canonical, parted
+from zhongshu.foresee.scenario import HOLDS, Change, Coupling, Scenario, canonical, parted
 from zhongshu.kernel.clock import SECOND, parse_duration
 from zhongshu.kernel.simulator import Outputs, Simulator
 
@@ -66,6 +66,8 @@ class LookAhead:
         self.scenario, self.simulators, self.objects, self.rules = scenario, simulators, objects, rules
         self._place = {role: {kind: {name: i for i, name in enumerate(names)} for kind, names in held.items()} for role, held in objects.items()}
         self._grip = _Grip()
+        self._added: list[tuple[int, Change]] = []
+        """Changes that came while it runs, each with the time from which it counts."""
         self.told = Told(spin=scenario.spin, watched={what: {"sum": [], "mean": [], "most": []} for what in scenario.watch})
 
     def run(self, tell: Callable[[int, int], object], stopped: Callable[[], bool] = lambda: False, record: Record | None = None, see: See | None = None) -> Told:
@@ -94,6 +96,10 @@ class LookAhead:
                 tell(at, end)
         return told
 
+    def alter(self, change: Change) -> None:
+        """Add a change to a run that goes on, from any thread; its times count from the step that begins next."""
+        self._added.append(((self.told.times[-1] if self.told.times else 0) + self.scenario.macro, change))
+
     def _step(self, role: str, given: Given, until: int) -> Outputs:
         simulator = self.simulators[role]
         if given:
@@ -103,8 +109,8 @@ class LookAhead:
 
     def _changes(self, at: int, out: dict[str, Given]) -> None:
         """Let what the scenario changes take hold, and let go of what ends, in the step that begins at a time."""
-        since = at - self.scenario.spin
-        for number, row in enumerate(self.scenario.change):
+        for number, (zero, row) in enumerate([*((self.scenario.spin, row) for row in self.scenario.change), *self._added]):
+            since = at - zero
             begin, until = parse_duration(row.begin), parse_duration(row.until) if row.until else None
             role, what = parted(row.what)
             unit, who = self.simulators[role].inputs[what], f"change {number}"

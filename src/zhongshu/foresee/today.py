@@ -26,12 +26,22 @@ Query = Callable[[str], pa.Table]
 
 @dataclass(frozen=True, slots=True)
 class Driven:
-    """A row with what it joins and what was measured: of each target the values (in the attribute's unit) of every step before now, NaN where nothing was known yet."""
+    """A row with what it joins and what was measured: of each target the entity it follows, and the values (in the attribute's unit) of every step before now, NaN where nothing was known yet.
+
+    `scale`, `shift`: from the property's unit to the attribute's.
+    """
 
     row: Drive
     targets: list[Target]
+    follows: list[str]
+    scale: float
+    shift: float
     values: npt.NDArray[np.float64]
     hold: int
+
+    def now(self, said: Mapping[str, float]) -> dict[Target, float]:
+        """Return what each target is to be by what its entity says now, in the property's unit; nothing of those who say nothing."""
+        return {target: said[name] * self.scale + self.shift for target, name in zip(self.targets, self.follows, strict=True) if name in said}
 
     def said(self, step: int, since: int) -> dict[Target, float]:
         """Return what each target is to be in a step of the spin-up (counted from its beginning), or at a time since now (µs)."""
@@ -53,8 +63,9 @@ def driven(row: Drive, prop: Property, side: Side, unit: str, entities: Sequence
     chosen = [held[k].id for k in places]
     values = _measured(row.property, sorted(set(chosen)), (now - spin, now, macro), query)
     place = {name: i for i, name in enumerate(sorted(set(chosen)))}
-    turned = _turned(values, prop, unit)[:, [place[name] for name in chosen]]
-    return Driven(row, [(role, attribute, name) for name in names], turned, parse_duration(row.hold) if row.hold else 0)
+    scale, shift = _turn(prop, unit)
+    turned = values[:, [place[name] for name in chosen]] * (float(prop.tick) * scale) + shift
+    return Driven(row, [(role, attribute, name) for name in names], chosen, scale, shift, turned, parse_duration(row.hold) if row.hold else 0)
 
 
 def _followed(side: Side, entities: Sequence[Entity], metres: float) -> dict[str, int]:
@@ -97,9 +108,9 @@ def _measured(prop: str, ids: list[str], span: tuple[int, int, int], query: Quer
     return out
 
 
-def _turned(ticks: npt.NDArray[np.float64], prop: Property, unit: str) -> npt.NDArray[np.float64]:
-    """Turn ticks of a property into another unit of its dimension."""
+def _turn(prop: Property, unit: str) -> tuple[float, float]:
+    """Return (scale, shift) from a property's unit to another of its dimension; where one of them is unknown, as it stands."""
     ours, theirs = known_unit(prop.unit), known_unit(unit)
     if ours is None or theirs is None:
-        return ticks * float(prop.tick)
-    return (ticks * float(prop.tick * ours[1]) + float(ours[2] - theirs[2])) / float(theirs[1])
+        return 1.0, 0.0
+    return float(ours[1] / theirs[1]), float((ours[2] - theirs[2]) / theirs[1])

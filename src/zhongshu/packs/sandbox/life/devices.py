@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zhongshu.packs.sandbox.life import signals
+from zhongshu.packs.sandbox.life.sensing import Engines, Senses, States
 from zhongshu.packs.sandbox.life.signals import Group, Sky
 from zhongshu.packs.sandbox.life.water import GATHERED, Basins, Wetness
 from zhongshu.packs.sandbox.life.weather import Numbers, Storm
@@ -94,6 +95,11 @@ class Fleet:
     stretch: int = 1
     asked: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
     """Types of which the city asks to speak more often: (every so many seconds, from this area on, up to that)."""
+    engines: Engines | None = None
+    """What runs the networks that devices stand in; None: they know by themselves."""
+    senses: Senses = field(default_factory=Senses)
+    stage: int = -1
+    """The underpass where a story plays: there the story's own water stands."""
 
     @classmethod
     def of(cls, entities: Iterable[dict[str, Any]], zone: str) -> "Fleet":
@@ -123,6 +129,7 @@ class Fleet:
         self.storm = storm
         self.basins.gathered[:] = GATHERED / 2
         self.basins.gathered[site] = GATHERED
+        self.stage = site
         self.basins.fail(site)
 
     def step(self, now: int) -> Sky:
@@ -145,17 +152,27 @@ class Fleet:
     def readings(self, now: int, *, everyone: bool = False) -> list[Reading]:
         """Go on to a second and return what is said in it; `everyone` says it, whose turn or not."""
         sky = self.step(now)
-        out = list(self._water(sky, everyone=everyone))
+        states = self._states(now)
+        out = list(self._water(sky, states, everyone=everyone))
         for channel in CHANNELS:
             devices = self.groups[channel.type, channel.kind]
             rhythm = channel.rhythm if channel.fixed else channel.rhythm * self.stretch
             turn = np.flatnonzero(devices.alive & (everyone | self._turn(channel.type, devices, now, rhythm)))
-            if len(turn):
+            if len(turn) and channel.name in states:
+                out += _rows(devices.ids[turn], channel.name, self.senses.over(channel.name, devices, channel.signal(devices, sky), states, sky)[turn], now)
+            elif len(turn):
                 some = devices.take(turn)
                 out += _rows(some.ids, channel.name, channel.signal(some, sky), now)
         return out
 
-    def _water(self, sky: Sky, *, everyone: bool) -> Iterator[Reading]:
+    def _states(self, now: int) -> States:
+        """Tell the engines of the rain, and return what devices stand in."""
+        if self.engines is None:
+            return {}
+        self.engines.hear(dict(zip(self.gauges.ids.tolist(), self.rain(self.gauges, now).tolist(), strict=True)))
+        return self.engines.states(now)
+
+    def _water(self, sky: Sky, states: States, *, everyone: bool) -> Iterator[Reading]:
         """Yield rain, underpasses and pumps, which have a memory and go faster while it rains."""
         wet = self.storm is not None and self.storm.raining(sky.now)
         turn = np.flatnonzero(everyone | self._turn("RainGauge", self.gauges, sky.now, 5 if wet else 20))
@@ -167,6 +184,9 @@ class Fleet:
             yield from _rows(self.gauges.ids, "RainGauge.rain_1m", self.minute, sky.now)
             self.minute = np.zeros(len(self.gauges))
         depth = self.basins.depth_cm
+        if "WaterLevelSensor.depth" in states:
+            felt = self.senses.over("WaterLevelSensor.depth", self.sensors, depth, states, sky)
+            depth = np.where(np.arange(len(depth)) == self.stage, depth, felt)
         turn = np.flatnonzero(everyone | (depth > 1) | self._turn("WaterLevelSensor", self.sensors, sky.now, 10))
         yield from _rows(self.sensors.ids[turn], "WaterLevelSensor.depth", depth[turn], sky.now)
         yield from self._pumps(sky.now, 2 if wet else 20, everyone=everyone)

@@ -15,6 +15,7 @@ from zhongshu.packs.sandbox.life.city import City
 from zhongshu.packs.sandbox.life.devices import Fleet
 from zhongshu.packs.sandbox.life.offices import office_readings
 from zhongshu.packs.sandbox.life.robots import Citizens, Robot, crew
+from zhongshu.packs.sandbox.life.sensing import Engines
 from zhongshu.packs.sandbox.life.story import Story
 
 
@@ -80,8 +81,10 @@ class Sandbox:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.time,
+        engines: Engines | None = None,
     ) -> None:
-        """Take the city's address and the seats' tokens. `city` may hold `accounts`: seat → account, to be shown."""
+        """Take the city's address and the seats' tokens. `city` may hold `accounts`: seat → account, to be shown; `engines`: what runs the networks that devices stand in."""
+        self._engines = engines
         self._base_url, self._tokens, self._about, self._transport, self._clock = base_url, dict(tokens), city, transport, clock
         self._zone = str(city.get("time_zone", "Asia/Shanghai"))
         self._story = Story(Fleet.of([], self._zone))
@@ -161,6 +164,7 @@ class Sandbox:
         if not entities:
             return False
         self._entities, self._story.fleet = entities, Fleet.of(entities, self._zone)
+        self._story.fleet.engines = self._engines
         return True
 
     def _reader(self) -> str:
