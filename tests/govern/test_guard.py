@@ -66,7 +66,7 @@ def someone(*roles: tuple[str, int], unit: str = "", id_: str = "p-1") -> Princi
 
 # What each role may do, written out beside the policy: (role, action, kind, verb) → allowed
 
-CENTRE = {"warning", "response", "mode", "incident", "duty", "report", "scenario"}
+CENTRE = {"warning", "response", "mode", "incident", "duty", "report", "scenario", "lesson"}
 READS = {
     "anonymous": {"health", "city", "session", "table", "follow"},
     "guest": {"area", "entity", "indicator", "vital", "reading", "finding", "lead", "case", "evidence", "story"} | CENTRE - {"duty"},
@@ -133,6 +133,7 @@ CENTRE_VERBS: dict[str, dict[str, set[str]]] = {
     "mode": {"duty_officer": {"end"}, "leader": {"approve", "refuse", "end"}},
     "incident": {"duty_officer": COMMANDS, "leader": {"log", "order", "send"}, "handler": RECEIPTS, "department": RECEIPTS},
     "duty": {"duty_officer": {"hand_over", "sign"}, "leader": {"hand_over", "sign", "instruct"}},
+    "lesson": {role: {"begin", "end"} for role in ("guest", "acceptor", "dispatcher", "duty_officer", "leader", "department")},
     "scenario": {role: {"run", "choose", "stop"} for role in ("acceptor", "dispatcher", "duty_officer", "leader", "department")},
 }
 

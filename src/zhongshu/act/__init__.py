@@ -26,6 +26,7 @@ from zhongshu.act.joint import deploy as deploy_playbook
 from zhongshu.act.joint import listing as playbooks
 from zhongshu.act.joint import step as task_step
 from zhongshu.act.lead import Seen, link_voice, take_back, undo
+from zhongshu.act.lesson import Lesson, read_lessons, score
 from zhongshu.act.links import decide
 from zhongshu.act.links import split as split_links
 from zhongshu.act.machine import lead_offered, mermaid, offered
@@ -56,6 +57,7 @@ __all__ = [
     "CaseFilter",
     "Deed",
     "Given",
+    "Lesson",
     "NewCase",
     "Office",
     "Place",
@@ -104,9 +106,11 @@ __all__ = [
     "postponed",
     "propose",
     "raised_sampling",
+    "read_lessons",
     "record",
     "relay",
     "row_for",
+    "score",
     "sign_normal",
     "sought",
     "split_links",

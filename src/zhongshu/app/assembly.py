@@ -181,6 +181,7 @@ class Assembly(Stores):
             roads=Roads(self.folder),
             salt=city_salt(self.folder),
             reached={name: told for name, told in (("journal", self.journal.reached), ("desk", lambda: answers(self.desk))) if getattr(self.settings, name)},
+            lessons={one.id: one for pack in self.packs for one in pack.lessons} if self.about.sandbox else {},
             samples={name: drawn for pack in self.packs for name, drawn in pack.samples.items()},
         )
 

@@ -59,6 +59,8 @@ BROKE = declare(
     en=("The run broke off: {why_en}.", "Run it again; if it breaks again, pass this sentence on to who looks after the system."),
 )
 MOST_WAITING = 20
+LESSON_HOURS = 2.0
+"""What a lesson's event lasts where it does not say it."""
 SPIN = "1h"
 """How long the engines run by the record before now, where a scenario does not say it."""
 _log = logging.getLogger(__name__)
@@ -109,6 +111,19 @@ class Foresight:
             self.living = Living(self.models, self.roles(), ground, self.parts.clock.now)
             self.living.start()
         return self.living
+
+    def can_happen(self, event: Mapping[str, Any]) -> bool:
+        """Tell whether the living networks can be given an event: they run, and one of them has what its lever moves."""
+        lever = self._levers.get(str(event.get("lever")))
+        return self.living is not None and lever is not None and parted(lever.target)[0] in self.roles()
+
+    def happen(self, event: Mapping[str, Any]) -> bool:
+        """Let an event, a wish whose `at` may be `centre`, come upon the living networks; False where they cannot be given it."""
+        if not self.can_happen(event) or self.living is None:
+            return False
+        centre = {"type": "Point", "coordinates": [self.parts.about.lon, self.parts.about.lat]}
+        wish = msgspec.convert({**event, "at": centre if event.get("at") == "centre" else event.get("at")}, Wish)
+        return self.living.alter(meant(wish, self._levers, lambda what: self._side(self.roles(), what), LESSON_HOURS, anywhere=True))
 
     # scenarios
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from zhongshu.act import Lesson, read_lessons
 from zhongshu.govern import PackPolicy
 from zhongshu.kernel.entity import EntityType
 from zhongshu.kernel.quantity import Property
@@ -62,6 +63,12 @@ class Installed:
     def playbooks(self) -> dict[str, bytes]:
         """Return its playbooks by file name."""
         return {path.name: path.read_bytes() for path in sorted((self.folder / "playbooks").glob("*.bpmn"))}
+
+    @property
+    def lessons(self) -> tuple[Lesson, ...]:
+        """Return its lessons of the training ground."""
+        path = self.folder / "lessons.toml"
+        return read_lessons(path) if path.exists() else ()
 
     @property
     def samples(self) -> dict[str, bytes]:

@@ -19,6 +19,7 @@ OPTIONAL = {
     "samples",
     "services.toml",
     "forecasts.py",
+    "lessons.toml",
     "views.toml",
     "policies.cedar",
     "sources",

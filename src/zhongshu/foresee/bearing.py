@@ -97,7 +97,7 @@ def touched(side: Side, shape: shapely.Geometry, metres: float, *, only: bool) -
     if not len(shapes):
         return []
     tree = shapely.STRtree(shapes)
-    found = tree.query_nearest(drawn, max_distance=metres, all_matches=False) if only else tree.query(drawn, predicate="dwithin", distance=metres)
+    found = tree.query_nearest(drawn, max_distance=None if math.isinf(metres) else metres, all_matches=False) if only else tree.query(drawn, predicate="dwithin", distance=metres)
     return sorted(names[i] for i in found.tolist())
 
 

@@ -1,5 +1,6 @@
 """What people change, turned into what engines are given: a lever, what was drawn on the map, how much and for how long."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -54,12 +55,12 @@ class Wish(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     note: Annotated[str, msgspec.Meta(max_length=400)] = ""
 
 
-def meant(wish: Wish, levers: Mapping[str, Lever], find: Find, hours: float) -> Change:
-    """Turn a wish into a change of a scenario that is to run so many hours. Raises `twin.no_lever`, `twin.nothing_meant`, `twin.bad_amount`, `twin.bad_shape`."""
+def meant(wish: Wish, levers: Mapping[str, Lever], find: Find, hours: float, *, anywhere: bool = False) -> Change:
+    """Turn a wish into a change of a scenario that is to run so many hours; `anywhere`: where nothing lies near what was drawn, the nearest object is meant. Raises `twin.no_lever`, `twin.nothing_meant`, `twin.bad_amount`, `twin.bad_shape`."""
     if wish.lever not in levers:
         raise NO_LEVER(lever=wish.lever, levers=", ".join(levers))
     lever = levers[wish.lever]
-    objects = list(wish.of) or _objects(lever, wish, find)
+    objects = list(wish.of) or _objects(lever, wish, find, anywhere=anywhere)
     value = lever.value
     if lever.asks:
         if wish.amount is None or not lever.low <= wish.amount <= lever.high:
@@ -75,7 +76,7 @@ def meant(wish: Wish, levers: Mapping[str, Lever], find: Find, hours: float) -> 
     return Change(lever.target, value, lever.gives or lever.unit, objects or "*", wish.begin, wish.until, lever.after)
 
 
-def _objects(lever: Lever, wish: Wish, find: Find) -> list[str]:
+def _objects(lever: Lever, wish: Wish, find: Find, *, anywhere: bool) -> list[str]:
     if lever.draws == "nothing":
         return []
     try:
@@ -85,7 +86,7 @@ def _objects(lever: Lever, wish: Wish, find: Find) -> list[str]:
             raise ValueError(message)  # noqa: TRY301 (told like what the library refuses)
     except (shapely.errors.GEOSException, ValueError, TypeError) as error:
         raise BAD_SHAPE(lever_zh=lever.zh, lever_en=lever.en, **why(error)) from None
-    found = touched(find(lever.target), shape, lever.metres, only=lever.nearest)
+    found = touched(find(lever.target), shape, lever.metres, only=lever.nearest) or (touched(find(lever.target), shape, math.inf, only=True) if anywhere else [])
     if not found:
         raise NOTHING_MEANT(lever_zh=lever.zh, lever_en=lever.en, metres=f"{lever.metres:g}")
     return found

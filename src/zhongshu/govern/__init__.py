@@ -3,7 +3,7 @@
 from zhongshu.govern.anchor import read_anchor
 from zhongshu.govern.attempts import Attempts, network
 from zhongshu.govern.catalogue import Catalogue, Grading
-from zhongshu.govern.chain import Mark, canonical, lines, sm3, verify
+from zhongshu.govern.chain import Mark, canonical, deeds_since, lines, lines_of, sm3, verify
 from zhongshu.govern.guard import Guard, admit, guest, unfold, visible, withheld_types
 from zhongshu.govern.identity import DemoAccount, Identity, SignedIn
 from zhongshu.govern.ledger import Ledger, Line, Looks, Witness, plain
@@ -37,8 +37,10 @@ __all__ = [
     "admit",
     "canonical",
     "check_pack",
+    "deeds_since",
     "guest",
     "lines",
+    "lines_of",
     "network",
     "plain",
     "read_anchor",

@@ -24,6 +24,8 @@ _ONE = text("SELECT seq, hash FROM ledger WHERE seq = :seq")
 _LINK = text("SELECT seq, prev, hash FROM ledger WHERE seq > :after ORDER BY seq LIMIT 1")
 _NEXT = text("SELECT seq FROM ledger WHERE seq > :after ORDER BY seq LIMIT 1")
 _SOME = text("SELECT seq, at, actor, action, kind, subject, detail, prev, hash FROM ledger WHERE seq > :after ORDER BY seq LIMIT :limit")
+_KIND = text("SELECT seq, at, actor, action, kind, subject, detail FROM ledger WHERE kind = :kind ORDER BY seq DESC LIMIT :limit")
+_DEEDS = text("SELECT seq, at, actor, action, kind, subject, detail FROM ledger WHERE seq > :after AND action NOT IN ('read', 'stream', 'intake') ORDER BY seq LIMIT :limit")
 
 _SAID = {
     "changed": ("第 {seq} 行被改动：内容与其哈希不符。", "Line {seq} was changed: its content does not give its hash."),
@@ -77,6 +79,16 @@ def mark_at(conn: Connection, seq: int) -> Mark | None:
 def lines(conn: Connection, after: int = 0, limit: int = 100) -> list[dict[str, Any]]:
     """Return lines after a number, in order; `detail` is canonical JSON text, so that a reader can take the hash himself."""
     return [dict(row) for row in conn.execute(_SOME, {"after": after, "limit": limit}).mappings()]
+
+
+def lines_of(conn: Connection, kind: str, limit: int) -> list[dict[str, Any]]:
+    """Return the last lines of a kind, the newest first."""
+    return [dict(row) for row in conn.execute(_KIND, {"kind": kind, "limit": limit}).mappings()]
+
+
+def deeds_since(conn: Connection, after: int, limit: int) -> list[dict[str, Any]]:
+    """Return what was done after a line, in order; what was only looked at or taken in is left out."""
+    return [dict(row) for row in conn.execute(_DEEDS, {"after": after, "limit": limit}).mappings()]
 
 
 def verify(conn: Connection, mark: Mark | None = None, language: str = "en") -> list[str]:

@@ -79,6 +79,10 @@ class Ledger:
         """Return the place of the last line written, durable or about to be."""
         return self._head
 
+    def now(self) -> int:
+        """Return the time by which lines are stamped: the wall's, µs."""
+        return self._clock.now()
+
     def witness(
         self,
         conn: Connection,

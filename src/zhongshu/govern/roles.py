@@ -40,10 +40,30 @@ KINDS = {
     "health": ("运行状况", "the system's health"),
     "running": ("系统运行", "how the system runs"),
     "scenario": ("推演", "scenarios and their runs"),
+    "lesson": ("训练课", "lessons of the training ground"),
 }
 
 PLACELESS = frozenset(
-    {"city", "area", "indicator", "source", "quarantine", "table", "voice", "follow", "duty", "report", "session", "ledger", "user", "story", "health", "running", "scenario"}
+    {
+        "city",
+        "area",
+        "indicator",
+        "source",
+        "quarantine",
+        "table",
+        "voice",
+        "follow",
+        "duty",
+        "report",
+        "session",
+        "ledger",
+        "user",
+        "story",
+        "health",
+        "running",
+        "scenario",
+        "lesson",
+    }
 )
 """Kinds whose things lie in no one area: what is allowed of them is allowed everywhere."""
 
@@ -102,6 +122,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "incident": ("log", "order", "link", "party", "place", "unlink", "unparty", "unplace", "report", "send", "close", "cancel", "read", "accept", "done", "decline"),
     "duty": ("hand_over", "sign", "instruct"),
     "scenario": ("run", "choose", "stop"),
+    "lesson": ("begin", "end"),
     "request": ("answer", "transfer", "refuse", "receive", "call_back", "missed", "solved", "unsolved"),
 }
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from zhongshu.act import Office
+from zhongshu.act import Lesson, Office
 from zhongshu.foresee import Foreseen, Models, docket
 from zhongshu.govern import Attempts, Guard, Identity, Ledger
 from zhongshu.judge import Explainer, Indicator, Values, Watch
@@ -107,6 +107,14 @@ class Foresight(Protocol):
         """Return how far a run is, 0 to 1."""
         ...
 
+    def can_happen(self, event: Mapping[str, Any]) -> bool:
+        """Tell whether the living networks can be given an event."""
+        ...
+
+    def happen(self, event: Mapping[str, Any]) -> bool:
+        """Let an event come upon the living networks."""
+        ...
+
 
 class Warehouse(Protocol):
     """The reader over lake ∪ tail, and how far the lake is."""
@@ -175,5 +183,7 @@ class City:
     """The program's metrics as they are collected, with their media type; None: not told."""
     foresight: Foresight | None = None
     """What looks ahead; None in a process beside the owner."""
+    lessons: dict[str, Lesson] = field(default_factory=dict)
+    """The training ground's lessons; none but in a sandbox city."""
     samples: dict[str, bytes] = field(default_factory=dict)
     """The packs' drawings (SVG) of how a place looks when its case may be closed, by name."""

@@ -22,7 +22,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from zhongshu import __version__
 from zhongshu.kernel.problem import Problem
-from zhongshu.serve.api import cases, centre, cities, duty, evaluation, family, incidents, owner, readings, requests, running, sandbox, scenarios, sessions, tables, vitals
+from zhongshu.serve.api import cases, centre, cities, duty, evaluation, family, incidents, lessons, owner, readings, requests, running, sandbox, scenarios, sessions, tables, vitals
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, digest, permit
 from zhongshu.serve.hot import HotRoutes, body_of
@@ -146,6 +146,10 @@ ROUTES = (
     Route("GET", "/api/runs/{id}/vitals/{indicator}/{area}", scenarios.series, "read", "scenario", "ForeseenSeries"),
     Route("GET", "/api/runs/{id}/map", scenarios.drawn, "read", "scenario", "GeoJson"),
     Route("POST", "/api/runs/{id}/{verb}", scenarios.stop, "act", "scenario", "Run"),
+    Route("GET", "/api/lessons", lessons.lessons, "read", "lesson", "Lessons"),
+    Route("POST", "/api/lessons/end", lessons.end, "act", "lesson", "Attempt"),
+    Route("POST", "/api/lessons/{id}/begin", lessons.begin, "act", "lesson", "Attempt"),
+    Route("GET", "/api/lessons/{attempt}", lessons.attempt, "read", "lesson", "Attempt"),
     Route("GET", "/api/skill", scenarios.skill, "read", "scenario", "page of Skill"),
     Route("GET", "/api/models", scenarios.models, "read", "scenario", "page of Model"),
     Route("GET", "/api/models/{name}", scenarios.model, "read", "scenario", "GeoJson"),

@@ -44,6 +44,11 @@ SHAPES: dict[str, str] = {
     "Scenarios": "items: [Scenario], next: str?, models: [any], levers: [Lever], outcomes: [Outcome], installed: bool, may: [str]",
     "Scenario": "id: str, question: str, name: str, case: str, hours: num, step: str, spinup: str, seed: int, models: {str}, wishes: [any], changes: int, cost: num, made: time, made_by: str, "
     "chosen: str, reason: str, decided: time?, decided_by: str, runs: [Run]",
+    "Lessons": "items: [Lesson], next: str?, running: Attempt?, attempts: [Attempt], may: bool",
+    "Lesson": "id: str, zh: str, en: str, about_zh: str, about_en: str, lasts: str, tasks: int, playable: bool",
+    "Attempt": "attempt: int, lesson: str, zh: str, en: str, begun: time, begun_by: str, ended: time?, points: num, of: int, left_s: num, tasks: [LessonTask], deeds: [LessonDeed]",
+    "LessonTask": "id: str, zh: str, en: str, link: str, within_s: num, points: int, earned: num, state: str, took_s: num?, by: str, subject: str",
+    "LessonDeed": "at: time, actor: str, deed: str, subject: str",
     "Run": _RUN,
     "RunTold": f"{_RUN}, scenario_of: Scenario, seconds: [num], series: any, exchanges: Exchanges, skill: [Skill]",
     "Exchanges": "items: [Exchange], next: int?, total: int",

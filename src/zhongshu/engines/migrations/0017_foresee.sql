@@ -1,4 +1,5 @@
 -- What may happen: scenarios, which are options of a question, and their runs. What a run foresaw lies beside the warehouse, a file a run.
+-- And the ledger's lines of lessons, which are looked for by their kind.
 
 CREATE TABLE scenario (
     id TEXT NOT NULL PRIMARY KEY,
@@ -32,3 +33,5 @@ CREATE TABLE scenario_run (
 );
 CREATE INDEX scenario_run_of ON scenario_run (scenario, asked);
 CREATE INDEX scenario_run_state ON scenario_run (state, known);
+
+CREATE INDEX ledger_lessons ON ledger (kind, seq) WHERE kind = 'lesson';
