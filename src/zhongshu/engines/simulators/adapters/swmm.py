@@ -116,9 +116,9 @@ class Swmm:
             raise BROKEN(engine="SWMM", cause=self._fault(error)) from None
         self._now += seconds * 1_000_000
 
-    def outputs(self) -> Outputs:
+    def outputs(self, wanted: Collection[str] = ()) -> Outputs:
         """Return depths, heads, volumes, flooding, flows and runoff."""
-        return {what: self._each(what, *_OBSERVED[what]) for what in _OBSERVED}
+        return {what: self._each(what, *_OBSERVED[what]) for what in _OBSERVED if not wanted or what in wanted}
 
     def _each(self, what: str, unit: str, ask: Callable[[int, int], float], which: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         count = len(self._number[what.partition(".")[0]])
