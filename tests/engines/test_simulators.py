@@ -100,6 +100,44 @@ every = pytest.mark.parametrize("engine", ENGINES)
 
 
 @every
+def test_only_what_is_wanted_is_told(engine: str, start: Start) -> None:
+    worker = start(engine)
+    go(worker, 0, 3)
+    everything = worker.outputs()
+    assert everything.keys() == worker.observed.keys()
+    for wanted in ([], *([what] for what in worker.observed), list(worker.observed)[:2]):
+        some = worker.outputs(wanted)
+        assert some.keys() == set(wanted or worker.observed) and all(np.array_equal(values, everything[what]) for what, values in some.items())
+    with pytest.raises(Problem, match=r"twin\.input"):
+        worker.outputs(["nothing.such"])
+
+
+def test_sumo_s_totals_are_what_passes_second_by_second(files: Callable[[str], Path], tmp_path: Path) -> None:
+    model = files("sumo")
+    code = (
+        "import libsumo, sys\nlibsumo.start(['sumo', '-c', sys.argv[1], '--seed', '1', '--no-step-log', '--no-warnings'])\narrived = 0\n"
+        "for k in range(900):\n    libsumo.simulation.step()\n    arrived += libsumo.simulation.getArrivedNumber()\n    print(arrived) if k % 60 == 59 else None"
+    )
+    said = subprocess.run([sys.executable, "-c", code, str(model)], capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+    counted = [float(line) for line in said.split() if line.isdigit()]
+    worker = Worker("sumo", limit=60)
+    try:
+        worker.load(model, START, 1)
+        mine, kept = [], b""
+        for minute in range(1, 16):
+            worker.step(START + minute * MINUTE)
+            mine.append(of(worker, "net.arrived", "net"))
+            kept = worker.snapshot() if minute == 12 else kept
+        assert mine == counted and mine[-1] > mine[4] > 0
+        worker.restore(kept)
+        assert of(worker, "net.arrived", "net") == mine[11]  # the total goes on where it was, whatever SUMO counts anew
+        worker.step(START + 13 * MINUTE)
+        assert of(worker, "net.arrived", "net") >= mine[11]
+    finally:
+        worker.close()
+
+
+@every
 def test_all_that_is_observed_is_said_with_its_unit_for_every_object(start: Start, engine: str) -> None:
     worker = start(engine)
     go(worker, 0, 2)

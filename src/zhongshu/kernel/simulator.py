@@ -37,8 +37,8 @@ class Simulator(Protocol):
         """Advance; the engine may take smaller steps of its own."""
         ...
 
-    def outputs(self) -> Outputs:
-        """Return the observed state."""
+    def outputs(self, wanted: Collection[str] = ()) -> Outputs:
+        """Return the observed state: the attributes wanted, or all of them where none is named."""
         ...
 
     def snapshot(self) -> bytes:

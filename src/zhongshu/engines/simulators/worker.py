@@ -82,9 +82,11 @@ class Worker:
         """Advance to a city time."""
         self._ask("step", until)
 
-    def outputs(self) -> Outputs:
-        """Return the observed state; a value that is no number ends the run with the object's name."""
-        out: Outputs = self._ask("outputs")
+    def outputs(self, wanted: Collection[str] = ()) -> Outputs:
+        """Return the observed state, or of it what is wanted; a value that is no number ends the run with the object's name."""
+        if unknown := [what for what in wanted if what not in self.observed]:
+            raise INPUT(what=", ".join(unknown))
+        out: Outputs = self._ask("outputs", list(wanted))
         for what, values in out.items():
             if not (fine := np.isfinite(values)).all():
                 raise NOT_A_NUMBER(engine=self._version, what=f"{what} {self.objects[what.partition('.')[0]][int(np.argmin(fine))]}")

@@ -79,7 +79,7 @@ class Power:
         except pandapower.LoadflowNotConverged as error:
             raise BROKEN(engine="pandapower", cause=str(error)) from None
 
-    def outputs(self) -> Outputs:
+    def outputs(self, wanted: Collection[str] = ()) -> Outputs:
         """Return voltages, loadings, what is drawn and what could not be, and which buses are supplied."""
         net = self._net
         dark = unsupplied_buses(net) | set(net.bus.index[~net.bus.in_service])
@@ -90,7 +90,8 @@ class Power:
             ends = [table.index] if kind == "bus" else [table[end] for end in _ENDS[kind]]
             off = ~table.in_service.to_numpy(bool) | np.any([np.isin(end, list(dark)) for end in ends], axis=0)
             out[what] = np.where(off, 0.0, values)
-        return out | {"load.lost": net.load["p_mw"].to_numpy(np.float64) - out["load.power"]}
+        out |= {"load.lost": net.load["p_mw"].to_numpy(np.float64) - out["load.power"]}
+        return {what: values for what, values in out.items() if not wanted or what in wanted}  # whole columns: leaving some out would gain nothing
 
     def snapshot(self) -> bytes:
         """Return what is set: a steady state has no memory."""

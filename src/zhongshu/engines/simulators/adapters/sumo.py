@@ -4,17 +4,20 @@ One simulation a process: the library holds it in globals. It must not meet anot
 """
 
 import gzip
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import libsumo
 import numpy as np
+import numpy.typing as npt
 from lxml import etree
 
 from zhongshu.engines.simulators.faults import BROKEN, MODEL
 from zhongshu.engines.simulators.wire import LOG, decode, encode
 from zhongshu.kernel.simulator import Inputs, Objects, Outputs
+
+Values = npt.NDArray[np.float64]
 
 PROBE = "emergency"
 """Vehicles of this class are followed from door to door, one by one."""
@@ -71,7 +74,7 @@ class Sumo:
         self._edges = [e for e in libsumo.edge.getIDList() if not e.startswith(":")]
         self._before: dict[str, Any] = {}
         self._left, self._time, self._there = dict[str, float](), dict[str, float](), set[str]()
-        self._arrived = self._jumped = 0
+        self._before_arrived = self._before_jumped = 0
 
     def _cause(self, error: Exception) -> str:
         """Return what SUMO printed; its exceptions say only that there was an error."""
@@ -103,50 +106,57 @@ class Sumo:
                 libsumo.lane.setAllowed(lane, allowed) if allowed else libsumo.lane.setDisallowed(lane, refused)
 
     def step(self, until: int) -> None:
-        """Advance to a time, a second or the model's step at a time."""
+        """Advance to a time: in one call, but step by step as long as a probe is on its way or may leave."""
         end = self._zero + (until - self._start) / 1e6
         try:
             while libsumo.simulation.getTime() < end - 1e-6:
-                libsumo.simulation.step()
-                self._note()
+                if len(self._there) == len(self._trips):
+                    libsumo.simulation.step(end)
+                else:
+                    libsumo.simulation.step()
+                    self._note()
         except libsumo.TraCIException as error:
             raise BROKEN(engine="SUMO", cause=self._cause(error)) from None
 
     def _note(self) -> None:
+        """Note which probes left or arrived in the last step."""
         now = libsumo.simulation.getTime()
-        self._arrived += libsumo.simulation.getArrivedNumber()
-        self._jumped += libsumo.simulation.getStartingTeleportNumber()
-        if len(self._there) < len(self._trips):
-            for name in libsumo.simulation.getDepartedIDList():
-                if name in self._trips:
-                    self._left[name] = now
-            for name in libsumo.simulation.getArrivedIDList():
-                if name in self._trips:
-                    self._time[name] = now - self._left.get(name, now)
-                    self._there.add(name)
+        for name in libsumo.simulation.getDepartedIDList():
+            if name in self._trips:
+                self._left[name] = now
+        for name in libsumo.simulation.getArrivedIDList():
+            if name in self._trips:
+                self._time[name] = now - self._left.get(name, now)
+                self._there.add(name)
 
-    def outputs(self) -> Outputs:
+    def _totals(self) -> tuple[int, int]:
+        """Return how many vehicles have arrived and how many have jumped since the start: what SUMO counts of this process, and what had been before a snapshot."""
+        inserted, running, jumped = (int(libsumo.simulation.getParameter("", f"stats.{name}")) for name in ("vehicles.inserted", "vehicles.running", "teleports.total"))
+        return self._before_arrived + inserted - running, self._before_jumped + jumped
+
+    def outputs(self, wanted: Collection[str] = ()) -> Outputs:
         """Return what each edge carries, how fast and how long it takes; how long each probe took or has been under way; and the net's totals."""
         now, edge = libsumo.simulation.getTime(), libsumo.edge
         n = len(self._edges)
         trips = [self._time.get(t, now - self._left[t] if t in self._left else 0.0) for t in self._trips]
-        return {
-            "edge.vehicles": np.fromiter((edge.getLastStepVehicleNumber(e) for e in self._edges), np.float64, n),
-            "edge.speed": np.fromiter((edge.getLastStepMeanSpeed(e) for e in self._edges), np.float64, n),
-            "edge.time": np.fromiter((edge.getTraveltime(e) for e in self._edges), np.float64, n),
-            "trip.time": np.array(trips, np.float64),
-            "trip.arrived": np.array([float(t in self._there) for t in self._trips], np.float64),
-            "net.running": np.array([libsumo.vehicle.getIDCount()], np.float64),
-            "net.waiting": np.array([len(libsumo.simulation.getPendingVehicles())], np.float64),
-            "net.arrived": np.array([self._arrived], np.float64),
-            "net.jumped": np.array([self._jumped], np.float64),
+        reads: dict[str, Callable[[], Values]] = {
+            "edge.vehicles": lambda: np.fromiter(map(edge.getLastStepVehicleNumber, self._edges), np.float64, n),
+            "edge.speed": lambda: np.fromiter(map(edge.getLastStepMeanSpeed, self._edges), np.float64, n),
+            "edge.time": lambda: np.fromiter(map(edge.getTraveltime, self._edges), np.float64, n),
+            "trip.time": lambda: np.array(trips, np.float64),
+            "trip.arrived": lambda: np.array([float(t in self._there) for t in self._trips], np.float64),
+            "net.running": lambda: np.array([libsumo.vehicle.getIDCount()], np.float64),
+            "net.waiting": lambda: np.array([len(libsumo.simulation.getPendingVehicles())], np.float64),
+            "net.arrived": lambda: np.array([self._totals()[0]], np.float64),
+            "net.jumped": lambda: np.array([self._totals()[1]], np.float64),
         }
+        return {what: read() for what, read in reads.items() if not wanted or what in wanted}
 
     def snapshot(self) -> bytes:
         """Return SUMO's saved state, its random draws included, and what is set. What drivers know of the roads is not in it: a restored run goes on much the same, not the same."""
         path = self._folder / "state.xml"
         libsumo.simulation.saveState(str(path))
-        return encode((path.read_bytes(), self._held, self._left, self._time, list(self._there), self._arrived, self._jumped))
+        return encode((path.read_bytes(), self._held, self._left, self._time, list(self._there), *self._totals()))
 
     def restore(self, snapshot: bytes) -> None:
         """Go back to a saved state of the same model."""
@@ -158,7 +168,10 @@ class Sumo:
         libsumo.simulation.loadState(str(path))
         self._zero = zero
         self.set_inputs(held)
-        self._left, self._time, self._there, self._arrived, self._jumped = left, time, set(there), arrived, jumped
+        self._left, self._time, self._there = left, time, set(there)
+        self._before_arrived = self._before_jumped = 0
+        counted_arrived, counted_jumped = self._totals()
+        self._before_arrived, self._before_jumped = arrived - counted_arrived, jumped - counted_jumped
 
 
 def _probes(model: Path) -> dict[str, None]:

@@ -29,6 +29,7 @@ _OBSERVED: Mapping[str, tuple[str, Callable[[int, int], float], int]] = {
     "link.depth": ("m", swmm.link_get_result, LinkResult.DEPTH),
     "catchment.runoff": ("m3/s", swmm.subcatch_get_result, SubcatchResult.RUNOFF),
 }
+_BY_DEPTH = {"node.ponding", "node.fill"}
 _SHALLOW = 0.01
 """Nodes (outfalls) that have no brim are taken to be so deep, m."""
 _AHEAD = timedelta(days=3650)
@@ -120,11 +121,15 @@ class Swmm:
             raise BROKEN(engine="SWMM", cause=self._fault(error)) from None
         self._now += seconds * 1_000_000
 
-    def outputs(self) -> Outputs:
+    def outputs(self, wanted: Collection[str] = ()) -> Outputs:
         """Return depths, heads, volumes, flooding, flows and runoff; of each node how high water stands on the ground above it, and how full it is (1: to the brim)."""
-        out = {what: self._each(what, *_OBSERVED[what]) for what in _OBSERVED}
-        depth = out["node.depth"]
-        return out | {"node.ponding": np.maximum(depth - self._brim, 0.0), "node.fill": np.minimum(depth / np.maximum(self._brim, _SHALLOW), 1.0)}
+        asked = set(wanted) or set(self.observed)
+        read = asked | ({"node.depth"} if asked & _BY_DEPTH else set())
+        out = {what: self._each(what, *_OBSERVED[what]) for what in _OBSERVED if what in read}
+        if asked & _BY_DEPTH:
+            depth = out["node.depth"]
+            out |= {"node.ponding": np.maximum(depth - self._brim, 0.0), "node.fill": np.minimum(depth / np.maximum(self._brim, _SHALLOW), 1.0)}
+        return {what: out[what] for what in self.observed if what in asked}
 
     def _each(self, what: str, unit: str, ask: Callable[[int, int], float], which: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         count = len(self._number[what.partition(".")[0]])

@@ -4,17 +4,19 @@ The model is a JSON file of ours: `nodes` (name, x, y in m), `links` (name, from
 (from, to, begin and end in s, flow in vehicles/s). UXsim has no saved state: going back runs again what was done, which is exact.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import uxsim
 
 from zhongshu.engines.simulators.faults import MODEL
 from zhongshu.engines.simulators.wire import decode, encode
 from zhongshu.kernel.simulator import Inputs, Objects, Outputs
 
+Values = npt.NDArray[np.float64]
 PLATOON = 5
 """So many vehicles move as one."""
 _CRAWL = 0.1
@@ -121,16 +123,17 @@ class Uxsim:
         if (seconds := (until - self._start) // 1_000_000) > self._world.TIME:
             self._world.exec_simulation(until_t=seconds)
 
-    def outputs(self) -> Outputs:
+    def outputs(self, wanted: Collection[str] = ()) -> Outputs:
         """Return what each link carries, how fast and how long it takes, and the net's totals."""
         links, n = self._links.values(), len(self._links)
-        return {
-            "link.vehicles": np.fromiter((link.num_vehicles for link in links), np.float64, n),
-            "link.speed": np.fromiter((link.speed for link in links), np.float64, n),
-            "link.time": np.fromiter((link.length / max(link.speed, _CRAWL) for link in links), np.float64, n),
-            "net.running": np.array([len(self._world.VEHICLES_RUNNING) * PLATOON], np.float64),
-            "net.arrived": np.array([sum(v.state == "end" for v in self._world.VEHICLES.values()) * PLATOON], np.float64),
+        reads: dict[str, Callable[[], Values]] = {
+            "link.vehicles": lambda: np.fromiter((link.num_vehicles for link in links), np.float64, n),
+            "link.speed": lambda: np.fromiter((link.speed for link in links), np.float64, n),
+            "link.time": lambda: np.fromiter((link.length / max(link.speed, _CRAWL) for link in links), np.float64, n),
+            "net.running": lambda: np.array([len(self._world.VEHICLES_RUNNING) * PLATOON], np.float64),
+            "net.arrived": lambda: np.array([sum(v.state == "end" for v in self._world.VEHICLES.values()) * PLATOON], np.float64),
         }
+        return {what: read() for what, read in reads.items() if not wanted or what in wanted}
 
     def snapshot(self) -> bytes:
         """Return everything that was done since the start."""
