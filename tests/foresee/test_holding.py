@@ -43,7 +43,7 @@ class Kept:
         """Go on to the plan's next values."""
         self.steps = min(self.steps + 1, len(self.water) - 1)
 
-    def outputs(self) -> Outputs:
+    def outputs(self, wanted: Collection[str] = ()) -> Outputs:
         """Return the water, and what is closed."""
         return {"road.water": np.array(self.water[self.steps]), "road.closed": np.array([self.closed["A"], self.closed["B"]])}
 

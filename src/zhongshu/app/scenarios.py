@@ -141,7 +141,8 @@ def ready(models: Models, scenario: Scenario, ground: Ground | None = None) -> I
         seen = [one for row in ground.rows.sights if _there(cards, row.what) and row.property in ground.properties and (one := _seen(row, ground, cards, objects, side))]
         follow = [held for row in drives if (held := _driven(row, scenario, ground, cards, side))]
         outcomes = Outcomes([row for row in ground.rows.outcomes if _there(cards, row.what)])
-        yield Ready(LookAhead(scenario, workers, objects, rules), workers, follow, seen, Forecast(seen, ground.now), outcomes, objects, notes)
+        looked = [one.row.what for one in seen] + [one.row.what for one in outcomes.held]
+        yield Ready(LookAhead(scenario, workers, objects, rules, looked), workers, follow, seen, Forecast(seen, ground.now), outcomes, objects, notes)
 
 
 def _there(cards: Mapping[str, Card], what: str, target: str = "") -> bool:

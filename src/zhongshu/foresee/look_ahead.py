@@ -61,10 +61,15 @@ class Rule:
 class LookAhead:
     """One run of a scenario over simulators that have loaded its models, which stand where its spin-up begins."""
 
-    def __init__(self, scenario: Scenario, simulators: Mapping[str, Simulator], objects: Mapping[str, Mapping[str, tuple[str, ...]]], rules: list[Rule]) -> None:
-        """Take the engines by role, their objects by kind, and the rules with what they join."""
+    def __init__(
+        self, scenario: Scenario, simulators: Mapping[str, Simulator], objects: Mapping[str, Mapping[str, tuple[str, ...]]], rules: list[Rule], looked: Iterable[str] = ()
+    ) -> None:
+        """Take the engines by role, their objects by kind, the rules with what they join, and what else is looked at after every step (`role:kind.attribute`)."""
         self.scenario, self.simulators, self.objects, self.rules = scenario, simulators, objects, rules
         self._place = {role: {kind: {name: i for i, name in enumerate(names)} for kind, names in held.items()} for role, held in objects.items()}
+        self._wanted: dict[str, set[str]] = {role: set() for role in simulators}
+        for role, attribute in map(parted, [*scenario.watch, *looked, *(rule.row.what for rule in rules)]):
+            self._wanted[role].add(attribute)
         self._grip = _Grip()
         self._added: list[tuple[int, Change]] = []
         """Changes that came while it runs, each with the time from which it counts."""
@@ -77,7 +82,7 @@ class LookAhead:
         """
         told, spin = self.told, self.scenario.spin
         end, at = spin + round(self.scenario.hours * 3600) * SECOND, 0
-        told.last = {role: simulator.outputs() for role, simulator in self.simulators.items()}
+        told.last = {role: self._seen(role) for role in self.simulators}
         with ThreadPoolExecutor(len(self.simulators)) as pool:
             while at < end and not stopped():
                 given: dict[str, Given] = {}
@@ -94,7 +99,12 @@ class LookAhead:
                 if see is not None and at >= spin:
                     see(at - spin, told.last)
                 tell(at, end)
+        told.last = {role: simulator.outputs() for role, simulator in self.simulators.items()}
         return told
+
+    def _seen(self, role: str) -> Outputs:
+        """Return what is looked at of a role's state; all of it costs a call for each value in some engines."""
+        return self.simulators[role].outputs(self._wanted[role]) if self._wanted[role] else {}
 
     def alter(self, change: Change) -> None:
         """Add a change to a run that goes on, from any thread; its times count from the step that begins next."""
@@ -105,7 +115,7 @@ class LookAhead:
         if given:
             simulator.set_inputs(given)
         simulator.step(until)
-        return simulator.outputs()
+        return self._seen(role)
 
     def _changes(self, at: int, out: dict[str, Given]) -> None:
         """Let what the scenario changes take hold, and let go of what ends, in the step that begins at a time."""
