@@ -162,7 +162,7 @@ EFFECTS = {
     "swmm": {"gage.rain": ("G1", 72.0), "node.inflow": ("J1", 0.1), "link.setting": ("C1", 0.0)},
     "epanet": {"link.open": ("U1", 0.0), "pump.speed": ("U1", 1.1), "junction.demand": ("J1", 0.02), "junction.leak": ("J2", 0.001)},
     "pandapower": {"bus.on": ("3", 0.0), "line.on": ("1", 0.0), "trafo.on": ("0", 0.0), "switch.on": ("0", 0.0), "load.power": ("1", 2.0), "load.extra": ("1", 0.7)},
-    "sumo": {"edge.closed": ("B1C1", 1.0), "edge.speed": ("B1C1", 2.0), "signal.dark": ("B1", 1.0)},
+    "sumo": {"edge.closed": ("B1C1", 1.0), "edge.speed": ("B1C1", 2.0), "signal.dark": ("B1", 1.0), "edge.visitors": ("B1C1", 900.0)},
     "uxsim": {"link.closed": ("ab", 1.0), "link.speed": ("ab", 3.0)},
 }
 """Of every attribute that can be set, an object and a value."""
@@ -374,3 +374,15 @@ def test_who_cannot_take_the_short_way_takes_the_long_one(start: Start) -> None:
     worker.set_inputs({"link.closed": {"ab": 1.0}})
     go(worker, 0, 25)
     assert of(worker, "link.vehicles", "ab") == 0.0 and of(worker, "link.vehicles", "ac") > 0
+
+
+def test_visitors_come_from_all_over_and_arrive(start: Start) -> None:
+    calm, busy = start("sumo"), start("sumo")
+    busy.set_inputs({"edge.visitors": {"B1C1": 360.0}})
+    for worker in (calm, busy):
+        go(worker, 0, 20)
+    came = of(busy, "net.arrived", "net") - of(calm, "net.arrived", "net")
+    assert 60 < came <= 120  # one every ten seconds for twenty minutes, some still on their way
+    busy.set_inputs({"edge.visitors": {"B1C1": 0.0}})
+    go(busy, 20, 40)
+    assert of(busy, "net.running", "net") + of(busy, "net.waiting", "net") == 0

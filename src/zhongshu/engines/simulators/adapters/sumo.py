@@ -23,13 +23,15 @@ PROBE = "emergency"
 """Vehicles of this class are followed from door to door, one by one."""
 _REROUTED = ["--device.rerouting.probability", "1", "--device.rerouting.period", "60", "--device.rerouting.adaptation-interval", "10"]
 """Where roads may be closed, everyone looks for another way once a minute."""
+_STRIDE = 2_654_435_761
+"""Visitors start at edges so far apart in their order: from all over the net, and the same from the same seed (Knuth's multiplicative hash)."""
 _QUIET = ["--no-step-log", "true", "--no-warnings", "true", "--duration-log.disable", "true", "--ignore-route-errors", "true", "--save-state.rng", "true"]
 
 
 class Sumo:
     """A road net with its traffic, from a .sumocfg; the model's `begin` is the city's start. Its random draws come from the seed alone."""
 
-    inputs: Mapping[str, str] = {"edge.closed": "1", "edge.speed": "m/s", "signal.dark": "1"}
+    inputs: Mapping[str, str] = {"edge.closed": "1", "edge.speed": "m/s", "signal.dark": "1", "edge.visitors": "1"}
     observed: Mapping[str, str] = {
         "edge.vehicles": "1",
         "edge.speed": "m/s",
@@ -53,7 +55,7 @@ class Sumo:
 
     def load(self, model: Path, start: int, seed: int = 0, driven: Collection[str] = ()) -> Objects:
         """Read a .sumocfg with its files; an edge can be closed on the way only where `edge.closed` is driven: everyone then looks for another way."""
-        self._start = start
+        self._start, self._seed = start, seed
         self._call = ["sumo", "-c", str(model), "--seed", str(seed), *_QUIET, *(_REROUTED if "edge.closed" in driven else ())]
         try:
             self._trips = _probes(model)
@@ -75,6 +77,7 @@ class Sumo:
         self._before: dict[str, Any] = {}
         self._left, self._time, self._there = dict[str, float](), dict[str, float](), set[str]()
         self._before_arrived = self._before_jumped = 0
+        self._owed, self._sent, self._ways = dict[str, float](), 0, dict[str, str]()
 
     def _cause(self, error: Exception) -> str:
         """Return what SUMO printed; its exceptions say only that there was an error."""
@@ -83,7 +86,7 @@ class Sumo:
         return said[-1].removeprefix("Error:").strip() if said else str(error)
 
     def set_inputs(self, inputs: Inputs) -> None:
-        """Close edges or open them again (1, 0), bound their speed, put signals out or on again (1, 0)."""
+        """Close edges or open them again (1, 0), bound their speed, put signals out or on again (1, 0); and let so many more vehicles an hour come to an edge from all over the net."""
         for what, values in inputs.items():
             self._held.setdefault(what, {}).update(values)
             for name, value in values.items():
@@ -91,7 +94,7 @@ class Sumo:
                     self._close(name, closed=bool(value))
                 elif what == "edge.speed":
                     libsumo.edge.setMaxSpeed(name, value)
-                else:
+                elif what == "signal.dark":
                     was = self._before.setdefault(f"signal {name}", libsumo.trafficlight.getProgram(name))
                     libsumo.trafficlight.setProgram(name, "off" if value else was)
 
@@ -109,6 +112,7 @@ class Sumo:
         """Advance to a time: in one call, but step by step as long as a probe is on its way or may leave."""
         end = self._zero + (until - self._start) / 1e6
         try:
+            self._visit(libsumo.simulation.getTime(), end)
             while libsumo.simulation.getTime() < end - 1e-6:
                 if len(self._there) == len(self._trips):
                     libsumo.simulation.step(end)
@@ -117,6 +121,30 @@ class Sumo:
                     self._note()
         except libsumo.TraCIException as error:
             raise BROKEN(engine="SUMO", cause=self._cause(error)) from None
+
+    def _visit(self, now: float, end: float) -> None:
+        """Send visitors on their way, evenly over a step; who finds no way stays at home."""
+        for edge, rate in self._held.get("edge.visitors", {}).items():
+            due = self._owed.get(edge, 0.0) + rate * (end - now) / 3600
+            count = int(due)
+            self._owed[edge] = due - count
+            for k in range(count):
+                self._sent += 1
+                if route := self._way(self._edges[(self._sent * _STRIDE + self._seed) % len(self._edges)], edge):
+                    libsumo.vehicle.add(f"visitor.{self._sent}", route, depart=f"{now + (k + 0.5) * (end - now) / count:.2f}")
+
+    def _way(self, start: str, end: str) -> str:
+        """Return the route from an edge to another, which is looked for once; nothing where there is none."""
+        name = f"visit-{start}-{end}"
+        if name not in self._ways:
+            try:
+                edges = libsumo.simulation.findRoute(start, end).edges
+            except libsumo.TraCIException:  # closed on the way
+                edges = ()
+            if edges:
+                libsumo.route.add(name, edges)
+            self._ways[name] = name if edges else ""
+        return self._ways[name]
 
     def _note(self) -> None:
         """Note which probes left or arrived in the last step."""
@@ -156,11 +184,11 @@ class Sumo:
         """Return SUMO's saved state, its random draws included, and what is set. What drivers know of the roads is not in it: a restored run goes on much the same, not the same."""
         path = self._folder / "state.xml"
         libsumo.simulation.saveState(str(path))
-        return encode((path.read_bytes(), self._held, self._left, self._time, list(self._there), *self._totals()))
+        return encode((path.read_bytes(), self._held, self._left, self._time, list(self._there), *self._totals(), self._owed, self._sent))
 
     def restore(self, snapshot: bytes) -> None:
         """Go back to a saved state of the same model."""
-        state, held, left, time, there, arrived, jumped = decode(snapshot)
+        state, held, left, time, there, arrived, jumped, owed, sent = decode(snapshot)
         path = self._folder / "state.xml"
         path.write_bytes(state)
         zero = self._zero
@@ -168,7 +196,7 @@ class Sumo:
         libsumo.simulation.loadState(str(path))
         self._zero = zero
         self.set_inputs(held)
-        self._left, self._time, self._there = left, time, set(there)
+        self._left, self._time, self._there, self._owed, self._sent = left, time, set(there), owed, sent
         self._before_arrived = self._before_jumped = 0
         counted_arrived, counted_jumped = self._totals()
         self._before_arrived, self._before_jumped = arrived - counted_arrived, jumped - counted_jumped

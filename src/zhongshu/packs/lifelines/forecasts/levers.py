@@ -2,10 +2,14 @@
 
 from zhongshu.foresee import Lever
 
+CARS_PER_VISITOR = 0.2
+"""Assumed: three of ten visitors come by car, one and a half in each."""
+
 LEVERS = (
     Lever("rain", "降雨", "Rain", "sewers:gage.rain", draws="nothing", unit="mm", gives="mm/h", asks=True, low=0, high=500, lasts=True),
     Lever("close_road", "封闭道路", "Close a road", "roads:edge.closed", metres=20),
     Lever("speed_limit", "限速", "Limit the speed", "roads:edge.speed", metres=20, unit="km/h", asks=True, low=5, high=120),
+    Lever("event", "大型活动", "Event", "roads:edge.visitors", metres=300, unit="1", value=CARS_PER_VISITOR, asks=True, low=0, high=200_000, shares=True, lasts=True),
     Lever("signals_out", "信号灯失电", "Signals go out", "roads:signal.dark", metres=60, nearest=True),
     Lever("gate", "开闸关闸", "Set a gate", "sewers:link.setting", metres=80, nearest=True, unit="%", gives="%", asks=True, low=0, high=100, after=100),
     Lever(
