@@ -42,6 +42,11 @@ SHOWN_ELSEWHERE = {
     "GET /api/incidents/{id}/review",
     "GET /api/incidents/{id}/review.pdf",
     "GET /metrics",
+    "POST /api/scenarios",
+    "POST /api/scenarios/{id}/runs",
+    *(f"GET /api/runs/{{id}}{tail}" for tail in ("", "/compare", "/vitals", "/vitals/{indicator}/{area}", "/map")),
+    "GET /api/models/{name}",
+    "GET /api/lessons/{attempt}",
 }
 """Routes whose shape another route's answer proves here, or which need a story that is under way; journeys go there."""
 
@@ -60,6 +65,11 @@ PLAIN = (
         "/api/findings?state=",
         "/api/proof",
         "/api/ledger",
+        "/api/scenarios",
+        "/api/runs",
+        "/api/skill",
+        "/api/models",
+        "/api/lessons",
     ),
     *("/api/warnings", "/api/responses", "/api/modes", "/api/duty", "/api/duty/handovers", "/api/instructions", "/api/incidents", "/api/brief", "/api/brief.pdf"),
 )

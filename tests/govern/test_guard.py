@@ -133,7 +133,7 @@ CENTRE_VERBS: dict[str, dict[str, set[str]]] = {
     "mode": {"duty_officer": {"end"}, "leader": {"approve", "refuse", "end"}},
     "incident": {"duty_officer": COMMANDS, "leader": {"log", "order", "send"}, "handler": RECEIPTS, "department": RECEIPTS},
     "duty": {"duty_officer": {"hand_over", "sign"}, "leader": {"hand_over", "sign", "instruct"}},
-    "lesson": {role: {"begin", "end"} for role in ("guest", "acceptor", "dispatcher", "duty_officer", "leader", "department")},
+    "lesson": {role: {"begin", "end"} for role in ("acceptor", "dispatcher", "duty_officer", "leader", "department")},
     "scenario": {role: {"run", "choose", "stop"} for role in ("acceptor", "dispatcher", "duty_officer", "leader", "department")},
 }
 

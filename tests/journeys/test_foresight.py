@@ -1,11 +1,13 @@
 """A what-if asked of a running city: it starts from the record, its forecast is read by the same signs, options are compared and one is chosen, and in the end it is held against what came."""
 
+import re
 import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import models
 import pytest
 
@@ -50,12 +52,24 @@ class Desk:
     def __init__(self, city: Running, secret: str) -> None:
         """Sit down."""
         self.http = httpx.Client(base_url=city.url, headers={"Authorization": f"Bearer {secret}"}, timeout=30, trust_env=False)
+        self.spec = self.http.get("/openapi.json").json()
 
     def ask(self, method: str, path: str, status: int = 200, **more: Any) -> Any:
         """Ask, and see that the answer is as it should be."""
         answer = self.http.request(method, path, **more)
         assert answer.status_code == status, (path, answer.status_code, answer.text[:2000])
+        self.check(method, path.partition("?")[0], answer)
         return answer.json()
+
+    def check(self, method: str, path: str, answer: httpx.Response) -> None:
+        """See that an answer has the shape the specification declares."""
+        paths = sorted(self.spec["paths"], key=lambda each: each.count("{"))
+        declared = next(each for each in paths if method.lower() in self.spec["paths"][each] and re.fullmatch(re.sub(r"{\w+}", "[^/]+", each), path))
+        content = self.spec["paths"][declared][method.lower()]["responses"][str(answer.status_code)].get("content", {})
+        if "application/json" in content:
+            whole = content["application/json"]["schema"] | {"components": self.spec["components"]}
+            wrong = [f"{list(e.instance_path)} {e.message}"[:200] for e in jsonschema_rs.validator_for(whole).iter_errors(answer.json())]
+            assert not wrong, f"{method} {path}: {wrong[:5]}"
 
     def through(self, scenario: str, state: str = "done") -> dict[str, Any]:
         """Run a scenario to its end."""
@@ -121,6 +135,9 @@ def test_a_what_if_starts_from_the_record_and_is_read_by_the_same_signs(city: De
 def test_what_is_wrong_is_said_and_the_city_goes_on(city: Desk) -> None:
     for body, code in (
         ({"wishes": [{"lever": "flood"}]}, "twin.no_lever"),
+        ({"wishes": [{}]}, "twin.bad_wish"),
+        ({"wishes": [{"lever": "rain", "amount": "much"}]}, "twin.bad_wish"),
+        ({"wishes": [{"lever": "rain", "amount": 1, "until": "later"}]}, "time.unreadable"),
         ({"wishes": [{"lever": "rain", "amount": 9000}]}, "twin.bad_amount"),
         ({"wishes": [{"lever": "gate", "amount": 0, "at": {"type": "Point", "coordinates": [0, 0]}}]}, "twin.nothing_meant"),
         ({"wishes": [{"lever": "gate", "amount": 0, "at": {"type": "Point", "coordinates": "here"}}]}, "twin.bad_shape"),

@@ -20,7 +20,7 @@ from zhongshu.app.living import Living
 from zhongshu.app.scenarios import Ground, Ready, ready, report
 from zhongshu.engines.parquet_files import write_durably
 from zhongshu.engines.simulators.worker import Worker
-from zhongshu.foresee import Foreseen, Models, Scenario, Side, Told, Wish, check, docket, made, meant, parted, side_of
+from zhongshu.foresee import Foreseen, Models, Scenario, Side, Told, check, docket, made, meant, parted, side_of, wished
 from zhongshu.kernel.bus import News
 from zhongshu.kernel.clock import HOUR, rfc3339
 from zhongshu.kernel.entity import Entity
@@ -122,7 +122,7 @@ class Foresight:
         if not self.can_happen(event) or self.living is None:
             return False
         centre = {"type": "Point", "coordinates": [self.parts.about.lon, self.parts.about.lat]}
-        wish = msgspec.convert({**event, "at": centre if event.get("at") == "centre" else event.get("at")}, Wish)
+        (wish,) = wished([{**event, "at": centre if event.get("at") == "centre" else event.get("at")}])
         return self.living.alter(meant(wish, self._levers, lambda what: self._side(self.roles(), what), LESSON_HOURS, anywhere=True))
 
     # scenarios
@@ -144,7 +144,7 @@ class Foresight:
         if not models:
             raise NO_MODELS()
         name, hours = given.get("name") or "—", float(given.get("hours") or 2.0)
-        wishes = msgspec.convert(given.get("wishes") or [], list[Wish])
+        wishes = wished(given.get("wishes") or [])
         cards = {role: self.models.card(model) for role, model in models.items()}
         for wish in wishes:
             if wish.lever in self._levers and parted(self._levers[wish.lever].target)[0] not in cards:

@@ -3,7 +3,7 @@
 from zhongshu.foresee import docket
 from zhongshu.foresee.bearing import APART, GEOGRAPHIC, NOTHING_NEAR, Side, bears_on, side_of, touched
 from zhongshu.foresee.forecast import SOURCE, Forecast, Seen, sighted
-from zhongshu.foresee.levers import Wish, meant
+from zhongshu.foresee.levers import Wish, meant, wished
 from zhongshu.foresee.look_ahead import LookAhead, Rule, Told, replay, shown
 from zhongshu.foresee.models import Card, Models, Said
 from zhongshu.foresee.outcome import Outcomes
@@ -56,4 +56,5 @@ __all__ = [
     "sighted",
     "skill",
     "touched",
+    "wished",
 ]

@@ -38,6 +38,12 @@ BAD_SHAPE = declare(
     zh=("“{lever_zh}”画的位置读不了：{why_zh}。", "位置是 GeoJSON 的点、线或面，经纬度（EPSG:4490）。"),
     en=("What was drawn for '{lever_en}' cannot be read: {why_en}.", "A place is a GeoJSON point, line or polygon, in longitude and latitude (EPSG:4490)."),
 )
+BAD_WISH = declare(
+    "twin.bad_wish",
+    "invalid",
+    zh=("改动写得不对：{why_zh}。", "一项改动有 lever、at 或 of、amount、begin、until、cost、note；写法见 docs/how-to/ask-what-if.md。"),
+    en=("A change is not written as it should be: {why_en}.", "A change has lever, at or of, amount, begin, until, cost and note; see docs/how-to/ask-what-if.md."),
+)
 Find = Callable[[str], Side]
 """Returns the drawn objects that `role:kind.attribute` speaks of."""
 
@@ -53,6 +59,14 @@ class Wish(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     until: str = ""
     cost: Annotated[float, msgspec.Meta(ge=0, le=1e12)] = 0.0
     note: Annotated[str, msgspec.Meta(max_length=400)] = ""
+
+
+def wished(rows: Any) -> list[Wish]:  # noqa: ANN401 (whatever was sent)
+    """Read wishes. Raises `twin.bad_wish`."""
+    try:
+        return msgspec.convert(rows, list[Wish])
+    except msgspec.ValidationError as error:
+        raise BAD_WISH(**why(error)) from None
 
 
 def meant(wish: Wish, levers: Mapping[str, Lever], find: Find, hours: float, *, anywhere: bool = False) -> Change:

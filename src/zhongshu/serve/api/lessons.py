@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from zhongshu.act import Lesson, score
-from zhongshu.govern import deeds_since, lines_of
+from zhongshu.govern import VERBS, deeds_since, lines_of
 from zhongshu.kernel.clock import rfc3339
 from zhongshu.kernel.problem import declare
 from zhongshu.serve.city import City
-from zhongshu.serve.door import Door
+from zhongshu.serve.door import Asked, Door, known_verb
 
 NO_LESSON = declare(
     "lesson.unknown",
@@ -55,9 +55,16 @@ def lessons(asked: Door) -> dict[str, Any]:
     return {"items": items, "next": None, "running": next((one for one in attempts if one["ended"] is None), None), "attempts": attempts, "may": may}
 
 
-def begin(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
+def act(asked: Door, id: str, verb: str) -> dict[str, Any]:  # noqa: A002 (a path parameter)
+    """Begin a lesson by its id, or end an attempt by its number."""
+    known = known_verb(verb, VERBS["lesson"])
+    asked.city.guard.require(asked.principal, "act", "lesson", verb=known)
+    return _begin(asked, id) if known == "begin" else _end(asked, id)
+
+
+def _begin(asked: Asked, id_: str) -> dict[str, Any]:
     """Begin a lesson: its events come upon the city, and the simulated people leave the learners' seats."""
-    city, lesson = asked.city, _lesson(asked.city, id)
+    city, lesson = asked.city, _lesson(asked.city, id_)
     if (running := _running(city)) is not None:
         raise UNDER_WAY(zh=running["zh"], en=running["en"])
     if not _playable(city, lesson):
@@ -74,10 +81,10 @@ def begin(asked: Door, id: str) -> dict[str, Any]:  # noqa: A002 (a path paramet
     return attempt(asked, seq)
 
 
-def end(asked: Door) -> dict[str, Any]:
-    """End the lesson under way; return its look back."""
+def _end(asked: Asked, id_: str) -> dict[str, Any]:
+    """End the attempt under way; return its look back."""
     running = _running(asked.city)
-    if running is None:
+    if running is None or str(running["attempt"]) != id_:
         raise NONE_UNDER_WAY()
     asked.city.desk.write(lambda conn: asked.city.ledger.witness(conn, asked.principal.id, "end", KIND, str(running["attempt"]), {}))
     return attempt(asked, running["attempt"])
