@@ -358,7 +358,7 @@ def city_import(
 @twin_app.command("import")
 def twin_import(
     file: Path,
-    format_: Annotated[str, typer.Option("--as", help="epanet, swmm, sumo, cityflow or pandapower.")],
+    format_: Annotated[str, typer.Option("--as", help="epanet, swmm, sumo, cityflow or pandapower; or uxsim: a SUMO net and its traffic as a model for sweeps.")],
     name: Annotated[str, typer.Option(help="What the model is called; the file's name if not given.")] = "",
     crs: Annotated[str, typer.Option(help="wgs84, cgcs2000, gcj02, EPSG:n, or plane:NAME for metres in a plane that several models share; where the file does not say it.")] = "",
     demand: Annotated[Path | None, typer.Option(help="File of traffic, for CityFlow.")] = None,

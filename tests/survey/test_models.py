@@ -63,7 +63,7 @@ CITYFLOW = {
         {"id": "bc", "points": [{"x": 300, "y": 0}, {"x": 600, "y": 0}], "lanes": [{"maxSpeed": 11}, {"maxSpeed": 11}], "startIntersection": "b", "endIntersection": "c"},
     ],
 }
-TEXTS = {"epanet": INP, "swmm": INP, "sumo": NET, "cityflow": json.dumps(CITYFLOW), "pandapower": json.dumps(GRID)}
+TEXTS = {"epanet": INP, "swmm": INP, "sumo": NET, "uxsim": NET, "cityflow": json.dumps(CITYFLOW), "pandapower": json.dumps(GRID)}
 
 
 def read(tmp_path: Path, form: str, text: str | bytes, name: str = "file.x") -> Imported:
@@ -171,3 +171,32 @@ def test_what_is_no_model_at_all_is_refused_or_empty(tmp_path: Path, form: str, 
             assert problem.sentence("zh")
         else:
             assert form in {"epanet", "swmm"} and held.report.taken == {}
+
+
+SWEPT_NET = """<net><location netOffset="0,0" projParameter="!"/>
+<edge id="ab" from="a" to="b"><lane id="ab_0" index="0" allow="pedestrian" speed="2" length="500"/><lane id="ab_1" index="1" speed="13.9" length="500" shape="0,0 500,0"/></edge>
+<edge id="bc" from="b" to="c"><lane id="bc_0" index="0" speed="10" length="700" shape="500,0 1200,0"/></edge>
+<edge id="walk" from="a" to="c"><lane id="walk_0" index="0" allow="pedestrian" speed="2" length="900" shape="0,0 1200,0"/></edge>
+<edge id=":b_0" function="internal"><lane id=":b_0_0" index="0" speed="10" length="3" shape="500,0 501,0"/></edge>
+<junction id="a" x="0" y="0"/><junction id="b" x="500" y="0"/><junction id="c" x="1200" y="0"/></net>"""
+SWEPT_TRIPS = """<routes><vType id="car"/><trip id="1" depart="3700" from="ab" to="bc"/><vehicle id="2" depart="3800"><route edges="ab bc"/></vehicle>
+<flow id="f" begin="4500" end="5400" number="90" from="ab" to="bc"/><trip id="3" depart="3700" from="ab" to="nowhere"/><trip id="0" depart="60" from="ab" to="bc"/></routes>"""
+
+
+def test_a_sumo_net_becomes_a_model_for_sweeps(tmp_path: Path) -> None:
+    (tmp_path / "n.net.xml").write_text(SWEPT_NET)
+    (tmp_path / "n.rou.xml").write_text(SWEPT_TRIPS)
+    (tmp_path / "n.sumocfg").write_text(
+        '<configuration><input><net-file value="n.net.xml"/><route-files value="n.rou.xml"/></input><time><begin value="3600"/></time></configuration>'
+    )
+    read = READERS["uxsim"](tmp_path / "n.sumocfg")
+    model = json.loads(read.files["model.json"])
+    assert {link["name"]: (link["from"], link["to"], link["length"], link["speed"], link["lanes"]) for link in model["links"]} == {
+        "ab": ("a", "b", 500, 13.9, 1),
+        "bc": ("b", "c", 700, 10, 1),
+    }
+    assert model["demand"] == [
+        {"from": "a", "to": "c", "begin": 0.0, "until": 900.0, "flow": 2 / 900},
+        {"from": "a", "to": "c", "begin": 900.0, "until": 1800.0, "flow": 90 / 900},
+    ]
+    assert read.report.taken == {"node": 3, "link": 2, "trip": 93, "flow": 2} and len(read.report.refused) == 1 and read.drawing.lines["link"]["bc"][-1] == (1200.0, 0.0)

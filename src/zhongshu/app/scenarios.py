@@ -5,6 +5,7 @@ Joins models, engines and the record, which do not know each other.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -204,3 +205,18 @@ def report(scenario: Scenario, prepared: Ready, told: Told, took: float) -> dict
         "last": {role: {what: came_to(values, workers[role].observed[what]) for what, values in out.items() if len(values)} for role, out in told.last.items()},
         **shown(told),
     }
+
+
+def sweep(models: Models, scenarios: Sequence[Scenario], ground: Ground | None = None, *, beside: int = 2) -> list[dict[str, float] | Problem]:
+    """Run many options, so many beside each other, and return what each came to by its outcomes, or the Problem that ended it; in their order."""
+
+    def one(scenario: Scenario) -> dict[str, float] | Problem:
+        try:
+            with ready(models, scenario, ground) as prepared:
+                prepared.run(lambda _at, _end: None)
+                return prepared.outcomes.came_to()
+        except Problem as problem:
+            return problem
+
+    with ThreadPoolExecutor(beside) as pool:
+        return list(pool.map(one, scenarios))

@@ -11,9 +11,17 @@ from zhongshu.survey.importers.models.imported import Drawing, Imported
 from zhongshu.survey.importers.models.inp import read_epanet, read_swmm
 from zhongshu.survey.importers.models.power import read_pandapower
 from zhongshu.survey.importers.models.sumo import read_sumo
+from zhongshu.survey.importers.models.sweep import read_sweep
 from zhongshu.survey.importers.report import Report, Said
 
-READERS: Mapping[str, Callable[[Path], Imported]] = {"epanet": read_epanet, "swmm": read_swmm, "sumo": read_sumo, "cityflow": read_cityflow, "pandapower": read_pandapower}
+READERS: Mapping[str, Callable[[Path], Imported]] = {
+    "epanet": read_epanet,
+    "swmm": read_swmm,
+    "sumo": read_sumo,
+    "cityflow": read_cityflow,
+    "pandapower": read_pandapower,
+    "uxsim": read_sweep,
+}
 """Format → its reader."""
 
 __all__ = ["READERS", "Drawing", "Imported", "Report", "Said", "read_cityflow"]
