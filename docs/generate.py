@@ -21,6 +21,7 @@ from zhongshu.kernel.problem import kinds
 from zhongshu.serve.problems import STATUS
 from zhongshu.serve.routes import ROUTES
 from zhongshu.settings import SETTINGS
+from zhongshu.survey.maker.bones.sheet import ASSUMED, SHEET
 
 HERE = Path(__file__).parent
 ALONE = "zhongshu.engines.simulators.adapters."
@@ -132,7 +133,14 @@ def way() -> str:
     return page("The way of a case", "Drawn from the table in `src/zhongshu/act/states.py`; nothing else moves a case.", *drawn)
 
 
-PAGES: dict[str, Callable[[], str]] = {"settings": settings, "problems": problems, "routes": routes, "indicators": indicators, "way-of-a-case": way}
+def assumptions() -> str:
+    """Return the assumption sheet of the made city's networks."""
+    rows = [(f"`{row.id}`", row.zh, row.en, f"{row.value:g}", row.unit, "假定 assumed" if row.source == ASSUMED else row.source) for row in SHEET]
+    about = "Every rule that roads, sewers, water and grid of a made city are laid by. The maker reads these rows, and writes them beside the models as `survey/bones/assumptions.json`."
+    return page("Assumptions of a made city", about, table(("id", "规则", "rule", "value", "unit", "source"), rows))
+
+
+PAGES: dict[str, Callable[[], str]] = {"settings": settings, "problems": problems, "routes": routes, "indicators": indicators, "way-of-a-case": way, "assumptions": assumptions}
 
 
 def main() -> int:

@@ -159,7 +159,7 @@ def test_the_same_seed_gives_the_same_run(start: Start, engine: str) -> None:
 
 
 EFFECTS = {
-    "swmm": {"gage.rain": ("G1", 72.0), "node.inflow": ("J1", 0.1), "link.setting": ("C1", 0.0)},
+    "swmm": {"gage.rain": ("G1", 72.0), "node.inflow": ("J1", 0.1), "link.setting": ("C1", 0.0), "pump.setting": ("PU1", 0.0)},
     "epanet": {"link.open": ("U1", 0.0), "pump.speed": ("U1", 1.1), "junction.demand": ("J1", 0.02), "junction.leak": ("J2", 0.001)},
     "pandapower": {"bus.on": ("3", 0.0), "line.on": ("1", 0.0), "trafo.on": ("0", 0.0), "switch.on": ("0", 0.0), "load.power": ("1", 2.0), "load.extra": ("1", 0.7)},
     "sumo": {"edge.closed": ("B1C1", 1.0), "edge.speed": ("B1C1", 2.0), "signal.dark": ("B1", 1.0), "edge.visitors": ("B1C1", 900.0)},
@@ -172,9 +172,9 @@ EFFECTS = {
 def test_whatever_is_set_makes_a_difference(start: Start, engine: str, what: str) -> None:
     left, set_ = start(engine), start(engine)
     name, value = EFFECTS[engine][what]
-    if what == "link.setting":
+    if what in {"link.setting", "pump.setting"}:
         for worker in (left, set_):
-            worker.set_inputs({"node.inflow": {"J1": 0.1}})
+            worker.set_inputs({"node.inflow": {"J1": 0.1, "J3": 0.02}})
     set_.set_inputs({what: {name: value}})
     for worker in (left, set_):
         go(worker, 0, 10)
@@ -289,6 +289,24 @@ def test_more_than_the_pipe_holds_stands_on_the_street(start: Start) -> None:
     assert (
         of(worker, "node.ponding", "J1") == pytest.approx(of(worker, "node.depth", "J1") - 2.0) and of(worker, "node.fill", "J1") == 1.0
     )  # the manhole is 2 m deep, the pipe takes some 0.15 m³/s until it is pressed
+
+
+def test_what_stands_on_the_street_is_what_stands_above_the_rim(start: Start) -> None:
+    worker = start("swmm")
+    worker.set_inputs({"node.inflow": {"J1": 1.0}})
+    go(worker, 0, 30)
+    assert of(worker, "node.ponding", "J1") == pytest.approx(of(worker, "node.depth", "J1") - 2.0) and of(worker, "node.ponding", "J1") > 0
+    assert of(worker, "node.ponding", "J3") == 0
+
+
+def test_a_drainage_pump_that_stands_still_lets_its_sump_fill(start: Start) -> None:
+    running, still = start("swmm"), start("swmm")
+    still.set_inputs({"pump.setting": {"PU1": 0.0}})
+    for worker in (running, still):
+        worker.set_inputs({"node.inflow": {"J3": 0.02}})
+        go(worker, 0, 20)
+    assert of(still, "node.depth", "J3") > 2 * of(running, "node.depth", "J3") > 0
+    assert of(still, "link.flow", "PU1") == 0 < of(running, "link.flow", "PU1")
 
 
 def test_without_its_pump_the_tank_empties_and_then_water_is_lacking(start: Start) -> None:

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 SEWER = """[TITLE]
-one street, one manhole, one outfall
+one street, two manholes, one outfall, and a pump aside
 
 [OPTIONS]
 FLOW_UNITS CMS
@@ -39,6 +39,7 @@ S1 0 0 4 7 0
 [JUNCTIONS]
 J1 10 2 0 0 100
 J2 9.5 2 0 0 100
+J3 8 2 0 0 100
 
 [OUTFALLS]
 O1 9 FREE NO
@@ -46,6 +47,13 @@ O1 9 FREE NO
 [CONDUITS]
 C1 J1 J2 100 0.013 0 0 0
 C2 J2 O1 100 0.013 0 0 0
+
+[PUMPS]
+PU1 J3 J2 LIFT ON 0 0
+
+[CURVES]
+LIFT PUMP4 0 0
+LIFT 0.5 0.05
 
 [XSECTIONS]
 C1 CIRCULAR 0.4 0 0 0
@@ -58,6 +66,7 @@ DRY 6:00 0
 [COORDINATES]
 J1 100 0
 J2 200 0
+J3 200 900
 O1 300 0
 """
 """A hectare of sealed ground drains into J1; 36 mm/h of rain are 0.1 m³/s."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from zhongshu.app.assembly import Assembly
-from zhongshu.foresee import Foreseen, Models, docket, pairs, parted, skill
+from zhongshu.foresee import GEOGRAPHIC, Foreseen, Models, docket, drawn, pairs, parted, skill
 from zhongshu.judge import Explainer, Indicator, Values
 from zhongshu.kernel.area import Level
 from zhongshu.kernel.clock import DAY
@@ -36,7 +36,7 @@ class Foretold:
         self._outcomes = {row.id: row for row in rows.outcomes}
         self._skill: tuple[float, list[dict[str, Any]]] = (float("-inf"), [])
         self.whole = lru_cache(8)(self._whole)
-        self._drawn = lru_cache(8)(self._shapes)
+        self._drawn = lru_cache(32)(self._shapes)
         self.readings = lru_cache(16)(self._readings)
 
     def _whole(self, run: str) -> dict[str, Any]:
@@ -76,8 +76,8 @@ class Foretold:
             role, attribute = parted(self._outcomes[name].what) if name in self._outcomes else ("", "")
             kind = attribute.partition(".")[0]
             names = outcomes["objects"].get(f"{role}:{kind}", [])
-            shapes = self._drawn(self._model(run, role)) if role else {}
-            here = [(names[i], shapes.get((_form(kind), names[i]))) for i in (places[step] if 0 <= step < len(places) else [])]
+            shapes = self._drawn(self._model(run, role), kind) if role else {}
+            here = [(names[i], shapes.get(names[i])) for i in (places[step] if 0 <= step < len(places) else [])]
             features += [{"type": "Feature", "geometry": shape, "properties": {"outcome": name, "name": each, "model": role}} for each, shape in here if shape is not None]
         return {"type": "FeatureCollection", "features": features + self._set(run, told, second)}
 
@@ -89,7 +89,7 @@ class Foretold:
                 held[line["model"], line["set"], line["object"]] = line
         out = []
         for (role, what, name), line in held.items():
-            shape = self._drawn(self._model(run, role)).get((_form(what.partition(".")[0]), name))
+            shape = self._drawn(self._model(run, role), what.partition(".")[0]).get(name)
             if shape is not None and (line["because"] or line["by"] == "change"):
                 out.append({"type": "Feature", "geometry": shape, "properties": {"set": f"{role}:{what}", "value": line["value"], "by": line["by"], "name": name, "model": role}})
         return out
@@ -98,12 +98,10 @@ class Foretold:
         body = self.parts.desk.read(lambda conn: docket.one(conn, str(run["scenario"])))["body"]
         return str(body["models"].get(role, role))
 
-    def _shapes(self, model: str) -> dict[tuple[str, str], dict[str, Any]]:
-        """Return a model's drawn objects by form (Point, LineString) and name."""
+    def _shapes(self, model: str, kind: str) -> dict[str, dict[str, Any]]:
+        """Return a model's drawn objects of a kind by name; nothing where it lies nowhere on earth."""
         card = self.models.card(model)
-        if card.crs.startswith("plane:") or not card.crs:
-            return {}
-        return {(f["geometry"]["type"], f["properties"]["name"]): f["geometry"] for f in self.models.drawing(model)["features"]}
+        return drawn(self.models.drawing(model), kind) if card.crs == GEOGRAPHIC else {}
 
     def skill(self) -> list[dict[str, Any]]:
         """Return how good the forecasts of the last week were, a row for each engine, property and horizon; reckoned at most once a minute. What nobody carried out is not counted."""
@@ -128,7 +126,3 @@ def _counts(conn: Any, run: docket.Row) -> bool:  # noqa: ANN401 (a SQLAlchemy c
     """Tell whether what a run assumed came to be: it changed nothing, or was what was chosen."""
     scenario = docket.one(conn, str(run["scenario"]))
     return not scenario["body"]["change"] or scenario["run_id"] == run["id"]
-
-
-def _form(kind: str) -> str:
-    return "LineString" if kind in {"link", "edge", "line", "pump"} else "Point"

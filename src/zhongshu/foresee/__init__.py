@@ -1,14 +1,14 @@
 """Foresee: what happens next, simulated by published engines before anyone is sent out."""
 
 from zhongshu.foresee import docket
-from zhongshu.foresee.bearing import APART, GEOGRAPHIC, NOTHING_NEAR, Side, bears_on, side_of, touched
+from zhongshu.foresee.bearing import APART, GEOGRAPHIC, NOTHING_NEAR, Side, bears_on, drawn, side_of, touched
 from zhongshu.foresee.forecast import SOURCE, Forecast, Seen, sighted
 from zhongshu.foresee.levers import Wish, meant, wished
 from zhongshu.foresee.look_ahead import LookAhead, Rule, Told, replay, shown
 from zhongshu.foresee.models import Card, Models, Said
 from zhongshu.foresee.outcome import Outcomes
 from zhongshu.foresee.rows import Drive, Foreseen, Lever, Outcome, Sight
-from zhongshu.foresee.scenario import Change, Coupling, Scenario, Source, canonical, check, check_objects, made, parted, read_scenario
+from zhongshu.foresee.scenario import Change, Coupling, Near, Scenario, Source, canonical, check, check_objects, made, parted, read_scenario
 from zhongshu.foresee.skill import HORIZONS, pairs, skill
 from zhongshu.foresee.today import Driven, driven
 
@@ -28,6 +28,7 @@ __all__ = [
     "Lever",
     "LookAhead",
     "Models",
+    "Near",
     "Outcome",
     "Outcomes",
     "Rule",
@@ -44,6 +45,7 @@ __all__ = [
     "check",
     "check_objects",
     "docket",
+    "drawn",
     "driven",
     "made",
     "meant",

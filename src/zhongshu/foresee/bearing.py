@@ -32,7 +32,7 @@ Numbers = npt.NDArray[np.float64]
 Shapes = npt.NDArray[np.object_]
 _DEGREE = 111_320.0
 """Metres of a degree of latitude, near enough for distances of a street."""
-_APART = {"gage", "catchment", "signal"}
+_APART = {"gage", "catchment", "signal", "load"}
 """Kinds that are no node and no link."""
 _POINTS = {"node", "junction", "gage", "signal", "bus", "load"}
 """Kinds that lie at points; the others lie along lines."""
@@ -48,12 +48,17 @@ class Side:
     names: frozenset[str]
 
 
-def side_of(crs: str, drawing: dict[str, Any], kind: str, names: Collection[str] | None = None) -> Side:
-    """Return a side of the drawn objects of a kind, or of those of its names that the engine has. A drawing may tell kinds apart more finely than an engine: pipes and pumps are links."""
+def drawn(drawing: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    """Return the drawn objects of a kind by name, each its GeoJSON geometry. Where a drawing tells kinds apart more finely than an engine (pipes and pumps are links), all of the form are meant."""
     wanted = "Point" if kind in _POINTS else "LineString"
-    drawn = [(f["properties"]["kind"], f["properties"]["name"]) for f in drawing["features"] if f["geometry"]["type"] == wanted]
-    exact = [name for each, name in drawn if each == kind] or [name for each, name in drawn if each not in _APART]
-    return Side(crs, drawing, kind, frozenset(exact if names is None else names))
+    features = [(f["properties"]["kind"], f["properties"]["name"], f["geometry"]) for f in drawing["features"] if f["geometry"]["type"] == wanted]
+    exact = {name: geometry for each, name, geometry in features if each == kind}
+    return exact or {name: geometry for each, name, geometry in features if each not in _APART}
+
+
+def side_of(crs: str, drawing: dict[str, Any], kind: str, names: Collection[str] | None = None) -> Side:
+    """Return a side of the drawn objects of a kind, or of those of its names that the engine has."""
+    return Side(crs, drawing, kind, frozenset(drawn(drawing, kind) if names is None else names))
 
 
 def bears_on(rule: Coupling, one: Side, other: Side) -> dict[str, list[str]]:
@@ -120,7 +125,6 @@ def _scale(side: Side) -> tuple[float, float]:
 
 def _shapes(side: Side, scale: tuple[float, float]) -> tuple[list[str], Shapes]:
     """Return names and shapes, in metres."""
-    wanted = "Point" if side.kind in _POINTS else "LineString"
-    features = [f for f in side.drawing["features"] if f["geometry"]["type"] == wanted and f["properties"]["name"] in side.names]
-    shapes = np.array([shapely.geometry.shape(f["geometry"]) for f in features], object)
-    return [f["properties"]["name"] for f in features], shapely.transform(shapes, lambda points: points * scale)
+    held = {name: geometry for name, geometry in drawn(side.drawing, side.kind).items() if name in side.names}
+    shapes = np.array([shapely.geometry.shape(geometry) for geometry in held.values()], object)
+    return list(held), shapely.transform(shapes, lambda points: points * scale)

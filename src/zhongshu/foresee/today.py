@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from zhongshu.foresee.bearing import Side, nearest
+from zhongshu.foresee.bearing import Side, drawn, nearest
 from zhongshu.foresee.look_ahead import Target
 from zhongshu.foresee.rows import Drive
 from zhongshu.foresee.scenario import parted
@@ -70,7 +70,7 @@ def driven(row: Drive, prop: Property, side: Side, unit: str, entities: Sequence
 
 def _followed(side: Side, entities: Sequence[Entity], metres: float) -> dict[str, int]:
     """Return for each object of a side the place of the entity it follows: the nearest."""
-    middle = {f["properties"]["name"]: _middle(f["geometry"]) for f in side.drawing["features"] if f["properties"]["name"] in side.names}
+    middle = {name: _middle(geometry) for name, geometry in drawn(side.drawing, side.kind).items() if name in side.names}
     if not middle or not entities:
         return {}
     points = np.array(list(middle.values()), np.float64)

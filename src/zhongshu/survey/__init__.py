@@ -15,12 +15,18 @@ from zhongshu.survey.importers.coordinates import to_cgcs2000
 from zhongshu.survey.importers.models import READERS, Drawing, Imported, read_cityflow
 from zhongshu.survey.importers.report import Report as Told
 from zhongshu.survey.maker import make
+from zhongshu.survey.maker.bones import CRS as BONES_CRS
+from zhongshu.survey.maker.bones import FOLDER as BONES
+from zhongshu.survey.maker.bones import MODELS as BONES_MODELS
 from zhongshu.survey.place import Place
 from zhongshu.survey.progress import Progress, Step
 from zhongshu.survey.roads import Roads
 from zhongshu.survey.touching import touched
 
 __all__ = [
+    "BONES",
+    "BONES_CRS",
+    "BONES_MODELS",
     "CITY_READERS",
     "NOT_SURVEYED",
     "READERS",

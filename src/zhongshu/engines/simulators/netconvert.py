@@ -10,11 +10,16 @@ _LIMIT = 600
 
 
 def convert(folder: Path) -> None:
-    """Make `net.net.xml` of `plain.nod.xml`, `plain.edg.xml` and `plain.con.xml` in a folder; roads may turn only as the files say."""
+    """Make `net.net.xml` of `plain.nod.xml` and `plain.edg.xml` in a folder; roads may turn only as `plain.con.xml` says, where there is one."""
     home = find_spec("sumo")
     if home is None or home.origin is None:
         raise MISSING(engine="SUMO")
-    given = [part for kind, part in (("node", "nod"), ("edge", "edg"), ("connection", "con")) for part in (f"--{kind}-files", f"plain.{part}.xml")]
+    given = [
+        part
+        for kind, name in (("node", "plain.nod.xml"), ("edge", "plain.edg.xml"), ("connection", "plain.con.xml"))
+        if (folder / name).exists()
+        for part in (f"--{kind}-files", name)
+    ]
     try:
         done = subprocess.run(  # noqa: S603 (SUMO's own programme, and names of ours)
             [Path(home.origin).parent / "bin" / "netconvert", *given, "-o", "net.net.xml", "--no-turnarounds", "true"],

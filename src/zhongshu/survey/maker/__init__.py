@@ -1,6 +1,6 @@
 """The sandbox city 云汀市 (Yunting): fictional, drawn on open sea, of any size, and the same from the same seed.
 
-Read top to bottom: plan, land, division, roads, buildings, entities, files, map. It must never know how the city is run.
+Read top to bottom: plan, land, division, roads, buildings, entities, networks, files, map. It must never know how the city is run.
 """
 
 from pathlib import Path
@@ -12,6 +12,7 @@ from zhongshu.kernel.problem import declare
 from zhongshu.survey.areas import Areas
 from zhongshu.survey.city import City, check_vacant
 from zhongshu.survey.entities import Entities
+from zhongshu.survey.maker.bones import grow
 from zhongshu.survey.maker.buildings import Buildings, build
 from zhongshu.survey.maker.devices import Counts, Site, equip
 from zhongshu.survey.maker.division import CITY_CODE, Division, divide
@@ -21,7 +22,7 @@ from zhongshu.survey.maker.names import CITY, Names, Word
 from zhongshu.survey.maker.organisations import organisations
 from zhongshu.survey.maker.plan import CLASSES, Plan, draw_plan
 from zhongshu.survey.maker.plane import ORIGIN, to_metres
-from zhongshu.survey.maker.roads import LANES, Roads, lay_roads
+from zhongshu.survey.maker.roads import LANES, Roads, junctions, lay_roads
 from zhongshu.survey.maker.things import Facets, Things
 from zhongshu.survey.place import Place
 from zhongshu.survey.progress import Progress, teller
@@ -52,6 +53,7 @@ _STEPS = (
     ("盖房子", "Putting up buildings"),
     ("建立位置索引", "Indexing places"),
     ("安装设备、登记单位", "Installing devices, registering offices"),
+    ("铺设道路交通、排水、供水、供电网络", "Laying traffic, sewers, water and power"),
     ("写入城市目录", "Writing the city's folder"),
     ("绘制底图", "Drawing the base map"),
 )
@@ -60,7 +62,7 @@ _STEPS = (
 def make(folder: Path, population: int = 300_000, seed: int = 7, progress: Progress | None = None) -> City:
     """Make 云汀市 in a folder and return what it is called; the same seed and population give the same bytes of every file.
 
-    Writes `survey/areas.parquet`, `survey/entities.parquet`, `survey/place.npz`, `map/city.pmtiles` and, last, `city.toml`. A population or seed that
+    Writes `survey/areas.parquet`, `survey/bones` (four models of its networks), `survey/entities.parquet`, `survey/place.npz`, `map/city.pmtiles` and, last, `city.toml`. A population or seed that
     cannot be, or a folder that holds a city already, is a Problem.
     """
     if not LEAST <= population <= MOST:
@@ -84,9 +86,12 @@ def make(folder: Path, population: int = 300_000, seed: int = 7, progress: Progr
     division.areas.save(folder)
     place = Place.open(division.areas, folder)
     tell()
-    entities = _register(Things(division.areas, place), (plan, land, division), roads, buildings, seed)
+    things = Things(division.areas, place)
+    _register(things, (plan, land, division), roads, buildings, seed)
     tell()
-    entities.save(folder)
+    grow(things, (plan, land), roads, _chance(seed, "bones")).save(folder)
+    tell()
+    Entities(things.rows, things.shapes).save(folder)
     city = _city(division.areas, population, seed)
     tell()
     draw_tiles(folder / "map" / "city.pmtiles", made_layers(division.areas, plan, roads, buildings), CITY.en)
@@ -117,7 +122,7 @@ def _city(areas: Areas, population: int, seed: int) -> City:
     )
 
 
-def _register(things: Things, ground: tuple[Plan, Land, Division], roads: Roads, buildings: Buildings, seed: int) -> Entities:
+def _register(things: Things, ground: tuple[Plan, Land, Division], roads: Roads, buildings: Buildings, seed: int) -> None:
     """Write down everything that stands in the city: offices, roads, underpasses, devices, buildings."""
     plan, land, division = ground
     things.rows += organisations(things.areas)
@@ -128,13 +133,11 @@ def _register(things: Things, ground: tuple[Plan, Land, Division], roads: Roads,
     ids = things.add("Underpass", points, lambda serial, _: under[serial - 1].name, facets, np.array([u.line for u in under], dtype=object))
     equip(Site(things, plan, land, roads, ids, Counts(int(land.people.sum())), _chance(seed, "devices")))
     _buildings(things, buildings, division)
-    return Entities(things.rows, things.shapes)
 
 
 def _roads(things: Things, roads: Roads) -> None:
     """Register every link with its class, length (m), lanes, free speed (km/h) and its two junctions, which make the graph."""
-    ends = sorted({end for link in roads.links for end in (link.start, link.end)})
-    nodes = {node: f"N{number}" for number, node in enumerate(ends, 1)}
+    nodes = junctions(roads.links)
     facets: list[Facets] = [
         {"class": CLASSES[link.kind], "length_m": round(link.length, 1), "lanes": LANES[link.kind], "from": nodes[link.start], "to": nodes[link.end]} for link in roads.links
     ]

@@ -83,6 +83,11 @@ def lay_roads(plan: Plan, names: Names, chance: np.random.Generator) -> Roads:
     return roads
 
 
+def junctions(links: list[Link]) -> dict[Node, str]:
+    """Return the name of every junction, in the order of the lattice: roads and networks call them alike."""
+    return {node: f"N{number}" for number, node in enumerate(sorted({end for link in links for end in (link.start, link.end)}), 1)}
+
+
 def _dry(plan: Plan, water: shapely.Geometry, link: Link) -> bool:
     """Tell whether a road can be where it is: local streets touch no water, collectors cross river and canal but not the lake, arterials bridge all."""
     if link.kind >= ARTERIAL:

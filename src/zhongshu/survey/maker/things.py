@@ -77,8 +77,9 @@ class Things:
 
 
 def degrees(shapes: Geometries) -> Geometries:
-    """Turn shapes in local metres into degrees."""
-    turned: Geometries = shapely.transform(shapes, lambda points: np.column_stack(to_degrees(points[:, 0], points[:, 1])))
+    """Turn shapes in local metres into degrees; heights stay as they are."""
+    deep = bool(shapely.has_z(shapes).any())
+    turned: Geometries = shapely.transform(shapes, lambda points: np.column_stack([*to_degrees(points[:, 0], points[:, 1]), points[:, 2:]]), include_z=deep)
     return turned
 
 

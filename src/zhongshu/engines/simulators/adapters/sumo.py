@@ -21,8 +21,8 @@ Values = npt.NDArray[np.float64]
 
 PROBE = "emergency"
 """Vehicles of this class are followed from door to door, one by one."""
-_REROUTED = ["--device.rerouting.probability", "1", "--device.rerouting.period", "60", "--device.rerouting.adaptation-interval", "10"]
-"""Where roads may be closed, everyone looks for another way once a minute."""
+_REROUTED = {"device.rerouting.probability": "1", "device.rerouting.period": "60", "device.rerouting.adaptation-interval": "10"}
+"""Where roads may be closed, everyone looks for another way: once a minute, or as often as the model says."""
 _STRIDE = 2_654_435_761
 """Visitors start at edges so far apart in their order: from all over the net, and the same from the same seed (Knuth's multiplicative hash)."""
 _QUIET = ["--no-step-log", "true", "--no-warnings", "true", "--duration-log.disable", "true", "--ignore-route-errors", "true", "--save-state.rng", "true"]
@@ -56,9 +56,12 @@ class Sumo:
     def load(self, model: Path, start: int, seed: int = 0, driven: Collection[str] = ()) -> Objects:
         """Read a .sumocfg with its files; an edge can be closed on the way only where `edge.closed` is driven: everyone then looks for another way."""
         self._start, self._seed = start, seed
-        self._call = ["sumo", "-c", str(model), "--seed", str(seed), *_QUIET, *(_REROUTED if "edge.closed" in driven else ())]
+        self._call = ["sumo", "-c", str(model), "--seed", str(seed), *_QUIET]
         try:
             self._trips = _probes(model)
+            if "edge.closed" in driven:
+                said = {e.tag for e in _elements(model, *_REROUTED)}
+                self._call += [part for name, value in _REROUTED.items() if name not in said for part in (f"--{name}", value)]
         except (etree.XMLSyntaxError, OSError) as error:
             raise MODEL(engine="SUMO", model=model.name, cause=str(error)) from None
         self._read()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import swmm.toolkit.solver as swmm
-from swmm.toolkit.shared_enum import HotstartFile, LinkResult, NodeProperty, NodeResult, ObjectType, SubcatchResult, TimeProperty, UnitProperty
+from swmm.toolkit.shared_enum import HotstartFile, LinkResult, LinkType, NodeProperty, NodeResult, ObjectType, SubcatchResult, TimeProperty, UnitProperty
 
 from zhongshu.engines.simulators.faults import BROKEN, MODEL
 from zhongshu.engines.simulators.wire import decode, encode
@@ -20,6 +20,7 @@ _KINDS = {"gage": ObjectType.GAGE, "node": ObjectType.NODE, "link": ObjectType.L
 _FOOT, _INCH = 0.3048, 25.4
 _FLOWS = (_FOOT**3, 3.785411784e-3 / 60, 3785.411784 / 86400, 1.0, 1e-3, 1e3 / 86400)
 """m³/s of one CFS, GPM, MGD, CMS, LPS, MLD: the flow units in the library's order (SWMM 5.2 user's manual, [OPTIONS], FLOW_UNITS)."""
+
 _OBSERVED: Mapping[str, tuple[str, Callable[[int, int], float], int]] = {
     "node.depth": ("m", swmm.node_get_result, NodeResult.DEPTH),
     "node.head": ("m", swmm.node_get_result, NodeResult.HEAD),
@@ -43,7 +44,7 @@ _STEP = re.compile(r"^(\s*(WET|DRY)_STEP\s+)(\S+)", re.MULTILINE | re.IGNORECASE
 class Swmm:
     """A drainage model. A snapshot is SWMM's hot start: what stands in nodes, links and on the ground; a rule that is half-way through begins anew."""
 
-    inputs: Mapping[str, str] = {"gage.rain": "mm/h", "node.inflow": "m3/s", "link.setting": "1"}
+    inputs: Mapping[str, str] = {"gage.rain": "mm/h", "node.inflow": "m3/s", "link.setting": "1", "pump.setting": "1"}
     observed: Mapping[str, str] = {what: unit for what, (unit, _, _) in _OBSERVED.items()} | {"node.ponding": "m", "node.fill": "1"}
 
     def __init__(self, folder: Path) -> None:
@@ -66,6 +67,8 @@ class Swmm:
         self._factor = {"m": long, "m3": long**3, "m3/s": _FLOWS[flow], "mm/h": deep, "1": 1.0}
         objects = {kind: tuple(swmm.project_get_id(sort, i) for i in range(swmm.project_get_count(sort))) for kind, sort in _KINDS.items()}
         self._number = {kind: {name: i for i, name in enumerate(names)} for kind, names in objects.items()}
+        self._number["pump"] = {name: i for name, i in self._number["link"].items() if swmm.link_get_type(i) == LinkType.PUMP}
+        objects["pump"] = tuple(self._number["pump"])
         self._rain, self._inflow, self._setting = dict[int, float](), dict[int, float](), dict[int, float]()
         self._begins, self._start, self._now = _moment(TimeProperty.START_DATE), start, start
         swmm.swmm_start(0)
@@ -95,8 +98,8 @@ class Swmm:
         )
 
     def set_inputs(self, inputs: Inputs) -> None:
-        """Set rain, inflow from outside, or a link's setting (0 shut … 1 open)."""
-        held = {"gage.rain": self._rain, "node.inflow": self._inflow, "link.setting": self._setting}
+        """Set rain, inflow from outside, or the setting of a link (0 shut … 1 open) or a pump (0 stands still)."""
+        held = {"gage.rain": self._rain, "node.inflow": self._inflow, "link.setting": self._setting, "pump.setting": self._setting}
         for what, values in inputs.items():
             factor, number = self._factor[self.inputs[what]], self._number[what.partition(".")[0]]
             held[what] |= {number[name]: value / factor for name, value in values.items()}

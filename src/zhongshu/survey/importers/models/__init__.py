@@ -9,15 +9,22 @@ from pathlib import Path
 from zhongshu.survey.importers.models.cityflow import read_cityflow
 from zhongshu.survey.importers.models.imported import Drawing, Imported
 from zhongshu.survey.importers.models.inp import read_epanet, read_swmm
+from zhongshu.survey.importers.models.plain import SUFFIX, read_plain
 from zhongshu.survey.importers.models.power import read_pandapower
 from zhongshu.survey.importers.models.sumo import read_sumo
 from zhongshu.survey.importers.models.sweep import read_sweep
 from zhongshu.survey.importers.report import Report, Said
 
+
+def _read_roads(path: Path) -> Imported:
+    """Read a net, a configuration, or plain files by their file of nodes."""
+    return read_plain(path) if path.name.endswith(SUFFIX) else read_sumo(path)
+
+
 READERS: Mapping[str, Callable[[Path], Imported]] = {
     "epanet": read_epanet,
     "swmm": read_swmm,
-    "sumo": read_sumo,
+    "sumo": _read_roads,
     "cityflow": read_cityflow,
     "pandapower": read_pandapower,
     "uxsim": read_sweep,

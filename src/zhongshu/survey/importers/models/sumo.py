@@ -10,7 +10,7 @@ from zhongshu.kernel.reason import why
 from zhongshu.survey.importers.models.imported import FAULTY, UNREADABLE, Drawing, Imported, Point, finite, unpacked
 from zhongshu.survey.importers.report import Report
 
-_KEPT = {"step-length", "mesosim", "time-to-teleport", "begin", "scale", "lateral-resolution", "pedestrian.model"}
+KEPT = {"step-length", "mesosim", "meso-tls-penalty", "time-to-teleport", "begin", "scale", "lateral-resolution", "pedestrian.model", "device.rerouting.period"}
 """Settings of a configuration that say how traffic moves; the others say what is written where."""
 _PLURALS = ("route-files", "additional-files")
 _CLASSES = ("bus", "tram", "truck", "trailer", "taxi", "bicycle", "motorcycle", "emergency", "delivery", "coach", "rail")
@@ -57,14 +57,14 @@ def read_sumo(path: Path) -> Imported:
     report, files, named, kept = Report(), dict[str, bytes](), dict[str, list[str]]({tag: [] for tag in _PLURALS}), dict[str, str]()
     net = path
     if path.suffix == ".sumocfg":
-        for element in elements(path.name, unpacked(path), "net-file", *_PLURALS, *_KEPT):
+        for element in elements(path.name, unpacked(path), "net-file", *_PLURALS, *KEPT):
             value = element.get("value", "")
             if element.tag == "net-file":
                 net = path.parent / value
-            elif element.tag in _KEPT:
+            elif element.tag in KEPT:
                 kept[element.tag] = value
             else:
-                named[element.tag].extend(_taken(path.parent, value, files, report))
+                named[element.tag].extend(taken(path.parent, value, files, report))
     drawing = _drawn(net.name, data := unpacked(_there(net)), report)
     routes, additional = named["route-files"], named["additional-files"]
     if types := _missing(files):
@@ -101,7 +101,8 @@ def _there(path: Path) -> Path:
     return other if other.exists() and not path.exists() else path
 
 
-def _taken(folder: Path, names: str, files: dict[str, bytes], report: Report) -> Iterator[str]:
+def taken(folder: Path, names: str, files: dict[str, bytes], report: Report) -> Iterator[str]:
+    """Take the files that are named into `files`, and yield the name of each; what is not there is told."""
     for name in filter(None, (each.strip() for each in names.split(","))):
         path = _there(folder / name)
         if Path(name).is_absolute() or ".." in Path(name).parts or not path.is_file():
