@@ -66,7 +66,7 @@ def test_rain_stands_where_a_sensor_looks_and_runs_off_again(folder: Path) -> No
     def clock() -> int:
         return BEGIN + round((time.monotonic() - start) * SPEED * SECOND)
 
-    living = Living(Models(folder), {"sewers": "sewers"}, ground, clock)
+    living = Living(Models(folder), lambda: {"sewers": "sewers"}, ground, clock)
 
     def depth() -> float:
         told = living.states(clock() / SECOND)

@@ -16,6 +16,11 @@ NO_BONES = declare(
 )
 
 
+def has_bones(folder: Path) -> bool:
+    """Tell whether models were made with a city."""
+    return all((folder / BONES / name / file).is_file() for name, (_, file) in BONES_MODELS.items())
+
+
 def import_made(folder: Path, tell: Callable[[str], object] = lambda _: None) -> list[Card]:
     """Import the models that were made with a city, as roads, sewers, water and grid, telling the name of each before it is read.
 

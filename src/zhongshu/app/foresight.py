@@ -15,6 +15,7 @@ import msgspec
 import pyarrow.parquet as pq
 
 from zhongshu.app.assembly import Assembly
+from zhongshu.app.bones import has_bones, import_made
 from zhongshu.app.foreseen import FOLDER, Foretold
 from zhongshu.app.living import Living
 from zhongshu.app.scenarios import Ground, Ready, ready, report
@@ -27,6 +28,7 @@ from zhongshu.kernel.entity import Entity
 from zhongshu.kernel.ids import stable_id, uuid7
 from zhongshu.kernel.problem import Problem, declare
 from zhongshu.kernel.reason import why
+from zhongshu.survey import BONES_MODELS
 
 NO_MODELS = declare(
     "twin.no_models",
@@ -59,6 +61,8 @@ BROKE = declare(
     en=("The run broke off: {why_en}.", "Run it again; if it breaks again, pass this sentence on to who looks after the system."),
 )
 MOST_WAITING = 20
+FIRST_S = 600.0
+"""So long after a start the city asks itself for the first time how it goes on: before, it has other things to do."""
 LESSON_HOURS = 2.0
 """What a lesson's event lasts where it does not say it."""
 SPIN = "1h"
@@ -106,11 +110,17 @@ class Foresight:
 
     def live(self) -> Living | None:
         """Let the sandbox's networks live, where there are models and engines, and return what its devices ask; a second time, the same."""
-        if self.living is None and self.lively and self.installed and self.roles() and self.parts.clock.mode == "live":
+        if self.living is None and self.lively and self.installed and (self.roles() or has_bones(self.parts.folder)) and self.parts.clock.mode == "live":
             ground = lambda: Ground(self.rows, self._entities(), self.parts.judge.properties, self.parts.clock.now())  # noqa: E731
-            self.living = Living(self.models, self.roles(), ground, self.parts.clock.now)
+            self.living = Living(self.models, self._brought_in, ground, self.parts.clock.now)
             self.living.start()
         return self.living
+
+    def _brought_in(self) -> dict[str, str]:
+        """Return role → model; before, bring the models in that were made with the city, where that has not been done."""
+        if has_bones(self.parts.folder) and not set(BONES_MODELS) <= set(self.models.names()):
+            import_made(self.parts.folder, lambda name: _log.info("twin.import %s", name))
+        return self.roles()
 
     def can_happen(self, event: Mapping[str, Any]) -> bool:
         """Tell whether the living networks can be given an event: they run, and one of them has what its lever moves."""
@@ -234,7 +244,7 @@ class Foresight:
     # the thread
 
     def _work(self) -> None:
-        due = time.monotonic() + min(self.every, 60.0) if self.every else float("inf")
+        due = time.monotonic() + min(self.every, FIRST_S) if self.every else float("inf")
         while not self._ends.is_set():
             row = self.parts.desk.read(docket.next_queued)
             if row is not None:

@@ -31,9 +31,9 @@ States = Mapping[str, tuple[list[str], npt.NDArray[np.float64]]]
 class Living:
     """The engines behind a sandbox city's devices."""
 
-    def __init__(self, models: Models, roles: Mapping[str, str], ground: Callable[[], Ground], clock: Callable[[], int]) -> None:
-        """Take the models, the role of each, what a run stands on, and the city's clock (µs)."""
-        self._models, self._roles, self._ground, self._clock = models, dict(roles), ground, clock
+    def __init__(self, models: Models, roles: Callable[[], Mapping[str, str]], ground: Callable[[], Ground], clock: Callable[[], int]) -> None:
+        """Take the models, what tells the role of each (asked in the thread, so it may be long in coming), what a run stands on, and the city's clock (µs)."""
+        self._models, self._roles, self._ground, self._clock = models, roles, ground, clock
         self._said: dict[str, float] = {}
         self._ready: Ready | None = None
         self._states: list[tuple[int, list[npt.NDArray[np.float64]]]] = []
@@ -91,7 +91,7 @@ class Living:
             self._ends.wait(AGAIN_S)
 
     def _scenario(self) -> Scenario:
-        return made("living", {"name": "living", "models": self._roles, "hours": DAYS * 24, "step": "1m", "spinup": "30m", "seed": 7})
+        return made("living", {"name": "living", "models": dict(self._roles()), "hours": DAYS * 24, "step": "1m", "spinup": "30m", "seed": 7})
 
     def _once(self) -> None:
         ground = self._ground()
