@@ -401,6 +401,8 @@ def test_visitors_come_from_all_over_and_arrive(start: Start) -> None:
         go(worker, 0, 20)
     came = of(busy, "net.arrived", "net") - of(calm, "net.arrived", "net")
     assert 60 < came <= 120  # one every ten seconds for twenty minutes, some still on their way
-    busy.set_inputs({"edge.visitors": {"B1C1": 0.0}})
-    go(busy, 20, 40)
+    busy.set_inputs({"edge.closed": {name: 1.0 for name in busy.objects["edge"] if name.startswith("A")}})  # nobody can leave from there
+    go(busy, 20, 21)
+    busy.set_inputs({"edge.visitors": {"B1C1": 0.0}, "edge.closed": dict.fromkeys((name for name in busy.objects["edge"] if name.startswith("A")), 0.0)})
+    go(busy, 21, 45)
     assert of(busy, "net.running", "net") + of(busy, "net.waiting", "net") == 0

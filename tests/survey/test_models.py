@@ -195,8 +195,7 @@ def test_a_sumo_net_becomes_a_model_for_sweeps(tmp_path: Path) -> None:
         "ab": ("a", "b", 500, 13.9, 1),
         "bc": ("b", "c", 700, 10, 1),
     }
-    assert model["demand"] == [
-        {"from": "a", "to": "c", "begin": 0.0, "until": 900.0, "flow": 2 / 900},
-        {"from": "a", "to": "c", "begin": 900.0, "until": 1800.0, "flow": 90 / 900},
-    ]
-    assert read.report.taken == {"node": 3, "link": 2, "trip": 93, "flow": 2} and len(read.report.refused) == 1 and read.drawing.lines["link"]["bc"][-1] == (1200.0, 0.0)
+    (flow,) = model["demand"]  # the two of the first quarter of an hour wait for three more
+    assert {name: flow[name] for name in ("from", "to", "begin", "until")} == {"from": "a", "to": "c", "begin": 900.0, "until": 1800.0}
+    assert round(flow["flow"] * 900) == 90
+    assert read.report.taken == {"node": 3, "link": 2, "trip": 93, "flow": 1} and len(read.report.refused) == 1 and read.drawing.lines["link"]["bc"][-1] == (1200.0, 0.0)

@@ -133,7 +133,9 @@ class Sumo:
             self._owed[edge] = due - count
             for k in range(count):
                 self._sent += 1
-                if route := self._way(self._edges[(self._sent * _STRIDE + self._seed) % len(self._edges)], edge):
+                start = self._edges[(self._sent * _STRIDE + self._seed) % len(self._edges)]
+                shut = any(self._held.get("edge.closed", {}).get(end) for end in (start, edge))
+                if not shut and (route := self._way(start, edge)):
                     libsumo.vehicle.add(f"visitor.{self._sent}", route, depart=f"{now + (k + 0.5) * (end - now) / count:.2f}")
 
     def _way(self, start: str, end: str) -> str:

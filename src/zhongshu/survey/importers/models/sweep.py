@@ -19,7 +19,12 @@ PARTS, SPAN = 12, 900.0
 """So many parts of the town along its longer side; and so many seconds of departures are one flow."""
 _FOOT_ONLY = {"internal", "crossing", "walkingarea", "connector"}
 _CLOSED_TO = {"pedestrian", "bicycle", "rail", "tram", "rail_urban", "subway", "ship"}
+PLATOON = 5
+"""UXsim lets so many vehicles move as one: less than that in a flow would never leave."""
+_SURE = 0.01
+"""So much more than whole platoons, that none is lost to rounding."""
 _Trip = tuple[float, str, str]
+_Part = tuple[int, int]
 
 
 def read_sweep(path: Path) -> Imported:
@@ -108,9 +113,20 @@ def _gathered(trips: list[_Trip], places: Mapping[str, Point], links: Mapping[st
     starts, ends = Counter(start for _, start, _ in known), Counter(end for _, _, end in known)
     busiest = {zone: max((name for name in places if part[name] == zone), key=lambda name: (starts[name] + ends[name], name)) for zone in set(part.values())}
     counts = Counter((int(depart // SPAN), part[start], part[end]) for depart, start, end in known)
-    demand: list[dict[str, object]] = [
-        {"from": busiest[one], "to": busiest[other], "begin": slot * SPAN, "until": (slot + 1) * SPAN, "flow": count / SPAN}
-        for (slot, one, other), count in sorted(counts.items())
-        if one != other
-    ]
-    return demand, sum(count for (_, one, other), count in counts.items() if one == other), len(trips) - len(known)
+    return (
+        _platoons({key: count for key, count in counts.items() if key[1] != key[2]}, busiest),
+        sum(count for (_, one, other), count in counts.items() if one == other),
+        len(trips) - len(known),
+    )
+
+
+def _platoons(counts: Mapping[tuple[int, _Part, _Part], int], busiest: Mapping[_Part, str]) -> list[dict[str, object]]:
+    """Return flows of whole platoons. What is less than one waits for the next quarter of an hour of its pair; each pair begins with a share of a platoon, so that as many leave in all."""
+    waits = {pair: k % PLATOON for k, pair in enumerate(sorted({(one, other) for _, one, other in counts}))}
+    demand = list[dict[str, object]]()
+    for (slot, one, other), count in sorted(counts.items()):
+        whole, waits[one, other] = divmod(waits[one, other] + count, PLATOON)
+        if whole:
+            flow = (whole * PLATOON + _SURE) / SPAN
+            demand.append({"from": busiest[one], "to": busiest[other], "begin": slot * SPAN, "until": (slot + 1) * SPAN, "flow": flow})
+    return demand
