@@ -39,13 +39,13 @@ def storm(table: Table, folder: Path) -> None:
 
 
 def options(table: Table, folder: Path) -> None:
-    """Close each of the busiest twenty roads, an hour each, two beside each other."""
+    """Close each of twenty winding roads, an hour each, two beside each other."""
     card = import_model(folder, folder / "twin" / "roads" / "model.sumocfg", Asked("uxsim", "sweep", "plane:sweep"))
     models = Models(folder / "twin")
-    longest = sorted(models.drawing("sweep")["features"], key=lambda f: -len(f["geometry"]["coordinates"]))[:OPTIONS]
+    winding = sorted(models.drawing("sweep")["features"], key=lambda f: -len(f["geometry"]["coordinates"]))[:OPTIONS]
     base = {"models": {"roads": "sweep"}, "hours": HOURS, "step": "5m"}
     scenarios = [
-        made("sweep", base | {"name": f["properties"]["name"], "change": [{"set": "roads:link.closed", "of": [f["properties"]["name"]], "value": 1, "unit": "1"}]}) for f in longest
+        made("sweep", base | {"name": f["properties"]["name"], "change": [{"set": "roads:link.closed", "of": [f["properties"]["name"]], "value": 1, "unit": "1"}]}) for f in winding
     ]
     begun = time.monotonic()
     found = sweep(models, scenarios, Ground(ON_THE_ROAD))
