@@ -232,7 +232,9 @@ def trial(city: Path, keys: Keys | None, moment: str, pick: random.Random, told:
 
 def environment(mqtt_port: int) -> dict[str, str]:
     """Return the settings that bring commits and merges often."""
-    return {"ZS_COMMIT_S": "0.5", "ZS_MERGE_FILES": "4", "ZS_MERGE_S": "1", "ZS_CLASSIFIER": "grams"} | ({"ZS_MQTT": f"mqtt://127.0.0.1:{mqtt_port}"} if mqtt_port else {})
+    return {"ZS_COMMIT_S": "0.5", "ZS_MERGE_FILES": "4", "ZS_MERGE_S": "1", "ZS_CLASSIFIER": "grams", "ZS_TWIN": "off"} | (
+        {"ZS_MQTT": f"mqtt://127.0.0.1:{mqtt_port}"} if mqtt_port else {}
+    )
 
 
 # the reconciliation

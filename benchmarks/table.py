@@ -115,7 +115,7 @@ class Server:
 def serve(city: Path, **environment: str) -> Iterator[Server]:
     """Run a city of its own."""
     port, begun = free_port(), time.monotonic()
-    with process("-m", "zhongshu.cli", "up", "--data", str(city), "--port", str(port), **environment) as held:
+    with process("-m", "zhongshu.cli", "up", "--data", str(city), "--port", str(port), **({"ZS_TWIN": "off"} | environment)) as held:
         wait(f"http://127.0.0.1:{port}/api/vitals")
         yield Server(city, port, held.pid, time.monotonic() - begun)
 

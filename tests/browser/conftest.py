@@ -108,7 +108,10 @@ def city(chromium: str) -> Iterator[City]:
     log = Path(folder) / "log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from zhongshu.cli import app; app()", "up", "--data", f"{folder}/city", "--port", str(port), "--population", "20000"], stdout=out, stderr=out
+            [sys.executable, "-c", "from zhongshu.cli import app; app()", "up", "--data", f"{folder}/city", "--port", str(port), "--population", "20000"],
+            stdout=out,
+            stderr=out,
+            env=os.environ | {"ZS_TWIN": "off"},  # four engines beside a browser on two cores would be heard in every wait
         )
     held = City(f"http://127.0.0.1:{port}")
 
