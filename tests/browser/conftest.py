@@ -59,9 +59,9 @@ def chromium() -> str:
 class City:
     """The city that is served: its address, and requests as one of the demo accounts."""
 
-    def __init__(self, url: str) -> None:
-        """Speak to a city."""
-        self.url = url
+    def __init__(self, url: str, folder: Path) -> None:
+        """Speak to a city, whose files lie in a folder."""
+        self.url, self.folder = url, folder
         self._as: dict[str, httpx.Client] = {}
 
     def as_(self, account: str) -> httpx.Client:
@@ -110,7 +110,7 @@ def city(chromium: str) -> Iterator[City]:
         process = subprocess.Popen(
             [sys.executable, "-c", "from zhongshu.cli import app; app()", "up", "--data", f"{folder}/city", "--port", str(port), "--population", "20000"], stdout=out, stderr=out
         )
-    held = City(f"http://127.0.0.1:{port}")
+    held = City(f"http://127.0.0.1:{port}", Path(folder) / "city")
 
     def lives() -> bool:
         assert process.poll() is None, log.read_text()[-2000:]

@@ -90,7 +90,7 @@ def night(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
         port = free.getsockname()[1]
     with (folder / "log").open("w") as out:
         process = subprocess.Popen([sys.executable, "-c", QUIET, "up", "--data", data, "--port", str(port)], stdout=out, stderr=out)
-    held = City(f"http://127.0.0.1:{port}")
+    held = City(f"http://127.0.0.1:{port}", Path(data))
     water = None
     try:
         held.until(lambda: held.get("/health")["status"] == "ok", "a city")

@@ -42,7 +42,7 @@ def unsurveyed(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     log = folder / "log"
     with log.open("w") as out:
         process = subprocess.Popen(zhongshu("up", "--data", data, "--clock", "replay@2016-12-16T02:00+08:00x600", "--port", str(port)), stdout=out, stderr=out)
-    held = City(f"http://127.0.0.1:{port}")
+    held = City(f"http://127.0.0.1:{port}", Path(data))
     try:
         held.until(lambda: held.get("/health")["status"] == "ok", "a city that lives")
         held.until(lambda: held.get(f"/api/vitals?area={CITY}&indicator=EN01", "duty")["items"][0]["value"], "an air quality index")

@@ -43,7 +43,7 @@ _RUN = (
 SHAPES: dict[str, str] = {
     "Scenarios": "items: [Scenario], next: str?, models: [any], levers: [Lever], outcomes: [Outcome], installed: bool, may: [str]",
     "Scenario": "id: str, question: str, name: str, case: str, hours: num, step: str, spinup: str, seed: int, models: {str}, wishes: [any], changes: int, cost: num, made: time, made_by: str, "
-    "chosen: str, reason: str, decided: time?, decided_by: str, runs: [Run]",
+    "chosen: str, reason: str, decided: time?, decided_by: str, made_by_name_zh: str, made_by_name_en: str, decided_by_name_zh: str, decided_by_name_en: str, runs: [Run]",
     "Run": _RUN,
     "RunTold": f"{_RUN}, scenario_of: Scenario, seconds: [num], series: any, exchanges: Exchanges, skill: [Skill]",
     "Exchanges": "items: [Exchange], next: int?, total: int",
