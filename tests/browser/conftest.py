@@ -59,9 +59,9 @@ def chromium() -> str:
 class City:
     """The city that is served: its address, and requests as one of the demo accounts."""
 
-    def __init__(self, url: str) -> None:
-        """Speak to a city."""
-        self.url = url
+    def __init__(self, url: str, folder: Path) -> None:
+        """Speak to a city, whose files lie in a folder."""
+        self.url, self.folder = url, folder
         self._as: dict[str, httpx.Client] = {}
 
     def as_(self, account: str) -> httpx.Client:
@@ -113,7 +113,7 @@ def city(chromium: str) -> Iterator[City]:
             stderr=out,
             env=os.environ | {"ZS_TWIN": "off"},  # four engines beside a browser on two cores would be heard in every wait
         )
-    held = City(f"http://127.0.0.1:{port}")
+    held = City(f"http://127.0.0.1:{port}", Path(folder) / "city")
 
     def lives() -> bool:
         assert process.poll() is None, log.read_text()[-2000:]

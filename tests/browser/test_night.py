@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -90,7 +91,7 @@ def night(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
         port = free.getsockname()[1]
     with (folder / "log").open("w") as out:
         process = subprocess.Popen([sys.executable, "-c", QUIET, "up", "--data", data, "--port", str(port)], stdout=out, stderr=out)
-    held = City(f"http://127.0.0.1:{port}")
+    held = City(f"http://127.0.0.1:{port}", Path(data))
     water = None
     try:
         held.until(lambda: held.get("/health")["status"] == "ok", "a city")

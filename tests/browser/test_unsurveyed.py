@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def unsurveyed(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     log = folder / "log"
     with log.open("w") as out:
         process = subprocess.Popen(zhongshu("up", "--data", data, "--clock", "replay@2016-12-16T02:00+08:00x600", "--port", str(port)), stdout=out, stderr=out)
-    held = City(f"http://127.0.0.1:{port}")
+    held = City(f"http://127.0.0.1:{port}", Path(data))
     try:
         held.until(lambda: held.get("/health")["status"] == "ok", "a city that lives")
         held.until(lambda: held.get(f"/api/vitals?area={CITY}&indicator=EN01", "duty")["items"][0]["value"], "an air quality index")

@@ -32,6 +32,7 @@ export const router = createRouter({
     { path: '/desk/duty', component: () => import('./views/centre/DutyView.vue'), meta: { title: 'title.duty', theme: 'light', staff: true } },
     { path: '/desk/evaluate', component: () => import('./views/desk/EvaluateView.vue'), meta: { title: 'title.evaluate', theme: 'light', staff: true } },
     { path: '/desk/running', component: () => import('./views/desk/RunningView.vue'), meta: { title: 'title.running', theme: 'light', staff: true } },
+    { path: '/whatif', component: () => import('./views/whatif/WhatIfView.vue'), meta: { title: 'title.whatif', theme: 'light', staff: true } },
     { path: '/brief', component: () => import('./views/centre/BriefView.vue'), meta: { title: 'title.brief', theme: 'light', staff: true } },
     { path: '/desk/case/:id', component: () => import('./views/desk/CaseView.vue'), meta: { title: 'title.case', theme: 'light', staff: true } },
     { path: '/data', component: () => import('./views/data/DataView.vue'), meta: { title: 'title.data', theme: 'light', staff: true } },

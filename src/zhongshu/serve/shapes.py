@@ -43,7 +43,7 @@ _RUN = (
 SHAPES: dict[str, str] = {
     "Scenarios": "items: [Scenario], next: str?, models: [any], levers: [Lever], outcomes: [Outcome], installed: bool, may: [str]",
     "Scenario": "id: str, question: str, name: str, case: str, hours: num, step: str, spinup: str, seed: int, models: {str}, wishes: [any], changes: int, cost: num, made: time, made_by: str, "
-    "chosen: str, reason: str, decided: time?, decided_by: str, runs: [Run]",
+    "chosen: str, reason: str, decided: time?, decided_by: str, made_by_name_zh: str, made_by_name_en: str, decided_by_name_zh: str, decided_by_name_en: str, runs: [Run]",
     "Lessons": "items: [Lesson], next: str?, running: Attempt?, attempts: [Attempt], may: bool",
     "Lesson": "id: str, zh: str, en: str, about_zh: str, about_en: str, lasts: str, tasks: int, playable: bool",
     "Attempt": "attempt: int, lesson: str, zh: str, en: str, begun: time, begun_by: str, ended: time?, points: num, of: int, left_s: num, tasks: [LessonTask], deeds: [LessonDeed]",

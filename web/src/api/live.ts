@@ -2,6 +2,7 @@
 import { withQuery } from './http'
 import type { Level } from './vitals'
 import type { Finding } from './findings'
+import type { RunState } from './foresight'
 import type { Lead } from './leads'
 
 /** What is told of something at the centre: which it is, and that it changed. An order's or report's comes as its incident's. */
@@ -25,11 +26,12 @@ export interface Changes {
   mode: Told
   incident: Told
   handover: unknown
+  run: { id: string; state: RunState; progress: number }
   reset: unknown
 }
 
 export type Topic = keyof Changes
-export const TOPICS: Topic[] = ['vital', 'finding', 'lead', 'case', 'clock', 'reading', 'story', 'warning', 'response', 'mode', 'incident', 'handover', 'reset']
+export const TOPICS: Topic[] = ['vital', 'finding', 'lead', 'case', 'clock', 'reading', 'story', 'warning', 'response', 'mode', 'incident', 'handover', 'run', 'reset']
 
 export interface Ears {
   onOpen: () => void

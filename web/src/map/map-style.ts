@@ -63,6 +63,7 @@ function wholeStyle(tiles: string, dark: boolean): StyleSpecification {
       rain: { type: 'geojson', data: EMPTY },
       areas: { type: 'geojson', data: EMPTY },
       devices: { type: 'geojson', data: EMPTY },
+      overlay: { type: 'geojson', data: EMPTY },
     },
     layers: [
       { id: 'ground', type: 'background', paint: { 'background-color': INK.ground } },
@@ -113,8 +114,40 @@ function wholeStyle(tiles: string, dark: boolean): StyleSpecification {
         layout: { 'text-field': labelField(), 'text-font': FONT, 'text-size': 14, 'text-variable-anchor': ['left', 'right', 'top', 'bottom'], 'text-radial-offset': 0.7, 'text-justify': 'auto' },
         paint: { 'text-color': INK.label, 'text-halo-color': INK.ground, 'text-halo-width': 1.4 },
       },
+      ...overlay(INK),
     ],
   }
+}
+
+/** What is drawn over the map for a while: models' objects thin, what comes out of order as filled marks, what is set as hollow ones, what is pointed at dashed. */
+function overlay(ink: Ink): LayerSpecification[] {
+  const over = { source: 'overlay' as const }
+  const look = (...names: string[]): ExpressionSpecification => ['in', ['get', 'look'], ['literal', names]]
+  const form = (name: string): ExpressionSpecification => ['==', ['geometry-type'], name]
+  const TONE: ExpressionSpecification = ['get', 'tone']
+  return [
+    { id: 'over-area', type: 'fill', ...over, filter: ['all', look('wish'), form('Polygon')], paint: { 'fill-color': TONE, 'fill-opacity': 0.1 } },
+    { id: 'over-model', type: 'line', ...over, filter: ['all', look('model'), form('LineString')], paint: { 'line-color': TONE, 'line-width': 1.25, 'line-opacity': 0.55 } },
+    { id: 'over-model-dot', type: 'circle', ...over, filter: ['all', look('model'), form('Point')], paint: { 'circle-radius': 2.5, 'circle-color': ink.ground, 'circle-stroke-color': TONE, 'circle-stroke-width': 1, 'circle-stroke-opacity': 0.7 } },
+    { id: 'over-line', type: 'line', ...over, filter: ['all', look('out', 'set'), form('LineString')], layout: { 'line-cap': 'round' }, paint: { 'line-color': TONE, 'line-width': 5 } },
+    { id: 'over-wish', type: 'line', ...over, filter: look('wish'), paint: { 'line-color': TONE, 'line-width': 2, 'line-dasharray': [3, 2] } },
+    {
+      id: 'over-dot',
+      type: 'circle',
+      ...over,
+      filter: ['all', look('out', 'set'), form('Point')],
+      paint: { 'circle-radius': ['interpolate', ['linear'], ['zoom'], 11, 5, 15, 9], 'circle-color': ['match', ['get', 'look'], 'set', ink.ground, TONE], 'circle-stroke-color': ['match', ['get', 'look'], 'set', TONE, ink.ground], 'circle-stroke-width': 1.5 },
+    },
+    {
+      id: 'over-mark',
+      type: 'symbol',
+      ...over,
+      minzoom: 12,
+      filter: look('out', 'set'),
+      layout: { 'symbol-placement': 'point', 'text-field': ['get', 'mark'], 'text-font': FONT, 'text-size': 10, 'text-allow-overlap': true, 'text-ignore-placement': true },
+      paint: { 'text-color': ['match', ['get', 'look'], 'set', TONE, ink.ground] },
+    },
+  ]
 }
 
 const EARTH_M = 111_320

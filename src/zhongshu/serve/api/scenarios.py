@@ -257,7 +257,9 @@ def model(asked: Door, name: str) -> dict[str, Any]:
 
 def _scenario(asked: Asked, row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     body = row["body"]
-    return {
+    called = asked.city.identity.names({who for who in (row["made_by"], row["decided_by"]) if who})
+    names = {f"{deed}_name_{lang}": called.get(row[deed], ("", ""))[k] for deed in ("made_by", "decided_by") for k, lang in enumerate(("zh", "en"))}
+    return names | {
         "id": row["id"],
         "question": row["question"],
         "name": row["name"],
