@@ -66,6 +66,7 @@ def test_nobody_gets_no_further_than_the_door(outside: Owner, route: Any) -> Non
         seat="dispatcher",
         command="verify",
         task="1",
+        attempt=1,
         order="1",
         kind="classes",
         version="x",
