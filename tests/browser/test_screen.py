@@ -83,9 +83,27 @@ def test_a_finding_is_shown_although_the_fetch_beside_it_does_not_hold_it_yet(pa
         "acknowledged_by": None,
     }
     page = page_of("/login")
-    page.route("**/api/findings**", lambda route: route.fulfill(json={"items": [], "next": None}))
+    fetched: list[Any] = []
+
+    def once(route: Any) -> None:
+        fetched.append(route)
+        if len(fetched) <= 2:
+            route.fulfill(json={"items": [], "next": None})
+
+    page.route("**/api/findings**", once)
     page.route("**/api/live**", lambda route: route.fulfill(content_type="text/event-stream", body=f"retry: 500\nevent: finding\ndata: {json.dumps(told)}\n\n"))
-    page.goto("/screen")
+    late: list[Any] = []
+
+    def hold(route: Any) -> None:
+        late.append(route)
+
+    page.route("**/api/areas?level=street**", hold)
+    with page.expect_response("**/api/live**"):
+        page.goto("/screen")
+    page.wait_for_timeout(1000)
+    assert late, "the names of the areas come after what was told"
+    for request in late:
+        request.continue_()
     ring = page.locator(".p-map .ring")
     expect(ring).to_have_count(1)
     expect(ring).to_have_attribute("aria-label", re.compile(street["name_zh"]))

@@ -48,11 +48,19 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
     const [open, done] = await Promise.all([listCases({ state: 'open', order: 'due', limit: 500 }), listCases({ state: 'closed', limit: 200 })])
     return { items: [...open.items, ...done.items.filter((c) => c.closed)], next: open.next ?? null, counts: open.counts ?? null }
   })
+  const named = computed(() => findings.data.value?.map((f) => ({ ...namesOf(f), ...f })) ?? null)
   const changed = ref<Record<string, number>>({})
   const fresh = shallowRef<Set<string>>(new Set())
 
   const byCode = computed(() => new Map<string, Indicator>((indicators.data.value ?? []).map((i) => [i.code, i])))
   const shapeOf = computed(() => new Map<string, AreaItem>((shapes.data.value ?? []).map((s) => [s.code, s])))
+
+  /** The names of what was only told of: those that are known by now, signs and areas may come after it. */
+  function namesOf(f: Finding) {
+    const sign = byCode.value.get(f.indicator)
+    const place = shapeOf.value.get(f.area) ?? shapeOf.value.get(`${f.area.slice(0, 9)}000000`)
+    return { rule_zh: sign?.name_zh ?? f.rule, rule_en: sign?.name_en ?? f.rule, area_name_zh: place?.name_zh ?? f.area, area_name_en: place?.name_en ?? f.area, unit: sign?.unit ?? '' }
+  }
 
   const tiles = computed<Vital[]>(() => {
     const all = (vitals.data.value ?? []).filter((v) => !theme.value || byCode.value.get(v.indicator)?.theme === theme.value)
@@ -100,7 +108,7 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
   const looks = new Set<ReturnType<typeof setTimeout>>()
   onScopeDispose(() => looks.forEach(clearTimeout))
 
-  /** What the stream tells is newer than what a fetch beside it may find: it is shown at once, named as far as is known here, and fetched again. */
+  /** What the stream tells is newer than what a fetch beside it may find: it is shown at once and fetched again. */
   function take(news: Finding) {
     const rest = (findings.data.value ?? []).filter((f) => f.id !== news.id)
     const held = (findings.data.value ?? []).find((f) => f.id === news.id)
@@ -108,10 +116,7 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
       told.delete(news.id)
       findings.data.value = rest
     } else {
-      const sign = byCode.value.get(news.indicator)
-      const place = shapeOf.value.get(news.area) ?? shapeOf.value.get(`${news.area.slice(0, 9)}000000`)
-      const names = { rule_zh: sign?.name_zh ?? news.rule, rule_en: sign?.name_en ?? news.rule, area_name_zh: place?.name_zh ?? news.area, area_name_en: place?.name_en ?? news.area }
-      const known: Finding = { ...names, unit: sign?.unit ?? '', lead: null, case: null, ...held, ...(news as Partial<Finding>) } as Finding
+      const known = { lead: null, case: null, ...held, ...(news as Partial<Finding>) } as Finding
       told.set(news.id, known)
       findings.data.value = [known, ...rest]
     }
@@ -160,7 +165,7 @@ export function useSituation(area: Ref<string>, theme: Ref<string>, chosen: Ref<
   watch(chosen, () => void streets.load())
   watch(here.data, () => void above.load())
 
-  return { indicators, here, above, vitals, shapes, streets, findings, closed, leads, waiting, cases, tiles, refused, byCode, shapeOf, changed, fresh, everything }
+  return { indicators, here, above, vitals, shapes, streets, findings: { ...findings, data: named }, closed, leads, waiting, cases, tiles, refused, byCode, shapeOf, changed, fresh, everything }
 }
 
 export type Situation = ReturnType<typeof useSituation>
