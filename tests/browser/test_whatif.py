@@ -3,6 +3,8 @@
 The model is one street's sewer under the city's first underpass, unless the city has sewers of its own.
 """
 
+import re
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -153,3 +155,49 @@ def test_a_phone_shows_it_and_a_guest_may_only_look(underpass: dict[str, Any], p
     page.locator(".card").first.wait_for()
     sane(page)
     expect(page.get_by_role("button", name="＋ 加一个选项")).to_have_count(0)
+
+
+@pytest.fixture(scope="module")
+def wet(city: Any, underpass: dict[str, Any]) -> dict[str, Any]:
+    """Return a run that is done: 200 mm in half an hour."""
+    desk = city.as_("duty")
+    body = {"name": "大雨", "hours": 0.5, "step": "5m", "spinup": "5m", "wishes": [{"lever": "rain", "amount": 200.0}]}
+    scenario = desk.post("/api/scenarios", json=body).raise_for_status().json()
+    run = desk.post(f"/api/scenarios/{scenario['id']}/runs", json={}).raise_for_status().json()
+    for _ in range(300):
+        told = desk.get(f"/api/runs/{run['id']}").raise_for_status().json()
+        if told["state"] == "done":
+            return dict(told)
+        time.sleep(0.2)
+    raise AssertionError(told)
+
+
+@pytest.mark.parametrize(("language", "width", "height"), [("zh", 1920, 1080), ("en", 390, 844)])
+def test_the_screen_goes_from_what_was_to_what_is_foreseen_and_back(wet: dict[str, Any], page_of: Any, language: str, width: int, height: int) -> None:
+    page = page_of(f"/screen?run={wet['id']}", "duty", width=width, height=height, language=language)
+    ahead, back, now, blank = {"zh": ("预测", "回看", "现在", "不预测"), "en": ("Forecast for", "Looking back", "now", "Not foreseen")}[language]
+    slider, strip = page.locator(".p-time input"), page.locator(".p-story .strip")
+    expect(page.locator(".p-time .play")).to_be_visible()
+    expect(slider).to_have_attribute("aria-valuetext", now)
+    slider.press("End")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(ahead))
+    expect(strip).to_contain_text("大雨")
+    ponding = page.locator(".tile.ahead:not(.blank)", has_text={"zh": "易涝点积水深度", "en": "Ponding depth"}[language])
+    expect(ponding).to_have_count(1)
+    expect(page.locator(".tile.blank").first).to_contain_text(blank)
+    expect(page.locator(".tile.ahead:not(.blank)", has_text={"zh": "感知设备在线率", "en": "Devices online"}[language])).to_have_count(0)
+    strip.get_by_role("button").first.click()
+    expect(strip.locator(".skill")).to_be_visible()
+    sane(page)
+    slider.press("Home")
+    expect(strip).to_contain_text(back)
+    expect(page.locator(".tile.past").first).to_be_visible()
+    sane(page)
+    strip.get_by_role("button").last.click()
+    expect(strip).to_have_count(0)
+    expect(page.locator(".tile.now").first).to_be_visible()
+    page.locator(".p-time .play").click()
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(ahead))
+    page.locator(".p-time .play").click()
+    page.locator("body").press("Escape")
+    expect(strip).to_have_count(0)

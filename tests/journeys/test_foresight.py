@@ -114,6 +114,7 @@ def test_a_what_if_starts_from_the_record_and_is_read_by_the_same_signs(city: De
     ahead = {row["indicator"]: row for row in city.ask("GET", f"/api/runs/{wet['id']}/vitals?area={area}&at={MINUTES * 60}")["items"]}
     assert ahead and all(ahead[code]["unit"] == now[code]["unit"] for code in ahead)
     assert any(row["level"] in {"red", "orange", "yellow"} for row in ahead.values()), ahead
+    assert "IN01" in now and "IN01" not in ahead, "of eleven types of devices one is foreseen: how many are heard from is not"
     code = next(code for code, row in ahead.items() if row["level"] in {"red", "orange", "yellow"})
     line = city.ask("GET", f"/api/runs/{wet['id']}/vitals/{code}/{area}")["points"]
     assert len(line) == MINUTES and line[-1][1] == ahead[code]["value"] and line[-1][2] == ahead[code]["level"]

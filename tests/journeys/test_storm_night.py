@@ -113,6 +113,7 @@ def rise(town: Town, water: Water) -> tuple[Any, list[dict[str, str]]]:
     until(lambda: vital(town, area)["level"] not in {"stale", "orange", "red"} and vital(town, area)["value"] is not None, "a sign that is alive and calm")
     water.rain, water.depth = 42.0, 31.0
     until(lambda: vital(town, area)["level"] in {"orange", "red"}, "the sign's level")
+    seen = town.ok("duty", "GET", f"/api/vitals/DR02/{area}")["live"]
 
     def open_leads() -> list[Any]:
         return [row for row in town.ok("duty", "GET", "/api/leads?state=open")["items"] if row["indicator"] == "DR02" and row["area"] == area]
@@ -127,7 +128,19 @@ def rise(town: Town, water: Water) -> tuple[Any, list[dict[str, str]]]:
     assert lead["voices"] == VOICES, "every voice is with the one lead"
     assert all("同类" in link["reason_zh"] for link in lead["links"])
     assert {link["request"] for link in lead["links"]} == {each["number"] for each in told}
+    looked_back(town, area, seen)
     return lead, told
+
+
+def looked_back(town: Town, area: str, seen: Any) -> None:
+    """The screen of a past moment shows what it showed then; of a moment to come there is nothing to look back at."""
+    before = town.ok("duty", "GET", f"/api/vitals?area={area}&at={seen['at'].replace('+', '%2B')}")["items"]
+    assert next(row for row in before if row["indicator"] == "DR02")["value"] == seen["value"]
+    whole = town.ok("duty", "GET", f"/api/vitals?depth=street&indicator=DR02&at={seen['at'].replace('+', '%2B')}")["items"]
+    assert any(row["level"] in {"orange", "red"} for row in whole) and all(row["area"].endswith("000000") for row in whole)
+    assert all(row["level"] == "stale" for row in town.ok("duty", "GET", f"/api/vitals?area={area}&indicator=DR02&at=2001-01-01T00:00:00Z")["items"])
+    for moment in ("2150-01-01T00:00:00Z", "9999-12-31T00:00:00Z", "yesterday"):
+        town.refused("duty", "GET", f"/api/vitals?at={moment}", 400)
 
 
 def send(town: Town, lead: Any) -> Any:

@@ -62,9 +62,9 @@ class Foretold:
             return explainer.over(indicators, times, levels)
 
     def foreseen_signs(self, run: docket.Row) -> list[Indicator]:
-        """Return the signs of which a run foresees some reading."""
+        """Return the signs of which a run foresees every property they measure: one that is half foreseen would say what nobody foresaw."""
         seen = set(run["told"].get("sights", ()))
-        return [sign for sign in self.parts.watch.indicators.values() if seen & {spec.property for spec in sign.specs()}]
+        return [sign for sign in self.parts.watch.indicators.values() if (needed := {spec.property for spec in sign.specs()}) and needed <= seen]
 
     def map(self, run: docket.Row, second: int) -> dict[str, Any]:
         """Return what is out of order at a time of a run (seconds since its beginning) as GeoJSON: objects where an outcome's bound holds, and what was set."""

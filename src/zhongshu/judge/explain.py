@@ -74,9 +74,9 @@ class Explainer:
             held |= {spec: self._fold(spec, table, k) for k, spec in enumerate(specs)}
         return {i.code: self.judge.values(i, levels or i.levels, at, lambda spec, levels: held[spec].parts(levels)) for i in wanted}
 
-    def row(self, indicator: Indicator, area: int, now: int) -> dict[str, Any]:
-        """Return the value, level, band and age of one area: what a tile shows."""
-        values = self.watch.latest.get(indicator.code)
+    def row(self, indicator: Indicator, area: int, now: int, values: Values | None = None) -> dict[str, Any]:
+        """Return the value, level, band and age of one area: what a tile shows, of the latest values or of those that are given."""
+        values = self.watch.latest.get(indicator.code) if values is None else values
         place = None if values is None else values.find(area)
         if values is None or place is None:
             return {

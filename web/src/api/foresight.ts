@@ -147,6 +147,7 @@ export interface Skill {
 }
 
 export interface RunTold extends Run {
+  scenario_of: Scenario
   seconds: number[]
   series: Record<string, number[]>
   exchanges: { items: Exchange[]; next: number | null; total: number }

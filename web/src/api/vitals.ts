@@ -79,7 +79,7 @@ export interface SeriesPoint {
 
 const at = (indicator: string, area: string) => `/api/vitals/${part(indicator)}/${part(area)}`
 
-export const listVitals = (query: { area?: string; indicator?: string; level?: string; depth?: string }) =>
+export const listVitals = (query: { area?: string; indicator?: string; level?: string; depth?: string; at?: string }) =>
   get<Page<Vital>>('/api/vitals', { ...query, limit: 5000 })
 export const explainVital = (indicator: string, area: string) => get<Explained>(at(indicator, area))
 export const pageReadings = (indicator: string, area: string, after: string, limit = 20) =>

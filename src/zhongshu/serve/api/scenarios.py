@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from zhongshu.foresee import docket
-from zhongshu.kernel.area import interval, parse_area, show_area
+from zhongshu.kernel.area import interval, level_of, parse_area, show_area
 from zhongshu.kernel.clock import parse_time, rfc3339
 from zhongshu.kernel.finding import Status
 from zhongshu.kernel.problem import declare
@@ -195,7 +195,7 @@ def vitals(asked: Door, id: str, at: int = 0, area: str = "", indicator: str = "
     moment = min(row["until"], begin + at * 1_000_000) if at > 0 else row["until"]
     within = parse_area(area) if area else city.about.code
     low, high = interval(within)
-    levels = (LEVELS.get(depth, LEVELS["street"]),) if depth else tuple(LEVELS.values())
+    levels = (LEVELS.get(depth, LEVELS["street"]) if depth else level_of(within),)
     items = []
     for _, found in foresight.told.values(row, signs, [moment], levels) if signs else []:
         for sign in signs:

@@ -5,17 +5,24 @@ from typing import Any
 
 from zhongshu.act import record as desk
 from zhongshu.judge import Indicator, record
-from zhongshu.kernel.area import Level, interval, parse_area, show_area
+from zhongshu.kernel.area import Level, interval, level_of, parse_area, show_area
 from zhongshu.kernel.clock import BAD_TIME, parse_time, rfc3339
 from zhongshu.kernel.condition import quote
 from zhongshu.kernel.finding import Status
 from zhongshu.kernel.grade import EVERYWHERE, Scope
+from zhongshu.kernel.problem import declare
 from zhongshu.kernel.reading import Flag
 from zhongshu.serve.api.hourly import rolled_up_before
 from zhongshu.serve.api.readings import page
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, Door
 
+AHEAD = declare(
+    "vitals.ahead",
+    "invalid",
+    zh=("{text} 还没有到，没有体征可看。", "未来的体征由推演给出：见 /api/runs。"),
+    en=("{text} has not come; there are no signs of it.", "What is to come is foreseen by runs: see /api/runs."),
+)
 EARLIEST, LATEST = parse_time("1971-01-01T00:00:00Z"), parse_time("2200-01-01T00:00:00Z")
 """Between these a value may be asked for: bands are looked up by the city's days, which the ends of the calendar have not got."""
 LEVELS = {"city": Level.CITY, "district": Level.DISTRICT, "street": Level.STREET, "community": Level.COMMUNITY, "cell": Level.CELL}
@@ -28,10 +35,13 @@ def indicators(asked: Door) -> dict[str, Any]:
     return {"items": [explainer.describe(i) | {"sql": explainer.sql(i, Level.CITY, at)} for i in asked.city.watch.indicators.values()], "next": None}
 
 
-def vitals(asked: Door, area: str = "", indicator: str = "", depth: str = "", level: str = "") -> dict[str, Any]:
-    """List the values of an area, or with `depth` of all areas of that level inside it; one indicator or all."""
+def vitals(asked: Door, area: str = "", indicator: str = "", depth: str = "", level: str = "", at: str = "") -> dict[str, Any]:
+    """List the values of an area, or with `depth` of all areas of that level inside it; one indicator or all; now, or as they were known `at` a time."""
     city = asked.city
     within = parse_area(area) if area else city.about.code
+    if at:
+        rows = _past(asked, _moment(city, at), within, indicator, LEVELS.get(depth, Level.STREET) if depth else level_of(within))
+        return {"items": [r for r in rows if not level or r["level"] == level], "next": None}
     codes = [city.explainer.indicator(indicator)] if indicator else list(city.watch.indicators.values())
     now, todo = city.clock.now(), city.office.read(record.unacknowledged)
     known = city.guard.scope(asked.principal, "read", "case")
@@ -40,6 +50,28 @@ def vitals(asked: Door, area: str = "", indicator: str = "", depth: str = "", le
     areas = [within] if not depth else [a.code for a in city.areas.at(LEVELS.get(depth, Level.STREET)) if low <= a.code < high]
     rows = [_tile(city, i, a, now, todo, actions) for i in codes for a in areas if asked.scope.holds(a)]
     return {"items": [r for r in rows if not level or r["level"] == level], "next": None}
+
+
+def _moment(city: City, text: str) -> int:
+    """Return a past time a screen may be looked back at. Raises `time.bad`, `vitals.ahead`."""
+    moment = parse_time(text)
+    if not EARLIEST <= moment < LATEST:
+        raise BAD_TIME(text=text)
+    if moment > city.clock.now():
+        raise AHEAD(text=text)
+    return moment
+
+
+def _past(asked: Asked, moment: int, within: int, indicator: str, level: Level) -> list[dict[str, Any]]:
+    """Return rows as they were at a time, computed from what was known then by the definitions then in force."""
+    city, explainer = asked.city, asked.city.explainer
+    declared = [explainer.indicator(indicator, moment)] if indicator else list(explainer.in_force(moment).values())
+    signs = [sign for sign in declared if level in sign.levels]
+    low, high = interval(within)
+    areas = [area.code for area in city.areas.at(level) if low <= area.code < high and asked.scope.holds(area.code)]
+    found = explainer.recompute_all(signs, moment, levels=(level,)) if areas else {}
+    bare: dict[str, Any] = {"spark": [], "last_action": None, "finding": None, "acknowledged": True}
+    return [explainer.row(sign, area, moment, found[sign.code]) | bare for sign in signs for area in areas]
 
 
 def _actions(conn: Any, known: Scope) -> list[tuple[str, int, dict[str, Any]]]:  # noqa: ANN401 (a SQLAlchemy connection)

@@ -7,24 +7,35 @@ import { isBad, rank } from '@/say/level'
 import { usePick } from '@/say/pick'
 import { useCity } from '@/state/city'
 import type { useGround } from './ground'
+import type { Moment } from './moment'
 import type { Situation } from './situation'
 
-export function usePainted(s: Situation, ground: ReturnType<typeof useGround>, chosen: Ref<string | null>) {
+/** `moment`: what is shown instead of now. */
+export function usePainted(s: Situation, ground: ReturnType<typeof useGround>, chosen: Ref<string | null>, moment: Moment) {
   const { t } = useI18n()
   const say = usePick()
   const city = useCity()
   const nameOf = (code: string) => say(s.byCode.value.get(code), 'name') || code
   const told = (vital: Vital, name: string) => ({ vital, name, sign: nameOf(vital.indicator), decimals: s.byCode.value.get(vital.indicator)?.decimals })
 
-  /** What the map paints: the chosen sign's levels, else the worst level of open findings by street. */
+  const streets = computed(() => (moment.when.value === 'now' ? s.streets.data.value : moment.shown.value?.streets) ?? [])
+  /** Those that were open at the moment; of what is to come nobody has found anything. */
+  const findings = computed(() => {
+    const [at, open] = [moment.at.value, s.findings.data.value ?? []]
+    if (moment.when.value === 'now' || at === null) return open
+    const began = [...open, ...(s.closed.data.value ?? [])].filter((f) => Date.parse(f.opened) <= at)
+    return moment.when.value === 'ahead' ? [] : began.filter((f) => !f.closed || Date.parse(f.closed) > at)
+  })
+  /** What the map paints: the chosen sign's levels, else the worst level of open findings by street, or of what is foreseen there. */
   const levels = computed(() => {
     const painted = new Map<string, Level>()
     const keep = (code: string, level: Level) => {
       const held = painted.get(code)
       if (isBad(level) && (!held || rank(level) < rank(held))) painted.set(code, level)
     }
-    if (chosen.value) for (const v of s.streets.data.value ?? []) if (v.indicator === chosen.value) keep(v.area, v.level)
-    if (!chosen.value) for (const f of s.findings.data.value ?? []) keep(`${f.area.slice(0, 9)}000000`, f.level)
+    const ahead = moment.when.value === 'ahead'
+    if (chosen.value || ahead) for (const v of streets.value) if (!chosen.value || v.indicator === chosen.value) keep(v.area, v.level)
+    if (!chosen.value) for (const f of findings.value) keep(`${f.area.slice(0, 9)}000000`, f.level)
     return painted
   })
   /** An unsurveyed city has no streets to list: its own signs stand in their place, those that are known. */
@@ -34,7 +45,7 @@ export function usePainted(s: Situation, ground: ReturnType<typeof useGround>, c
   })
   const listed = computed(() => {
     if (!ground.surveyed.value && !s.shapes.data.value?.length) return own.value
-    const bad = (s.streets.data.value ?? []).filter((v) => isBad(v.level) && (!chosen.value || v.indicator === chosen.value))
+    const bad = streets.value.filter((v) => isBad(v.level) && (!chosen.value || v.indicator === chosen.value))
     return [...bad]
       .sort((a, b) => rank(a.level) - rank(b.level) || (b.value ?? 0) - (a.value ?? 0))
       .map((vital) => told(vital, say(s.shapeOf.value.get(vital.area), 'name') || vital.area))
@@ -44,7 +55,7 @@ export function usePainted(s: Situation, ground: ReturnType<typeof useGround>, c
     return (s.shapes.data.value ?? []).filter((one) => !bad.has(one.code)).length
   })
   const rings = computed<Ring[]>(() =>
-    (s.findings.data.value ?? []).flatMap((f) => {
+    findings.value.flatMap((f) => {
       const lead = (s.leads.data.value?.items ?? []).find((l) => l.id === f.lead)
       const one = (s.cases.data.value?.items ?? []).find((c) => c.id === f.case || c.finding === f.id)
       const shape = s.shapeOf.value.get(f.area) ?? s.shapeOf.value.get(`${f.area.slice(0, 9)}000000`)
@@ -55,5 +66,5 @@ export function usePainted(s: Situation, ground: ReturnType<typeof useGround>, c
     }),
   )
 
-  return { levels, listed, normalStreets, rings, nameOf }
+  return { levels, listed, normalStreets, findings, rings, nameOf }
 }

@@ -26,9 +26,36 @@ interface Given {
   told: Scenarios
 }
 
+type Told = Pick<Given, 'seen' | 'models'> & { told: Pick<Scenarios, 'outcomes'> }
+
+/** By outcome and by what was set: the features of a group share their words. */
+export function useGroups(given: () => Told, tones = { out: OUT, set: DONE }) {
+  const say = usePick()
+  const said = useSaid()
+  return computed(() => {
+    const { seen, told, models } = given()
+    const found = new Map<string, { key: string; words: string; mark: string; tone: string; hollow: boolean; all: Drawn[] }>()
+    for (const one of seen) {
+      const { outcome, set, value, model } = one.properties
+      const key = outcome ? `o-${outcome}` : `s-${set}=${value}`
+      if (!found.has(key)) {
+        const place = told.outcomes.findIndex((each) => each.id === outcome)
+        const what = String(set ?? '').split(':')[1] ?? ''
+        const words = outcome ? say(told.outcomes[place], '') || String(outcome) : said.setting(what, Number(value), models.find((each) => each.name === model)?.inputs[what] ?? '1')
+        found.set(key, { key, words, mark: outcome ? (MARKS[place % MARKS.length] ?? '▲') : '', tone: outcome ? tones.out : tones.set, hollow: !outcome, all: [] })
+      }
+      found.get(key)!.all.push(one)
+    }
+    const bad = [...found.values()].filter((one) => !one.hollow).sort((a, b) => b.all.length - a.all.length)
+    const set = [...found.values()].filter((one) => one.hollow).map((one, i) => ({ ...one, mark: LETTERS[i % LETTERS.length]! }))
+    return [...bad, ...set]
+  })
+}
+export const marksOf = (groups: { hollow: boolean; tone: string; mark: string; all: Drawn[] }[]): Feature[] =>
+  [...groups].reverse().flatMap((group) => group.all.filter((one) => one.geometry).map((one): Feature => ({ type: 'Feature', geometry: one.geometry as Feature['geometry'], properties: { look: group.hollow ? 'set' : 'out', tone: group.tone, mark: group.mark } })))
+
 export function useLayers(given: () => Given) {
   const { t } = useI18n()
-  const say = usePick()
   const said = useSaid()
   const shown = reactive(new Set<string>())
   const held = shallowReactive(new Map<string, Drawn[]>())
@@ -48,25 +75,7 @@ export function useLayers(given: () => Given) {
     }
   }
 
-  /** By outcome and by what was set: the features of a group share their words. */
-  const groups = computed(() => {
-    const { seen, told, models } = given()
-    const found = new Map<string, { key: string; words: string; mark: string; tone: string; hollow: boolean; all: Drawn[] }>()
-    for (const one of seen) {
-      const { outcome, set, value, model } = one.properties
-      const key = outcome ? `o-${outcome}` : `s-${set}=${value}`
-      if (!found.has(key)) {
-        const place = told.outcomes.findIndex((each) => each.id === outcome)
-        const what = String(set ?? '').split(':')[1] ?? ''
-        const words = outcome ? say(told.outcomes[place], '') || String(outcome) : said.setting(what, Number(value), models.find((each) => each.name === model)?.inputs[what] ?? '1')
-        found.set(key, { key, words, mark: outcome ? (MARKS[place % MARKS.length] ?? '▲') : '', tone: outcome ? OUT : DONE, hollow: !outcome, all: [] })
-      }
-      found.get(key)!.all.push(one)
-    }
-    const bad = [...found.values()].filter((one) => !one.hollow).sort((a, b) => b.all.length - a.all.length)
-    const set = [...found.values()].filter((one) => one.hollow).map((one, i) => ({ ...one, mark: LETTERS[i % LETTERS.length]! }))
-    return [...bad, ...set]
-  })
+  const groups = useGroups(given)
   const legend = computed(() => {
     const { drawing, option } = given()
     const placed = option?.wishes.filter((wish) => wish.at).length ?? 0
@@ -80,7 +89,7 @@ export function useLayers(given: () => Given) {
     const out: Feature[] = []
     const add = (geometry: unknown, properties: Record<string, unknown>) => geometry && out.push({ type: 'Feature', geometry: geometry as Feature['geometry'], properties })
     for (const name of shown) if (!nowhere(given().models.find((one) => one.name === name)?.crs ?? '')) for (const one of held.get(name) ?? []) add(one.geometry, { look: 'model', tone: toneOf(name) })
-    for (const group of [...groups.value].reverse()) for (const one of group.all) add(one.geometry, { look: group.hollow ? 'set' : 'out', tone: group.tone, mark: group.mark })
+    out.push(...marksOf(groups.value))
     option?.wishes.forEach((wish) => add(wish.at?.type === 'Point' ? null : wish.at, { look: 'wish', tone: DONE }))
     const { points, shape } = drawing
     if (shape.value && shape.value.type !== 'Point') add(shape.value, { look: 'wish', tone: DONE })
