@@ -39,6 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {"test_calm": 0, "": 1, "test_storm": 2, "test_seat": 3}
     rank = {item: places[next((name for name in order if item.name.startswith(name)), "")] for item in here}
     rank |= {item: len(places) for item in here if item.path.name == "test_sentences.py"}  # hundreds of leads: the simulated people are long at them
+    rank |= {item: len(places) + 1 for item in here if item.path.name == "test_lessons.py"}  # a lesson brings a storm of its own, and lends seats
     others = [item for item in items if item not in rank]
     items[:] = others + sorted(here, key=lambda item: rank[item])
 

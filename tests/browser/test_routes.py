@@ -29,6 +29,7 @@ ROUTES = {
     "citizen": ("/citizen", "citizen", "button"),
     "follow": ("/follow/none", "", ".gone"),
     "lab": ("/lab", "", ".numbers"),
+    "lessons": ("/lab/lessons", "", ".cards"),
     "login": ("/login", "", "form"),
 }
 
@@ -65,7 +66,7 @@ def test_what_a_reader_may_not_see_is_said(page_of: Any) -> None:
     expect(page.locator(".tile")).to_have_count(0)
 
 
-@pytest.mark.parametrize("name", ["vital", "queue", "disputes", "case", "tables", "playbooks", "data", "field", "task", "citizen", "follow", "lab", "login", "screen"])
+@pytest.mark.parametrize("name", ["vital", "queue", "disputes", "case", "tables", "playbooks", "data", "field", "task", "citizen", "follow", "lab", "lessons", "login", "screen"])
 def test_a_phone_does_not_scroll_sideways(page_of: Any, a_case: str, name: str) -> None:
     address, account, ready = ROUTES[name]
     page = page_of(address.format(case=a_case), account, width=390, height=844)

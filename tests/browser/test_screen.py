@@ -83,14 +83,7 @@ def test_a_finding_is_shown_although_the_fetch_beside_it_does_not_hold_it_yet(pa
         "acknowledged_by": None,
     }
     page = page_of("/login")
-    fetched: list[Any] = []
-
-    def once(route: Any) -> None:
-        fetched.append(route)
-        if len(fetched) <= 2:
-            route.fulfill(json={"items": [], "next": None})
-
-    page.route("**/api/findings**", once)
+    page.route("**/api/findings**", lambda route: route.fulfill(json={"items": [], "next": None}))
     page.route("**/api/live**", lambda route: route.fulfill(content_type="text/event-stream", body=f"retry: 500\nevent: finding\ndata: {json.dumps(told)}\n\n"))
     late: list[Any] = []
 

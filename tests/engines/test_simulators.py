@@ -320,6 +320,7 @@ def test_without_its_pump_the_tank_empties_and_then_water_is_lacking(start: Star
     assert levels[0] - levels[1] == pytest.approx(0.015 * 3600 / (3.14159 * 25), rel=0.02)  # 15 L/s out of a tank of 10 m
     go(worker, 180, 60 * 24)
     assert of(worker, "node.deficit", "J1") == pytest.approx(0.01, rel=0.01) and of(worker, "node.demand", "J1") == pytest.approx(0, abs=1e-4)
+    assert of(worker, "node.served", "J1") == pytest.approx(0, abs=1e-4) and of(worker, "node.served", "T1") == 0, "a tank that gives or takes is no user"
 
 
 def test_a_leak_takes_what_its_pressure_presses_out(start: Start) -> None:
@@ -327,6 +328,7 @@ def test_a_leak_takes_what_its_pressure_presses_out(start: Start) -> None:
     worker.set_inputs({"junction.leak": {"J2": 0.001}})
     go(worker, 0, 10)
     assert of(worker, "node.demand", "J2") == pytest.approx(0.005 + 0.001 * of(worker, "node.pressure", "J2") ** 0.5, rel=1e-3)
+    assert of(worker, "node.served", "J2") == pytest.approx(0.005, rel=1e-3), "what leaks is nobody's"
     worker.set_inputs({"junction.leak": {"J2": 0.0}, "junction.demand": {"J2": 0.008}})
     go(worker, 10, 11)
     assert of(worker, "node.demand", "J2") == pytest.approx(0.008, rel=1e-3)

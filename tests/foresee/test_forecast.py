@@ -142,6 +142,17 @@ def test_outcomes_count_sum_and_last_over_time() -> None:
     assert outcomes.shown()["places"]["count"] == [[1, 2], [2]] and outcomes.shown()["seconds"] == [1800, 3600]
 
 
+@given(st.lists(st.tuples(st.floats(0, 1e3), st.floats(0, 1e3)), min_size=1, max_size=8), st.integers(1, 10_000_000))
+def test_people_without_supply_are_never_more_than_there_are_people(loads: list[tuple[float, float]], people: int) -> None:
+    outcomes = Outcomes([Outcome("dark", "", "", "1", "g:load.lost", MADE, op=">", value=0.0, reckon="people", had="g:load.power")], people)
+    lost, power = (np.array(column) for column in zip(*loads, strict=True))
+    outcomes.see(60_000_000, {"g": {"load.lost": lost, "load.power": power}})
+    came = outcomes.came_to()["dark"]
+    whole = lost.sum() + power.sum()
+    assert came == pytest.approx(people * lost.sum() / whole if whole else 0.0) and 0 <= came <= people * (1 + 1e-9)
+    assert outcomes.looked == ["g:load.lost", "g:load.power"]
+
+
 def readings(rows: list[tuple[str, int, int, int]]) -> pa.Table:
     """Return rows (entity, valid minute, known minute, ticks) as readings."""
     n = len(rows)

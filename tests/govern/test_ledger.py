@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
-from zhongshu.govern import Ledger, Mark, lines, read_anchor, sm3, verify
+from zhongshu.govern import Ledger, Mark, deeds_since, lines, lines_of, read_anchor, sm3, verify
 from zhongshu.govern.chain import line_hash
 from zhongshu.govern.ledger import WITHHELD, plain
 from zhongshu.kernel.clock import FrozenClock
@@ -68,6 +68,17 @@ def test_a_whole_ledger_verifies_and_anyone_can_take_the_hashes(desk: Any, ledge
             text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
             assert hashlib.new("sm3", text.encode()).hexdigest() == row["hash"]
     assert ledger.head == Mark(LINES, previous)
+
+
+def test_whoever_watches_does_not_push_out_what_was_done(desk: Any, clock: FrozenClock, ledger: Ledger) -> None:
+    for kind, action, subject in (("lesson", "begin", "storm"), ("case", "take", "case-1"), *(("lesson", "read", "/api/lessons"),) * 5, ("case", "close", "case-1")):
+        desk.write(lambda conn, k=kind, a=action, s=subject: ledger.witness(conn, "actor-1", a, k, s, {}))
+        clock.at += 1_000_000
+    begun = desk.read(lambda conn: lines_of(conn, "lesson", 2))
+    assert [(row["seq"], row["action"]) for row in begun] == [(1, "begin")]
+    until = begun[0]["at"]
+    done = [desk.read(lambda conn, s=seconds: [row["action"] for row in deeds_since(conn, 1, until + s * 1_000_000, 10)]) for seconds in (0, 1, 6, 7)]
+    assert done == [[], ["take"], ["take"], ["take", "close"]]
 
 
 def test_the_store_itself_refuses_to_change_a_line(desk: Any, ledger: Ledger, tmp_path: Path) -> None:

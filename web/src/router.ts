@@ -41,6 +41,8 @@ export const router = createRouter({
     { path: '/citizen', component: () => import('./views/citizen/CitizenView.vue'), meta: { title: 'title.citizen', theme: 'light', bare: true, phone: true } },
     { path: '/follow/:secret', component: () => import('./views/citizen/FollowView.vue'), meta: { title: 'title.follow', theme: 'light', bare: true } },
     { path: '/lab', component: () => import('./views/lab/LabView.vue'), meta: { title: 'title.lab', theme: 'light' } },
+    { path: '/lab/lessons', component: () => import('./views/lab/lessons/LessonsView.vue'), meta: { title: 'title.lessons', theme: 'light', staff: true } },
+    { path: '/lab/lessons/:attempt', component: () => import('./views/lab/lessons/AttemptView.vue'), meta: { title: 'title.attempt', theme: 'light', staff: true } },
     { path: '/login', component: () => import('./views/login/LoginView.vue'), meta: { title: 'title.login', theme: 'light' } },
     { path: '/:lost(.*)*', component: () => import('./views/login/LostView.vue'), meta: { title: 'title.lost', theme: 'light' } },
   ],

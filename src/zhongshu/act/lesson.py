@@ -27,7 +27,7 @@ Said = Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
 
 
 class Task(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Something to be done: the ledger's deed (`case.dispatch`), within what time of the lesson's beginning, for how many points; `where`: what its detail has to say."""
+    """Something to be done: the ledger's deed (`case.dispatch`), within what time of the lesson's beginning, for how many points; `where`: what its detail has to say; `also`: other deeds that do as well."""
 
     id: Said
     zh: Said
@@ -37,6 +37,7 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     points: Annotated[int, msgspec.Meta(ge=1, le=100)]
     link: str = ""
     where: dict[str, str] = {}
+    also: list[Said] = []
 
 
 class Lesson(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -71,21 +72,30 @@ def read_lessons(path: Path) -> tuple[Lesson, ...]:
 
 
 def score(lesson: Lesson, begun: int, deeds: Sequence[Mapping[str, Any]], now: int) -> dict[str, Any]:
-    """Score an attempt: `deeds` are the ledger's lines (at, actor, action, kind, subject, detail as an object) since it began (µs), in order. Return points, and of each task when, by whom and in time or not."""
-    end = min(now, begun + parse_duration(lesson.lasts))
+    """Score an attempt: `deeds` are the ledger's lines (seq, at, actor, action, kind, subject, detail as an object) since it began (µs), in order. Return points, of each task by which line, when, by whom and in time or not, and when it ended by itself (µs): by its last task or its time."""
+    limit = begun + parse_duration(lesson.lasts)
+    end = min(now, limit)
     rows = [_scored(task, begun, [deed for deed in deeds if begun <= deed["at"] <= end]) for task in lesson.task]
+    done = [row.pop("done") for row in rows]
+    last = max(done) if all(done) else limit
     return {
         "points": sum(row["earned"] for row in rows),
         "of": sum(task.points for task in lesson.task),
         "tasks": rows,
-        "over": now >= begun + parse_duration(lesson.lasts) or all(row["state"] != "open" for row in rows),
-        "left_s": max(0, begun + parse_duration(lesson.lasts) - now) // 1_000_000,
+        "ended": last if now >= last else None,
+        "lasts_s": (limit - begun) // 1_000_000,
+        "left_s": max(0, limit - now) // 1_000_000,
     }
 
 
 def _scored(task: Task, begun: int, deeds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     done = next(
-        (deed for deed in deeds if f"{deed['kind']}.{deed['action']}" == task.deed and all(str(deed["detail"].get(name)) == value for name, value in task.where.items())), None
+        (
+            deed
+            for deed in deeds
+            if f"{deed['kind']}.{deed['action']}" in {task.deed, *task.also} and all(str(deed["detail"].get(name)) == value for name, value in task.where.items())
+        ),
+        None,
     )
     took = None if done is None else done["at"] - begun
     limit = parse_duration(task.within)
@@ -103,4 +113,6 @@ def _scored(task: Task, begun: int, deeds: Sequence[Mapping[str, Any]]) -> dict[
         "took_s": None if took is None else round(took / 1e6, 1),
         "by": "" if done is None else done["actor"],
         "subject": "" if done is None else done["subject"],
+        "line": None if done is None else done["seq"],
+        "done": 0 if done is None else done["at"],
     }

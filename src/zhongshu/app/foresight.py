@@ -302,7 +302,7 @@ class Foresight:
         known = parts.clock.now()
         now = known // scenario.macro * scenario.macro
         self._keep(run, state=docket.RUNNING, known=known, until=now + round(scenario.hours * HOUR))
-        ground = Ground(self.rows, self._entities(), parts.judge.properties, now, lambda sql: parts.lake.query(sql, known=known))
+        ground = Ground(self.rows, self._entities(), parts.judge.properties, now, lambda sql: parts.lake.query(sql, known=known), parts.about.population)
         with ready(self.models, scenario, ground) as prepared:
             self._under_way[run] = (0.0, list(prepared.workers.values()))
             told = prepared.run(self._teller(run), self._stopper(run, begun))

@@ -62,13 +62,14 @@ def nothing_known(_sql: str) -> pa.Table:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a run stands on: the packs' rows, the city's entities and properties, its time (µs), and the record as it is known then."""
+    """What a run stands on: the packs' rows, the city's entities and properties, its time (µs), the record as it is known then, and how many people live there."""
 
     rows: Foreseen = field(default_factory=Foreseen)
     entities: Mapping[str, Sequence[Entity]] = field(default_factory=dict)
     properties: Mapping[str, Property] = field(default_factory=dict)
     now: int = 0
     query: Callable[[str], pa.Table] = nothing_known
+    people: int = 0
 
 
 @dataclass(slots=True)
@@ -141,8 +142,10 @@ def ready(models: Models, scenario: Scenario, ground: Ground | None = None) -> I
         rules = [*_rules(scenario.coupling, cards, side, None), *_rules(shared, cards, side, notes)]
         seen = [one for row in ground.rows.sights if _there(cards, row.what) and row.property in ground.properties and (one := _seen(row, ground, cards, objects, side))]
         follow = [held for row in drives if (held := _driven(row, scenario, ground, cards, side))]
-        outcomes = Outcomes([row for row in ground.rows.outcomes if _there(cards, row.what)])
-        looked = [one.row.what for one in seen] + [one.row.what for one in outcomes.held]
+        outcomes = Outcomes(
+            [row for row in ground.rows.outcomes if _there(cards, row.what) and _there(cards, row.had) and (ground.people or row.reckon != "people")], ground.people
+        )
+        looked = [one.row.what for one in seen] + outcomes.looked
         yield Ready(LookAhead(scenario, workers, objects, rules, looked), workers, follow, seen, Forecast(seen, ground.now), outcomes, objects, notes)
 
 

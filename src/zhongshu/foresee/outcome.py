@@ -27,9 +27,9 @@ class Reckoned:
 class Outcomes:
     """Reckons outcomes as a run goes on."""
 
-    def __init__(self, rows: Sequence[Outcome]) -> None:
-        """Take the rows whose models run."""
-        self.held = [Reckoned(row) for row in rows]
+    def __init__(self, rows: Sequence[Outcome], people: int = 0) -> None:
+        """Take the rows whose models run, and how many people the city has."""
+        self.held, self._people = [Reckoned(row) for row in rows], people
         self.times: list[int] = []
 
     def see(self, at: int, last: Mapping[str, Outputs]) -> None:
@@ -42,7 +42,15 @@ class Outcomes:
                 where = np.flatnonzero(_VECTOR[one.row.op](values, one.row.value))
                 one.places.append(where.tolist())
                 values = values[where]
-            one.values.append(_reckon(one.row, values))
+            if one.row.reckon == "people":
+                one.values.append(self._people * _share(float(values.sum()), float(last[role][parted(one.row.had)[1]].sum())) * one.row.factor)
+            else:
+                one.values.append(_reckon(one.row, values))
+
+    @property
+    def looked(self) -> list[str]:
+        """Return what the outcomes look at, as `role:kind.attribute`."""
+        return [what for one in self.held for what in (one.row.what, one.row.had) if what]
 
     def came_to(self) -> dict[str, float]:
         """Return each outcome's value over the whole run."""
@@ -63,6 +71,11 @@ class Outcomes:
             "series": {one.row.id: one.values for one in self.held},
             "places": {one.row.id: one.places for one in self.held if one.row.op},
         }
+
+
+def _share(lacking: float, had: float) -> float:
+    """Return what is lacking of all that is wanted, 0 to 1."""
+    return lacking / (lacking + had) if lacking > 0 else 0.0
 
 
 def _reckon(row: Outcome, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:

@@ -48,7 +48,7 @@ class Sight(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class Outcome(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What options are compared by: of the objects where `what` holds against a bound (or of all) their count, sum or mean, times `factor`; over time the most, the last, or the sum per hour.
 
-    `better`: whether less or more of it is.
+    `people`: of the city's people the share that `what` (what is lacking) is of all that is wanted; `had` is the rest, what is there. `better`: whether less or more of it is.
     """
 
     id: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
@@ -59,7 +59,8 @@ class Outcome(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     source: Source
     op: Op | Literal[""] = ""
     value: float = 0.0
-    reckon: Literal["count", "sum", "mean"] = "count"
+    reckon: Literal["count", "sum", "mean", "people"] = "count"
+    had: str = ""
     over: Literal["most", "last", "hours"] = "most"
     factor: float = 1.0
     better: Literal["less", "more"] = "less"

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from cryptography.hazmat.primitives.hashes import SM3, Hash
@@ -24,7 +25,7 @@ _ONE = text("SELECT seq, hash FROM ledger WHERE seq = :seq")
 _LINK = text("SELECT seq, prev, hash FROM ledger WHERE seq > :after ORDER BY seq LIMIT 1")
 _NEXT = text("SELECT seq FROM ledger WHERE seq > :after ORDER BY seq LIMIT 1")
 _SOME = text("SELECT seq, at, actor, action, kind, subject, detail, prev, hash FROM ledger WHERE seq > :after ORDER BY seq LIMIT :limit")
-_KIND = text("SELECT seq, at, actor, action, kind, subject, detail FROM ledger WHERE kind = :kind ORDER BY seq DESC LIMIT :limit")
+_KIND = text("SELECT seq, at, actor, action, kind, subject, detail FROM ledger WHERE kind = :kind AND action <> 'read' ORDER BY seq DESC LIMIT :limit")
 _DEEDS = text("SELECT seq, at, actor, action, kind, subject, detail FROM ledger WHERE seq > :after AND action NOT IN ('read', 'stream', 'intake') ORDER BY seq LIMIT :limit")
 
 _SAID = {
@@ -82,13 +83,13 @@ def lines(conn: Connection, after: int = 0, limit: int = 100) -> list[dict[str, 
 
 
 def lines_of(conn: Connection, kind: str, limit: int) -> list[dict[str, Any]]:
-    """Return the last lines of a kind, the newest first."""
+    """Return the last deeds of a kind, the newest first; looks at it are left out, or whoever watches would push out what was done."""
     return [dict(row) for row in conn.execute(_KIND, {"kind": kind, "limit": limit}).mappings()]
 
 
-def deeds_since(conn: Connection, after: int, limit: int) -> list[dict[str, Any]]:
-    """Return what was done after a line, in order; what was only looked at or taken in is left out."""
-    return [dict(row) for row in conn.execute(_DEEDS, {"after": after, "limit": limit}).mappings()]
+def deeds_since(conn: Connection, after: int, until: int, limit: int) -> list[dict[str, Any]]:
+    """Return what was done after a line and not after a time (µs), in order; what was only looked at or taken in is left out."""
+    return [dict(row) for row in takewhile(lambda row: row["at"] <= until, conn.execute(_DEEDS, {"after": after, "limit": limit}).mappings())]
 
 
 def verify(conn: Connection, mark: Mark | None = None, language: str = "en") -> list[str]:

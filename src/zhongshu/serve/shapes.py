@@ -45,10 +45,11 @@ SHAPES: dict[str, str] = {
     "Scenario": "id: str, question: str, name: str, case: str, hours: num, step: str, spinup: str, seed: int, models: {str}, wishes: [any], changes: int, cost: num, made: time, made_by: str, "
     "chosen: str, reason: str, decided: time?, decided_by: str, made_by_name_zh: str, made_by_name_en: str, decided_by_name_zh: str, decided_by_name_en: str, runs: [Run]",
     "Lessons": "items: [Lesson], next: str?, running: Attempt?, attempts: [Attempt], may: bool",
-    "Lesson": "id: str, zh: str, en: str, about_zh: str, about_en: str, lasts: str, tasks: int, playable: bool",
-    "Attempt": "attempt: int, lesson: str, zh: str, en: str, begun: time, begun_by: str, ended: time?, points: num, of: int, left_s: num, tasks: [LessonTask], deeds: [LessonDeed]",
-    "LessonTask": "id: str, zh: str, en: str, link: str, within_s: num, points: int, earned: num, state: str, took_s: num?, by: str, subject: str",
-    "LessonDeed": "at: time, actor: str, deed: str, subject: str",
+    "Lesson": "id: str, zh: str, en: str, about_zh: str, about_en: str, lasts: str, lasts_s: int, tasks: int, seats: [str], playable: bool",
+    "Attempt": "attempt: int, lesson: str, zh: str, en: str, begun: time, begun_by: str, begun_by_name_zh: str, begun_by_name_en: str, ended: time?, points: num, of: int, lasts_s: int, left_s: num, "
+    "tasks: [LessonTask], deeds: [LessonDeed]",
+    "LessonTask": "id: str, zh: str, en: str, link: str, within_s: num, points: int, earned: num, state: str, took_s: num?, by: str, by_name_zh: str, by_name_en: str, subject: str, line: int?",
+    "LessonDeed": "line: int, at: time, after_s: num, actor: str, actor_name_zh: str, actor_name_en: str, deed: str, zh: str, en: str, subject: str, link: str",
     "Run": _RUN,
     "RunTold": f"{_RUN}, scenario_of: Scenario, seconds: [num], series: any, exchanges: Exchanges, skill: [Skill]",
     "Exchanges": "items: [Exchange], next: int?, total: int",

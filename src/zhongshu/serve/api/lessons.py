@@ -1,14 +1,14 @@
 """The training ground: lessons, attempts, and the scored look back. An attempt is two lines of the ledger, and its score is read from the lines between."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection
-
-from zhongshu.act import Lesson, score
+from zhongshu.act import RESULTS, Lesson, score
+from zhongshu.act import VERBS as CASE_VERBS
+from zhongshu.act.centre import incident
 from zhongshu.govern import VERBS, deeds_since, lines_of
-from zhongshu.kernel.clock import rfc3339
+from zhongshu.kernel.clock import parse_duration, rfc3339
 from zhongshu.kernel.problem import declare
 from zhongshu.serve.city import City
 from zhongshu.serve.door import Asked, Door, known_verb
@@ -40,15 +40,48 @@ NEEDS_ENGINES = declare(
 KIND = "lesson"
 MOST = 20
 """So many attempts are listed."""
+MOST_DEEDS = 5000
+"""So many deeds of an attempt are read."""
+SAID = {
+    ("case", "report"): ("立案上报", "Case opened"),
+    ("finding", "acknowledge"): ("签收告警", "Finding acknowledged"),
+    ("request", "received"): ("反映问题", "Problem reported"),
+    ("scenario", "make"): ("提出方案", "Option made"),
+    ("scenario", "run"): ("推演", "What if asked"),
+    ("scenario", "choose"): ("选定方案", "Option chosen"),
+    ("scenario", "stop"): ("停下推演", "Run stopped"),
+    ("response", "start"): ("启动响应", "Response started"),
+    ("response", "change"): ("调整响应", "Response changed"),
+    ("response", "end"): ("终止响应", "Response ended"),
+    ("mode", "propose"): ("提请转换", "Mode proposed"),
+    ("mode", "approve"): ("批准转换", "Mode approved"),
+    ("warning", "issue"): ("发布预警", "Warning issued"),
+    ("instruction", "give"): ("批示", "Instruction given"),
+}
+"""What deeds are called that neither a case's nor an incident's words name."""
+REPORTED = {("request", "received"), *(("request", verb) for verb in RESULTS)}
+REPORTER = ("反映人", "Who reported it")
+PAGES = {"case": "/desk/case/{id}", "incident": "/screen/incident/{id}"}
+"""Where what a deed was done to is shown."""
 
 
 def lessons(asked: Door) -> dict[str, Any]:
     """List the lessons, the attempt under way, and the last ones with their points."""
     city = asked.city
-    begins = city.desk.read(lambda conn: [row for row in lines_of(conn, KIND, MOST * 2) if row["action"] == "begin"])[:MOST]
-    attempts = [_attempt(city, row) for row in begins]
+    attempts = _named(city, [_attempt(city, row, marks)[0] for marks in [_marks(city)] for row in marks if row["action"] == "begin"][:MOST])
     items = [
-        {"id": one.id, "zh": one.zh, "en": one.en, "about_zh": one.about_zh, "about_en": one.about_en, "lasts": one.lasts, "tasks": len(one.task), "playable": _playable(city, one)}
+        {
+            "id": one.id,
+            "zh": one.zh,
+            "en": one.en,
+            "about_zh": one.about_zh,
+            "about_en": one.about_en,
+            "lasts": one.lasts,
+            "lasts_s": parse_duration(one.lasts) // 1_000_000,
+            "tasks": len(one.task),
+            "seats": one.seats,
+            "playable": _playable(city, one),
+        }
         for one in city.lessons.values()
     ]
     may = bool(city.guard.scope(asked.principal, "act", "lesson"))
@@ -91,12 +124,13 @@ def _end(asked: Asked, id_: str) -> dict[str, Any]:
 
 
 def attempt(asked: Door, attempt: int) -> dict[str, Any]:
-    """Return an attempt as it stands: every task with its time and points, and all that was done meanwhile."""
-    city = asked.city
-    row = next((row for row in city.desk.read(lambda conn: lines_of(conn, KIND, 1000)) if row["seq"] == attempt and row["action"] == "begin"), None)
+    """Return an attempt as it stands: every task with its time and points, and all that people did meanwhile."""
+    city, marks = asked.city, _marks(asked.city, 1000)
+    row = next((row for row in marks if row["seq"] == attempt and row["action"] == "begin"), None)
     if row is None:
         raise NO_LESSON(id=str(attempt))
-    return _attempt(city, row, whole=True)
+    told, deeds = _attempt(city, row, marks)
+    return _named(city, [told])[0] | {"deeds": _log(city, row["at"], deeds)}
 
 
 def _lesson(city: City, id_: str) -> Lesson:
@@ -111,42 +145,78 @@ def _playable(city: City, lesson: Lesson) -> bool:
 
 
 def _running(city: City) -> dict[str, Any] | None:
-    row = next((row for row in city.desk.read(lambda conn: lines_of(conn, KIND, 2)) if row["action"] == "begin"), None)
-    told = None if row is None else _attempt(city, row)
+    marks = _marks(city, 2)
+    row = next((row for row in marks if row["action"] == "begin"), None)
+    told = None if row is None else _attempt(city, row, marks)[0]
     return None if told is None or told["ended"] is not None else told
 
 
-def _attempt(city: City, row: Mapping[str, Any], *, whole: bool = False) -> dict[str, Any]:
-    lesson, seq = city.lessons.get(row["subject"]), row["seq"]
+def _marks(city: City, limit: int = MOST * 2) -> list[dict[str, Any]]:
+    """Return the lines that begin and end lessons, the newest first."""
+    return city.desk.read(lambda conn: lines_of(conn, KIND, limit))
 
-    def read(conn: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        return lines_of(conn, KIND, 1000), deeds_since(conn, seq, 5000)
 
-    marks, deeds = city.desk.read(read)
-    ended = next((mark["at"] for mark in marks if mark["action"] == "end" and mark["subject"] == str(seq)), None)
-    now = city.ledger.now()
-    told: dict[str, Any] = {"points": 0.0, "of": 0, "tasks": [], "over": True, "left_s": 0}
+def _attempt(city: City, row: Mapping[str, Any], marks: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return how an attempt stands, and the deeds from its beginning to its end."""
+    lesson, seq, now = city.lessons.get(row["subject"]), row["seq"], city.ledger.now()
+    stopped = next((mark["at"] for mark in marks if mark["action"] == "end" and mark["subject"] == str(seq)), None)
+    told: dict[str, Any] = {"points": 0.0, "of": 0, "tasks": [], "ended": row["at"], "lasts_s": 0, "left_s": 0}
+    names = {"zh": row["subject"], "en": row["subject"]}
+    deeds: list[dict[str, Any]] = []
     if lesson is not None:
-        parsed = [deed | {"detail": json.loads(deed["detail"])} for deed in deeds if deed["kind"] != KIND]
-        told = score(lesson, row["at"], parsed, ended or now)
-    names = {"zh": lesson.zh if lesson else row["subject"], "en": lesson.en if lesson else row["subject"]}
-    if ended is None and told["over"]:
-        ended = now
-    log = [
-        {"at": rfc3339(deed["at"]), "actor": deed["actor"], "deed": f"{deed['kind']}.{deed['action']}", "subject": deed["subject"]}
-        for deed in deeds
-        if deed["at"] <= (ended or now)
+        until = min(stopped or now, row["at"] + parse_duration(lesson.lasts))
+        deeds = [deed | {"detail": json.loads(deed["detail"])} for deed in city.desk.read(lambda conn: deeds_since(conn, seq, until, MOST_DEEDS)) if deed["kind"] != KIND]
+        told, names = score(lesson, row["at"], deeds, stopped or now), {"zh": lesson.zh, "en": lesson.en}
+    ended = told["ended"] if stopped is None else min(stopped, told["ended"] or stopped)
+    if ended is not None:
+        deeds = [deed for deed in deeds if deed["at"] <= ended]
+    shown = {"attempt": seq, "lesson": row["subject"], "begun": rfc3339(row["at"]), "begun_by": row["actor"]}
+    return told | names | shown | {"ended": None if ended is None else rfc3339(ended), "deeds": []}, deeds
+
+
+def _named(city: City, told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put beside who began an attempt and who did its tasks what they are called in each language."""
+    known = city.identity.names({one["begun_by"] for one in told} | {task["by"] for one in told for task in one["tasks"] if task["by"]})
+    for one in told:
+        one.update(_called(known, one["begun_by"], "begun_by_name"))
+        for task in one["tasks"]:
+            task.update(_called(known, task["by"], "by_name"))
+    return told
+
+
+def _called(known: Mapping[str, tuple[str, str]], id_: str, stem: str) -> dict[str, str]:
+    zh, en = known.get(id_, ("", ""))
+    return {f"{stem}_zh": zh, f"{stem}_en": en or zh}
+
+
+def _log(city: City, begun: int, deeds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what people did, named in both languages; who reported stays nameless, and what programs did is left out."""
+    said = [(deed, words) for deed in deeds if (words := _said(deed["kind"], deed["action"])) is not None]
+    known = city.identity.names({deed["actor"] for deed, _ in said})
+    return [
+        {
+            "at": rfc3339(deed["at"]),
+            "after_s": round((deed["at"] - begun) / 1e6, 1),
+            "line": deed["seq"],
+            "deed": f"{deed['kind']}.{deed['action']}",
+            "zh": words[0],
+            "en": words[1],
+            "subject": deed["subject"],
+            "link": PAGES[deed["kind"]].format(id=deed["detail"]["id"]) if deed["kind"] in PAGES and "id" in deed["detail"] else "",
+            **(
+                {"actor": "", "actor_name_zh": REPORTER[0], "actor_name_en": REPORTER[1]}
+                if (deed["kind"], deed["action"]) in REPORTED
+                else {"actor": deed["actor"]} | _called(known, deed["actor"], "actor_name")
+            ),
+        }
+        for deed, words in said
+        if deed["actor"] in known
     ]
-    return {
-        "attempt": seq,
-        "lesson": row["subject"],
-        **names,
-        "begun": rfc3339(row["at"]),
-        "begun_by": row["actor"],
-        "ended": rfc3339(ended) if ended else None,
-        "points": told["points"],
-        "of": told["of"],
-        "left_s": told["left_s"],
-        "tasks": told["tasks"] if whole or ended is None else [],
-        "deeds": log if whole else [],
-    }
+
+
+def _said(kind: str, action: str) -> tuple[str, str] | None:
+    """Return what a deed is called; None for one that is nobody's or that another line tells."""
+    if words := SAID.get((kind, action)) or incident.SAID.get((kind, action)):
+        return words
+    verb = CASE_VERBS.get(action) if action in VERBS.get(kind, ()) and kind in {"case", "lead", "request"} else None
+    return None if verb is None else (verb.zh, verb.en)

@@ -2,9 +2,10 @@
 import { computed, reactive, ref, shallowReactive, watch, type Ref } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { askRun, listScenarios, makeScenario, readRun, type Run, type RunTold, type Scenario, type Wish } from '@/api/foresight'
-import { asProblem, type Problem } from '@/api/http'
+import { asProblem } from '@/api/http'
 import { calmly, useEvery, useFetched, useHearing } from '@/state/use'
 import { useWatch } from '@/state/watch'
+import { useDeed } from '@/views/centre/standing/deed'
 import { words } from '@/words'
 
 export const AS_IT_GOES = 'as-it-goes'
@@ -48,8 +49,7 @@ export function useQuestion(question: Ref<string>, caseId: Ref<string>) {
   const news = reactive<Record<string, Pick<Run, 'state' | 'progress'>>>({})
   const details = shallowReactive(new Map<string, RunTold>())
   const selected = ref('')
-  const wrong = ref<Problem | null>(null)
-  const busy = ref(false)
+  const { busy, wrong, run: once } = useDeed()
   let counted = 0
 
   const kept = computed(() => (question.value ? [...(told.data.value?.items ?? [])].filter((one) => one.question === question.value).reverse() : []))
@@ -103,17 +103,9 @@ export function useQuestion(question: Ref<string>, caseId: Ref<string>) {
 
   /** Do something with the server, tell what went wrong, and look again. */
   async function attempt<T>(deed: () => Promise<T>): Promise<T | null> {
-    busy.value = true
-    wrong.value = null
-    try {
-      return await deed()
-    } catch (error) {
-      wrong.value = asProblem(error)
-      return null
-    } finally {
-      busy.value = false
-      await told.load()
-    }
+    const came = await once(deed)
+    await told.load()
+    return came
   }
   async function begin(name: string, hours: number, step: string): Promise<string | null> {
     const made = await attempt(async () => {

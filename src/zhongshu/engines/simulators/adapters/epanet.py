@@ -38,11 +38,14 @@ _OBSERVED = {
     "node.head": ("head", 10),
     "node.demand": ("m3/s", 9),
     "node.deficit": ("m3/s", 27),
+    "node.served": ("m3/s", 9),
     "link.flow": ("m3/s", 8),
     "link.velocity": ("m/s", 9),
     "link.open": ("1", 11),
 }
 """Attribute → (unit, EN_NodeProperty or EN_LinkProperty of EPANET 2.2)."""
+_LEAK, _ROOT = 3, 3
+"""The library's numbers of a node's emitter, and of the exponent of all of them."""
 _DRY = 1e-9
 """A leak that is stopped: at none at all EPANET 2.2 would go on with the last flow that it found."""
 _DURATION, _HYDRAULIC, _ERROR = 0, 1, 100
@@ -85,6 +88,10 @@ class Epanet:
         for kind, type_, of in (("junction", _JUNCTION, en.ENgetnodetype), ("pump", _PUMP, en.ENgetlinktype)):
             self._number[kind] = {name: i for name, i in self._number[_SIDE[kind]].items() if of(i) == type_}
             objects[kind] = tuple(self._number[kind])
+        root = ctypes.c_double()
+        en.ENlib.EN_getoption(en._project, _ROOT, ctypes.byref(root))  # noqa: SLF001 (the class does not ask for options)
+        self._root = root.value
+        self._junction = np.isin(np.arange(1, len(objects["node"]) + 1), list(self._number["junction"].values()))
         self._ask = {"node": en.ENlib.EN_getnodevalue, "link": en.ENlib.EN_getlinkvalue}
         self._places = {kind: _places(len(objects[kind])) for kind in _COUNTS}
         self._put = {"node": en.ENlib.EN_setnodevalue, "link": en.ENlib.EN_setlinkvalue}
@@ -174,7 +181,14 @@ class Epanet:
 
     def outputs(self, wanted: Collection[str] = ()) -> Outputs:
         """Return pressures, heads, what is drawn and what is lacking, and flows."""
-        return {what: self._each(what, unit, which) for what, (unit, which) in _OBSERVED.items() if not wanted or what in wanted}
+        return {what: self._served() if what == "node.served" else self._each(what, unit, which) for what, (unit, which) in _OBSERVED.items() if not wanted or what in wanted}
+
+    def _served(self) -> npt.NDArray[np.float64]:
+        """Return what those who draw at junctions get: what leaves there, less what leaks; the library gives both in one (EPANET 2.2, EN_DEMAND)."""
+        leak, pressure = self._each("node.demand", "1", _LEAK), self._each("node.demand", "1", _OBSERVED["node.pressure"][1])
+        leaks = leak * np.sign(pressure) * np.abs(pressure) ** self._root * self._factor["m3/s"]
+        drawn = self._each("node.demand", "m3/s", _OBSERVED["node.demand"][1]) - leaks
+        return np.where(self._junction, np.maximum(drawn, 0.0), 0.0)
 
     def _each(self, what: str, unit: str, which: int) -> npt.NDArray[np.float64]:
         """Ask for a value at a time, for the library gives no more at once; straight into an array, whose places are made once."""
